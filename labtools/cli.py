@@ -1,0 +1,66 @@
+"""`python -m labtools ...`: what the package does from a shell."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from labtools.clock import unix_time_s
+from labtools.endpoint.app import create_app
+from labtools.endpoint.profiles import NAMED, load_profiles, named_profile
+from labtools.endpoint.server import serve, stop_when_stdin_closes
+from labtools.environment_check import check
+from labtools.errors import LabtoolsError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command. Exits with 1 and one clear line for what goes wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except LabtoolsError as error:
+        sys.exit(f"labtools: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="labtools", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    checking = commands.add_parser("check", help="say whether the labs can run here")
+    checking.set_defaults(command=_check)
+
+    serving = commands.add_parser("serve", help="serve the mock endpoint over HTTP")
+    serving.add_argument(
+        "--profile",
+        action="append",
+        metavar="NAME",
+        help=f"a profile to serve, as the model of that name: {', '.join(NAMED)} "
+        "(may be repeated; default: all)",
+    )
+    serving.add_argument("--profiles", metavar="FILE", help="profiles from a TOML or JSON file")
+    serving.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    serving.add_argument("--port", type=int, default=8001, help="default: %(default)s; 0: any")
+    serving.add_argument("--seed", type=int, default=0, help="decides every draw")
+    serving.add_argument("--api-key", help="refuse requests without this key")
+    serving.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+    serving.set_defaults(command=_serve)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    if not check():
+        sys.exit(1)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    profiles = load_profiles(options.profiles) if options.profiles else {}
+    profiles |= {name: named_profile(name) for name in options.profile or ()}
+    if options.until_stdin_closes:
+        stop_when_stdin_closes()
+    app = create_app(
+        profiles or NAMED, seed=options.seed, api_key=options.api_key, epoch_s=unix_time_s()
+    )
+    serve(app, options.host, options.port)

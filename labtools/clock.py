@@ -1,0 +1,136 @@
+"""Time is whatever the event loop says.
+
+All waiting in labtools is `asyncio.sleep`, all reading of time is `loop.time()`. On an
+ordinary loop that is the wall clock. On a `SimLoop` time stands still while anything can run,
+and jumps to the next timer when nothing can: 46 simulated seconds pass in a fraction of a
+real one, and the same program reads the same digits on every machine.
+
+What a `SimLoop` promises:
+
+- Time is kept as whole nanoseconds, so sums of sleeps are exact.
+- Parallel waits overlap; they do not add up.
+- While work runs in a thread (`asyncio.to_thread`, `run_in_executor`) time stands still.
+- When nothing is ready, no timer is set and no thread reports back, it raises `Deadlock`.
+
+What it does not have: sockets, pipes, signals, subprocess transports. Do such work in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from labtools.errors import ClockError, Deadlock
+
+# Past this, a float no longer holds a nanosecond and timers would stop firing.
+LONGEST_RUN_S = 2**23
+# Threads that asyncio does not know of (anyio's) get this long, in real time, to report back.
+THREAD_GRACE_S = 2.0
+
+
+def elapsed_s(start: float, end: float) -> float:
+    """Seconds between two instants of one clock, exact to the nanosecond.
+
+    Instants are whole nanoseconds; the difference of two floats is not: 13.0 - 12.35 is
+    0.6500000000000004. Rounding gives back 0.65.
+    """
+    return round(end - start, 9)
+
+
+def unix_time_s() -> float:
+    """The calendar's time, for labels only (`created`, file names). Never for durations."""
+    return datetime.datetime.now(datetime.UTC).timestamp()
+
+
+class SimLoop(asyncio.BaseEventLoop):
+    """An event loop whose clock jumps to the next timer instead of waiting for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now_ns = 0
+        self._clock_resolution = 0.5e-9
+        self._working_threads = 0
+        self._wake = threading.Event()
+        self._selector = _Jump(self)
+
+    def time(self) -> float:
+        """Simulated seconds since this loop was made; a whole number of nanoseconds."""
+        return self._now_ns / 1e9
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        return super().call_at(round(when * 1e9) / 1e9, callback, *args, context=context)
+
+    def call_later(
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        when = (self._now_ns + round(delay * 1e9)) / 1e9
+        return super().call_at(when, callback, *args, context=context)
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        future = super().run_in_executor(executor, func, *args)
+        self._working_threads += 1
+        future.add_done_callback(self._thread_done)
+        return future
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Keep time from jumping, for work in threads that asyncio does not know of."""
+        self._working_threads += 1
+        try:
+            yield
+        finally:
+            self._working_threads -= 1
+
+    def _thread_done(self, _: object) -> None:
+        self._working_threads -= 1
+
+    def _write_to_self(self) -> None:
+        self._wake.set()
+
+    def _process_events(self, event_list: list[object]) -> None:
+        pass
+
+    def _pass_time(self, timeout: float | None) -> None:
+        """Called when nothing is ready (`timeout` None or positive) or to poll (0)."""
+        if timeout == 0:
+            return
+        if self._working_threads:
+            self._wake.wait()
+        elif self._scheduled:
+            self._jump_to(round(self._scheduled[0]._when * 1e9))
+        elif not self._wake.wait(THREAD_GRACE_S):
+            raise Deadlock(
+                "The simulated clock cannot go on: nothing is ready to run and no timer is set. "
+                "Something is awaited that nobody will ever set. Look for a future, event, queue "
+                "or lock that is awaited but never completed."
+            )
+        self._wake.clear()
+
+    def _jump_to(self, when_ns: int) -> None:
+        if when_ns > LONGEST_RUN_S * 10**9:
+            raise ClockError(
+                f"The simulated clock was asked to sleep until {when_ns / 1e9:.0f} s; it is exact "
+                f"up to {LONGEST_RUN_S} s (97 days). Look for a sleep that is too long."
+            )
+        self._now_ns = max(self._now_ns, when_ns)
+
+    def __del__(self) -> None:
+        if not self.is_closed() and not self.is_running():
+            self.close()
+
+
+class _Jump:
+    """Stands where a selector stands: where another loop waits for I/O, time passes."""
+
+    def __init__(self, loop: SimLoop) -> None:
+        self._loop = loop
+
+    def select(self, timeout: float | None) -> list[object]:
+        self._loop._pass_time(timeout)
+        return []

@@ -1,0 +1,218 @@
+"""The mock endpoint as an ASGI application: OpenAI's API in front of simulated engines.
+
+The same application answers in process, on the simulated clock, and over HTTP, on the wall.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping
+from itertools import count
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from labtools.endpoint.answers import answer
+from labtools.endpoint.engine import Engine
+from labtools.endpoint.faults import FaultPlan
+from labtools.endpoint.generation import Generation
+from labtools.errors import ConfigurationError, UnusableSchema
+from labtools.latency_model import LatencyProfile
+from labtools.tokens import count_tokens
+from labtools.wire.answer import Writer
+from labtools.wire.api_error import ApiError
+from labtools.wire.chat_request import parse_chat_request
+from labtools.wire.chat_writer import ChatWriter
+from labtools.wire.generation import GenerationRequest
+
+LARGEST_BODY_BYTES = 64 * 2**20
+# 2026-01-01, so that `created` is a plausible date on the simulated clock too.
+DEFAULT_EPOCH_S = 1_767_225_600
+
+
+def create_app(
+    profiles: Mapping[str, LatencyProfile],
+    *,
+    seed: int = 0,
+    faults: FaultPlan | None = None,
+    api_key: str | None = None,
+    epoch_s: float = DEFAULT_EPOCH_S,
+) -> Starlette:
+    """The endpoint that serves each profile under a model name.
+
+    With `api_key`, requests without it get a 401; else any key, or none, will do. `epoch_s` is
+    the calendar's time when the clock reads 0.
+    """
+    if not profiles:
+        raise ConfigurationError("An endpoint needs at least one profile to serve.")
+    endpoint = Endpoint(profiles, seed, faults or FaultPlan(), api_key, epoch_s)
+    app = Starlette(
+        routes=[
+            Route("/v1/chat/completions", endpoint.chat, methods=["POST"]),
+            Route("/v1/models", endpoint.models, methods=["GET"]),
+            Route("/v1/models/{model:path}", endpoint.model, methods=["GET"]),
+            Route("/health", endpoint.health, methods=["GET"]),
+        ],
+        exception_handlers={
+            ApiError: _api_error,
+            HTTPException: _http_error,
+            Exception: _unexpected_error,
+        },
+    )
+    app.state.endpoint = endpoint
+    return app
+
+
+class Endpoint:
+    """The engines, and what happens to a request before one of them takes it."""
+
+    def __init__(
+        self,
+        profiles: Mapping[str, LatencyProfile],
+        seed: int,
+        faults: FaultPlan,
+        api_key: str | None,
+        epoch_s: float,
+    ) -> None:
+        self.engines = {name: Engine(profile, seed) for name, profile in profiles.items()}
+        self._faults = faults
+        self._api_key = api_key
+        self._epoch_s = epoch_s
+        self._numbers = count(1)
+
+    async def chat(self, http: Request) -> Generation:
+        self._authorize(http)
+        raw = await _body(http)
+        request = parse_chat_request(raw)
+
+        def writer(id: str) -> Writer:
+            return ChatWriter(
+                id=id,
+                model=request.model,
+                created=self._created(),
+                choices=request.n,
+                usage=request.include_usage,
+            )
+
+        return self._generation(request, raw, writer)
+
+    async def models(self, http: Request) -> Response:
+        self._authorize(http)
+        return _json({"object": "list", "data": [self._model(name) for name in self.engines]})
+
+    async def model(self, http: Request) -> Response:
+        self._authorize(http)
+        name = http.path_params["model"]
+        self._engine(name)
+        return _json(self._model(name))
+
+    async def health(self, http: Request) -> Response:
+        return _json({"status": "ok"})
+
+    def _generation(self, request: GenerationRequest, raw: bytes, writer) -> Generation:
+        """Everything that can be refused is refused here, before anything is sent."""
+        engine = self._engine(request.model)
+        rng = engine.rng_for(raw)
+        fault = self._faults.fault_for(next(self._numbers), rng)
+        if fault and (refusal := fault.refusal()):
+            raise refusal
+        id = f"{rng.getrandbits(96):024x}"
+        said_by = rng if request.seed is None else random.Random(f"{request.seed}/{request.prompt}")
+        try:
+            answers = [answer(request, said_by) for _ in range(request.n)]
+        except UnusableSchema as error:
+            raise ApiError(400, f"Invalid schema: {error}", param="schema") from None
+        input_tokens = count_tokens(request.prompt)
+        most = request.max_output_tokens or max(len(answer.pieces) for answer in answers)
+        limit = engine.profile.context_limit_tokens
+        if input_tokens + most > limit:
+            raise ApiError(
+                400,
+                f"This model's maximum context length is {limit} tokens; the request holds "
+                f"{input_tokens} and may output {most}.",
+                param="messages",
+                code="context_length_exceeded",
+            )
+        now = asyncio.get_running_loop().time()
+        headers = engine.rate_limiter.admit(input_tokens + most * request.n, now)
+        return Generation(
+            engine=engine,
+            prompt=request.prompt,
+            answers=answers,
+            writer=writer(id),
+            rng=rng,
+            stream=request.stream,
+            headers={"x-request-id": f"req_{id}", **headers},
+            schema=_schema_identity(request),
+            cache_key=request.cache_key,
+            fault=fault,
+        )
+
+    def _engine(self, name: str) -> Engine:
+        if name not in self.engines:
+            raise ApiError(
+                404,
+                f"The model {name!r} does not exist. Models here: {', '.join(self.engines)}.",
+                param="model",
+                code="model_not_found",
+            )
+        return self.engines[name]
+
+    def _authorize(self, http: Request) -> None:
+        if self._api_key is None:
+            return
+        if http.headers.get("authorization", "") != f"Bearer {self._api_key}":
+            raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
+
+    def _created(self) -> int:
+        return int(self._epoch_s + asyncio.get_running_loop().time())
+
+    def _model(self, name: str) -> dict[str, object]:
+        created = int(self._epoch_s)
+        return {"id": name, "object": "model", "created": created, "owned_by": "labtools"}
+
+
+def _schema_identity(request: GenerationRequest) -> bytes | None:
+    """What the endpoint compiles: the answer's schema, or those of the tools it must call."""
+    if request.schema is not None and request.schema is not True:
+        return json.dumps(request.schema, sort_keys=True).encode()
+    if request.tools and request.tool_choice not in ("none", "auto"):
+        return json.dumps([dict(tool.parameters) for tool in request.tools]).encode()
+    return None
+
+
+async def _body(http: Request) -> bytes:
+    """The request's body, refused as soon as it is too large."""
+    body = bytearray()
+    async for chunk in http.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY_BYTES:
+            raise ApiError(
+                413, f"The body is larger than the {LARGEST_BODY_BYTES} bytes allowed here."
+            )
+    return bytes(body)
+
+
+def _json(content: object) -> Response:
+    return Response(json.dumps(content), media_type="application/json")
+
+
+async def _api_error(http: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return Response(error.body(), error.status, error.headers, "application/json")
+
+
+async def _http_error(http: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = f"{http.method} {http.url.path}: {error.detail}."
+    shown = ApiError(error.status_code, message, headers=error.headers)
+    return await _api_error(http, shown)
+
+
+async def _unexpected_error(http: Request, error: Exception) -> Response:
+    return await _api_error(http, ApiError(500, "The mock failed. This is a bug in labtools."))

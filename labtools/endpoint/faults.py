@@ -1,0 +1,85 @@
+"""What goes wrong at the endpoint: by script ("the third call fails") or by chance.
+
+A script counts the requests as they come, from 1. Chance is drawn for each request from the
+endpoint's seed and the request itself, so that the same run meets the same faults.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from labtools.errors import ConfigurationError, one_of
+from labtools.wire.api_error import ApiError
+
+KINDS = {
+    "429": "rate limit reached, with `retry-after`",
+    "500": "internal error, before anything was sent",
+    "503": "overloaded, before anything was sent",
+    "slow_first_byte": "the first token comes `seconds` later",
+    "stall": "the stream pauses for `seconds` half-way",
+    "cut": "the connection is cut half-way through the answer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong. `seconds` is for the kinds that wait."""
+
+    kind: str
+    seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise one_of("fault", self.kind, KINDS)
+        if not math.isfinite(self.seconds) or self.seconds < 0:
+            raise ConfigurationError(f"A fault's seconds must be 0 or more; found {self.seconds}.")
+
+    def refusal(self) -> ApiError | None:
+        """The error that is sent instead of an answer, for the kinds that refuse."""
+        if self.kind == "429":
+            return ApiError(
+                429,
+                f"Rate limit reached. Try again in {self.seconds:g} s.",
+                code="rate_limit_exceeded",
+                headers={"retry-after": f"{self.seconds:g}"},
+            )
+        if self.kind == "500":
+            return ApiError(500, "The server had an error while processing your request.")
+        if self.kind == "503":
+            return ApiError(503, "The engine is currently overloaded, please try again later.")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """Which requests fail, and how.
+
+    `script` maps a request's number (the first is 1) to its fault; `chances` gives each fault
+    its probability for every other request. Probabilities add up to at most 1.
+    """
+
+    script: Mapping[int, Fault] = field(default_factory=dict)
+    chances: Mapping[Fault, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number in self.script:
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ConfigurationError(f"A script counts requests from 1; found {number!r}.")
+        if any(not 0 <= chance <= 1 for chance in self.chances.values()):
+            raise ConfigurationError(f"Chances are between 0 and 1; found {dict(self.chances)}.")
+        if sum(self.chances.values()) > 1:
+            raise ConfigurationError(f"Chances add up to more than 1: {dict(self.chances)}.")
+
+    def fault_for(self, number: int, rng: random.Random) -> Fault | None:
+        """The fault of the `number`-th request, if it has one. Always takes one draw."""
+        draw = rng.random()
+        if number in self.script:
+            return self.script[number]
+        for fault, chance in self.chances.items():
+            if draw < chance:
+                return fault
+            draw -= chance
+        return None

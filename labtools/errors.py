@@ -1,0 +1,70 @@
+"""Every error that labtools raises on purpose.
+
+    LabtoolsError
+    ├── ConfigurationError (ValueError)   an argument or setting that cannot work
+    │   └── UnusableSchema                a JSON schema that is invalid or has no value
+    ├── ClockError (RuntimeError)         the clock is used in a way it cannot serve
+    │   └── Deadlock                      nothing is ready, no timer is set: it would wait for ever
+    ├── EndpointUnreachable               nobody answers at the address
+    ├── CallFailed                        one call failed; `.record` is what was measured
+    ├── BudgetExceeded                    the run stopped at the limit it was given
+    └── NothingMeasured (ValueError)      a statistic of no values
+
+A message says what was wrong, what was found, what is allowed and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labtools.records import CallRecord
+
+
+class LabtoolsError(Exception):
+    """Base of every error in this package."""
+
+
+class ConfigurationError(LabtoolsError, ValueError):
+    """An argument, a setting or a file that cannot work as given."""
+
+
+class UnusableSchema(ConfigurationError):
+    """A JSON schema that is invalid, unsatisfiable, or too large to answer."""
+
+
+class ClockError(LabtoolsError, RuntimeError):
+    """The lab's clock is used from the wrong place or at the wrong time."""
+
+
+class Deadlock(ClockError):
+    """On the simulated clock: nothing is ready to run and no timer is set."""
+
+
+class EndpointUnreachable(LabtoolsError):
+    """No server answers at the endpoint's address."""
+
+
+class CallFailed(LabtoolsError):
+    """A call failed and its answer was needed.
+
+    `record` holds what was measured until then; its `error` says why.
+    """
+
+    def __init__(self, record: CallRecord) -> None:
+        super().__init__(f"The call failed: {record.error}")
+        self.record = record
+
+
+class BudgetExceeded(LabtoolsError):
+    """The next request would pass the budget of this lab."""
+
+
+class NothingMeasured(LabtoolsError, ValueError):
+    """A statistic was asked of no values at all."""
+
+
+def one_of(what: str, found: object, allowed: Iterable[str]) -> ConfigurationError:
+    """The error for a name that is not among the allowed ones."""
+    return ConfigurationError(f"Unknown {what}: {found!r}. Allowed: {', '.join(sorted(allowed))}.")

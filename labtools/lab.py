@@ -1,0 +1,347 @@
+"""`connect()` and `Lab`: the one object a notebook holds, and the only place that picks a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import random
+import sys
+import weakref
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import openai
+
+from labtools.clock import SimLoop
+from labtools.endpoint.app import create_app
+from labtools.endpoint.faults import FaultPlan
+from labtools.endpoint.profiles import named_profile
+from labtools.endpoint.server import ServerProcess
+from labtools.errors import ClockError, ConfigurationError, EndpointUnreachable, one_of
+from labtools.latency_model import DEFAULT_INPUT_TOKENS, LatencyProfile
+from labtools.loop_thread import LoopThread
+from labtools.prompts import prompt_of
+from labtools.records import CallRecord
+from labtools.timing.arrivals import StampingTransport
+from labtools.timing.budget import Budget, Meter
+from labtools.timing.in_process import InProcessTransport
+from labtools.timing.stopwatch import timed_call
+from labtools.timing.trace import Recorder, SpanInProgress, Trace
+
+Profiles = str | LatencyProfile | Mapping[str, str | LatencyProfile]
+
+MODES = ("sim", "mock", "a base URL such as https://api.example.com/v1")
+
+
+def connect(
+    endpoint: str | None = None,
+    *,
+    profile: Profiles = "fast",
+    model: str | Mapping[str, str] | None = None,
+    api_key: str | None = None,
+    seed: int = 0,
+    faults: FaultPlan | None = None,
+    budget: Budget | None = None,
+) -> Lab:
+    """A lab on an endpoint.
+
+    `endpoint` is "sim" (the mock in this process, on the simulated clock), "mock" (the same mock
+    over HTTP, on the wall clock) or the base URL of any OpenAI-compatible endpoint. Left out, the
+    environment's LABTOOLS_ENDPOINT decides, and without it "sim".
+
+    `profile` is what the mock imitates: a name, a LatencyProfile, or several under model names.
+    A URL ignores it. `model` is the model to ask for, or a mapping from step to model with
+    "default" for the rest; the environment's LABTOOLS_MODEL names it for a URL. A URL's key is
+    `api_key` or OPENAI_API_KEY. `seed` decides every draw of the mock, `faults` what goes wrong
+    in "sim". `budget` limits what may be sent; a URL has one in any case, `Budget()`.
+
+    Raises ConfigurationError for what cannot work, EndpointUnreachable when nobody answers.
+    """
+    endpoint = endpoint or os.environ.get("LABTOOLS_ENDPOINT") or "sim"
+    if faults is not None and endpoint != "sim":
+        raise ConfigurationError(f'Faults are for the endpoint "sim"; this one is {endpoint!r}.')
+    if endpoint == "sim":
+        profiles = _profiles(profile)
+        loop = SimLoop()
+        transport = InProcessTransport(create_app(profiles, seed=seed, faults=faults), loop)
+        target = _Target("sim", "http://mock/v1", _models(model, profiles), seed)
+        return Lab(target, loop, transport, budget or Budget.unlimited())
+    if endpoint == "mock":
+        profiles = _profiles(profile)
+        models = _models(model, profiles)
+        server = ServerProcess(profiles, seed)
+        target = _Target("mock", server.base_url, models, seed)
+        budget = budget or Budget.unlimited()
+        return Lab(target, asyncio.new_event_loop(), _network(), budget, on_close=server.stop)
+    if not endpoint.startswith(("http://", "https://")):
+        raise one_of("endpoint", endpoint, MODES)
+    model = model or os.environ.get("LABTOOLS_MODEL")
+    if not model:
+        raise ConfigurationError(
+            f"Which model of {endpoint} is meant? Say connect(..., model=NAME) or set "
+            "LABTOOLS_MODEL. The endpoint's GET /models lists them."
+        )
+    target = _Target("url", endpoint, _models(model, None), seed)
+    key = api_key or os.environ.get("OPENAI_API_KEY")
+    return Lab(target, asyncio.new_event_loop(), _network(), budget or Budget(), api_key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a lab's calls go."""
+
+    mode: str
+    base_url: str
+    models: Mapping[str, str]
+    """From step to model; "default" is for every other step."""
+    seed: int
+
+    def __str__(self) -> str:
+        models = ", ".join(dict.fromkeys(self.models.values()))
+        if self.mode == "sim":
+            return f"the embedded mock ({models}), on the simulated clock"
+        if self.mode == "mock":
+            return f"the mock ({models}) at {self.base_url}, on the wall clock"
+        return f"{self.base_url} ({models}), on the wall clock"
+
+
+class Lab:
+    """An endpoint, a clock and a stopwatch. Made by `connect`."""
+
+    def __init__(
+        self,
+        target: _Target,
+        loop: asyncio.AbstractEventLoop,
+        transport: httpx2.AsyncBaseTransport,
+        budget: Budget,
+        *,
+        api_key: str | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        self._target = target
+        self._loop = loop
+        self._thread = LoopThread(loop)
+        self._meter = Meter(StampingTransport(transport), budget)
+        self._recorder = Recorder()
+        self._calls = 0
+        self._run_started_at = self._next_progress_at = 0.0
+        self.last_trace: Trace | None = None
+        """What the last run measured, also when it raised."""
+        self.client = openai.AsyncOpenAI(
+            base_url=target.base_url,
+            api_key=api_key or "none",
+            # A retry that nobody sees looks like latency. A failed call is a record instead.
+            max_retries=0,
+            http_client=httpx2.AsyncClient(transport=self._meter, trust_env=False),
+        )
+        """The plain SDK client. Use it inside a coroutine that `run` runs."""
+        self._finalizer = weakref.finalize(self, on_close) if on_close else None
+        try:
+            self._thread.run(self._warm_up())
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"Lab on {self._target}"
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def mode(self) -> str:
+        """ "sim", "mock" or "url"."""
+        return self._target.mode
+
+    @property
+    def meter(self) -> Meter:
+        """What has been sent so far, against the budget."""
+        return self._meter
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Trace:
+        """Run a coroutine to its end on the lab's clock and return the trace of its steps.
+
+        What the coroutine returned is the trace's `result`; what it raised is raised, and
+        `last_trace` has the steps until then. Works the same in a notebook cell, a script and a
+        test. Ctrl-C stops it.
+        """
+        if not inspect.iscoroutine(coroutine):
+            raise ConfigurationError(
+                f"lab.run takes a coroutine; found {type(coroutine).__name__}. Call your async "
+                "function: lab.run(agent()), not lab.run(agent)."
+            )
+        if self._loop.is_closed():
+            coroutine.close()
+            raise ClockError("This lab is closed. Make a new one with connect(...).")
+        if not self._loop.is_running():
+            self._recorder = Recorder()
+        recorder, started_at, result = self._recorder, self._loop.time(), None
+        self._run_started_at, self._next_progress_at = started_at, started_at + 2
+        try:
+            result = self._thread.run(coroutine)
+        finally:
+            self.last_trace = Trace(
+                recorder.spans,
+                started_at,
+                self._loop.time(),
+                str(self._target),
+                "simulated" if self.mode == "sim" else "wall",
+                result,
+            )
+        return self.last_trace
+
+    async def call(
+        self,
+        step: str = "call",
+        *,
+        messages: Sequence[Mapping[str, Any]] | None = None,
+        input_tokens: int = DEFAULT_INPUT_TOKENS,
+        output_tokens: int | None = None,
+        model: str | None = None,
+        **request: Any,
+    ) -> CallRecord:
+        """One streamed, measured call; a step of the trace.
+
+        Without `messages` the prompt is filler of `input_tokens`, different in every call. The
+        mock answers with exactly `output_tokens` and stops by itself; a real endpoint gets them
+        as the limit. `request` takes whatever `client.chat.completions.create` takes.
+
+        A call that fails returns a record with an `error`. Raises BudgetExceeded.
+        """
+        self._check_clock()
+        self._calls += 1
+        if messages is None:
+            rng = random.Random(f"{self._target.seed}/{self._calls}")
+            messages = prompt_of(input_tokens, rng, tools=request.get("tools") or ())
+        if output_tokens is not None:
+            request = self._with_length(request, output_tokens)
+        with self._recorder.span(step, "llm") as span:
+            span.call = await timed_call(
+                self.client, model=model or self.model_for(step), messages=messages, **request
+            )
+        self._show_progress()
+        return span.call
+
+    async def tool(self, step: str, seconds: float) -> None:
+        """The agent's own work between calls, modelled as a wait; a step of the trace."""
+        self._check_clock()
+        with self._recorder.span(step, "tool"):
+            await asyncio.sleep(seconds)
+
+    def group(self, step: str) -> AbstractContextManager[SpanInProgress]:
+        """`with lab.group("gather"):` holds the steps inside it together in the trace."""
+        self._check_clock()
+        return self._recorder.span(step, "group")
+
+    def model_for(self, step: str) -> str:
+        """The model that a step is sent to."""
+        models = self._target.models
+        if step in models:
+            return models[step]
+        if "default" not in models:
+            raise one_of("step", step, models)
+        return models["default"]
+
+    def close(self) -> None:
+        """Close the client and stop the server, if there is one. A second call does nothing."""
+        if not self._loop.is_closed() and not self._loop.is_running():
+            self._loop.run_until_complete(self.client.close())
+            self._loop.close()
+        if self._finalizer:
+            self._finalizer()
+
+    async def _warm_up(self) -> None:
+        """One untimed request: the SDK looks its platform up in a thread before its first."""
+        try:
+            if isinstance(self._loop, SimLoop):
+                with self._loop.standing_still():
+                    await self.client.models.list()
+            else:
+                await self.client.models.list()
+        except openai.AuthenticationError:
+            raise ConfigurationError(
+                f"{self._target.base_url} refused the key. Set OPENAI_API_KEY to this endpoint's "
+                "key, or pass api_key=..."
+            ) from None
+        except openai.APIStatusError:
+            pass  # Not every endpoint lists its models; this one answers, which is enough.
+        except openai.APIConnectionError as error:
+            raise EndpointUnreachable(
+                f"Nobody answers at {self._target.base_url}: {error.__cause__ or error}. Check "
+                "the address (it usually ends in /v1) and that the server is running."
+            ) from None
+
+    def _check_clock(self) -> None:
+        try:
+            here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            here = False
+        if not here:
+            raise ClockError(
+                "This lab has a clock of its own. Put the code in a coroutine and run it with "
+                "lab.run(...)."
+            )
+
+    def _with_length(self, request: dict[str, Any], output_tokens: int) -> dict[str, Any]:
+        if self.mode == "url":
+            # OpenAI's newer models refuse the old name; other servers may not know the new one.
+            openais = "api.openai.com" in self._target.base_url
+            limit = "max_completion_tokens" if openais else "max_tokens"
+            return {limit: output_tokens, **request}
+        extra = request.get("extra_body") or {}
+        mock = {"output_tokens": output_tokens, **extra.get("mock", {})}
+        return {**request, "extra_body": {**extra, "mock": mock}}
+
+    def _show_progress(self) -> None:
+        """On the wall clock, say twice a second how far a run of over two seconds is."""
+        now = self._loop.time()
+        if self.mode == "sim" or now < self._next_progress_at:
+            return
+        self._next_progress_at = now + 0.5
+        seconds = now - self._run_started_at
+        print(f"\r{len(self._recorder.spans)} steps, {seconds:.0f} s", end="", file=sys.stderr)
+
+
+def _profiles(profile: Profiles) -> dict[str, LatencyProfile]:
+    if isinstance(profile, LatencyProfile):
+        return {profile.name: profile}
+    if isinstance(profile, str):
+        return {profile: named_profile(profile)}
+    if not isinstance(profile, Mapping) or not profile:
+        raise ConfigurationError(
+            f"profile must be a name, a LatencyProfile or a mapping from model name to either; "
+            f"found {profile!r}."
+        )
+    return {name: next(iter(_profiles(one).values())) for name, one in profile.items()}
+
+
+def _models(
+    model: str | Mapping[str, str] | None, profiles: Mapping[str, LatencyProfile] | None
+) -> dict[str, str]:
+    """From step to model. Without a mapping every step gets the one model."""
+    if isinstance(model, Mapping):
+        models = dict(model)
+    elif model is None and profiles:
+        models = {"default": next(iter(profiles))}
+    else:
+        models = {"default": model} if isinstance(model, str) else {}
+    if not models or not all(isinstance(name, str) and name for name in models.values()):
+        raise ConfigurationError(
+            f"model must be a name or a mapping from step to name; found {model!r}."
+        )
+    if profiles is not None:
+        for name in models.values():
+            if name not in profiles:
+                raise one_of("model", name, profiles)
+    return models
+
+
+def _network() -> httpx2.AsyncBaseTransport:
+    return httpx2.AsyncHTTPTransport()

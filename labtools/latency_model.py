@@ -1,0 +1,207 @@
+"""What a call costs in seconds and in money: one set of formulas.
+
+    ttft = rtt + queue + pace * (overhead + schema_compile if new + uncached_tokens / prefill rate)
+    step = pace / decode rate * (1 + batch_penalty * (active - 1)) * structured_factor
+    e2e  = ttft + output_tokens * step          the answer stops by itself: the last step is the
+                                                end-of-sequence token
+         = ttft + (output_tokens - 1) * step    the answer is cut off by max_tokens
+
+`pace` is 1 without jitter. With it, each request draws one factor: lognormal with mean 1, times
+`tail_factor` with probability `tail_probability`.
+
+The mock endpoint simulates these formulas, what-if predictions evaluate them, the evaluator's
+fit inverts them and the tests hold everything else against them. Nothing here waits or draws.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from labtools.errors import ConfigurationError
+
+# What a call's prompt holds when nobody says: at it, `fast` and `slow` have the essay's TTFT.
+DEFAULT_INPUT_TOKENS = 1000
+
+
+def _require(
+    owner: object,
+    name: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    whole: bool = False,
+    optional: bool = False,
+) -> None:
+    value = getattr(owner, name)
+    if value is None and optional:
+        return
+    kind = int if whole else int | float
+    if isinstance(value, bool) or not isinstance(value, kind) or math.isnan(value):
+        noun = "whole number" if whole else "number"
+        raise ConfigurationError(f"{name} must be a {noun}; found {value!r}.")
+    if at_least is not None and value < at_least:
+        raise ConfigurationError(f"{name} must be at least {at_least}; found {value!r}.")
+    if above is not None and value <= above:
+        raise ConfigurationError(f"{name} must be above {above}; found {value!r}.")
+    if at_most is not None and value > at_most:
+        raise ConfigurationError(f"{name} must be at most {at_most}; found {value!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixCache:
+    """How an endpoint reuses the prefill of earlier requests."""
+
+    block_tokens: int = 128
+    """Reuse is counted in whole blocks of this many tokens."""
+    minimum_tokens: int = 1024
+    """Prompts with a shorter shared prefix than this get nothing."""
+    ttl_s: float = 300.0
+    """A block unused for this long is forgotten."""
+    capacity_tokens: int = 2_000_000
+    """Per replica; the least recently used blocks go first."""
+
+    def __post_init__(self) -> None:
+        _require(self, "block_tokens", at_least=1, whole=True)
+        _require(self, "minimum_tokens", at_least=0, whole=True)
+        _require(self, "ttl_s", above=0)
+        _require(self, "capacity_tokens", at_least=0, whole=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """Requests and tokens that an endpoint accepts in any minute; None is no limit."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+    def __post_init__(self) -> None:
+        _require(self, "requests_per_minute", at_least=1, whole=True, optional=True)
+        _require(self, "tokens_per_minute", at_least=1, whole=True, optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars for a million tokens."""
+
+    input_usd_per_million: float = 0.0
+    cached_input_usd_per_million: float = 0.0
+    output_usd_per_million: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _require(self, field.name, at_least=0)
+
+    def cost_usd(self, input_tokens: int, cached_tokens: int, output_tokens: int) -> float:
+        """Price of one call; cached tokens are part of the input tokens."""
+        return (
+            (input_tokens - cached_tokens) * self.input_usd_per_million
+            + cached_tokens * self.cached_input_usd_per_million
+            + output_tokens * self.output_usd_per_million
+        ) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyProfile:
+    """One model on one endpoint, as a client can feel it. Times in seconds, rates per second."""
+
+    name: str
+    decode_tokens_per_s: float
+    """Speed of one stream that has the endpoint to itself."""
+    source: str = ""
+    """Where the figures are from."""
+    rtt_s: float = 0.0
+    overhead_s: float = 0.0
+    """What every request costs before its first token, whatever its length."""
+    prefill_tokens_per_s: float = math.inf
+    """Infinite: TTFT does not depend on the prompt's length."""
+    batch_penalty: float = 0.0
+    """Each further active sequence slows every step by this share of the lone step."""
+    max_batch: int | None = None
+    """Sequences a replica works on at once; further requests queue. None: no limit."""
+    replicas: int = 1
+    sticky: bool = True
+    """With several replicas: whether a prompt's first block decides which one it goes to."""
+    structured_factor: float = 1.0
+    """Steps of an answer bound to a schema take this many times longer."""
+    schema_compile_s: float = 0.0
+    """Added to TTFT the first time an endpoint sees a schema."""
+    jitter_sigma: float = 0.0
+    tail_probability: float = 0.0
+    tail_factor: float = 1.0
+    context_limit_tokens: int = 1_000_000
+    prefix_cache: PrefixCache | None = None
+    rate_limits: RateLimits = RateLimits()
+    prices: Prices = Prices()
+
+    def __post_init__(self) -> None:
+        if not self.name or not isinstance(self.name, str):
+            raise ConfigurationError(f"A profile needs a name; found {self.name!r}.")
+        _require(self, "decode_tokens_per_s", above=0)
+        _require(self, "prefill_tokens_per_s", above=0)
+        for name in ("rtt_s", "overhead_s", "batch_penalty", "schema_compile_s", "jitter_sigma"):
+            _require(self, name, at_least=0)
+        for name in ("replicas", "context_limit_tokens"):
+            _require(self, name, at_least=1, whole=True)
+        _require(self, "max_batch", at_least=1, whole=True, optional=True)
+        for name in ("structured_factor", "tail_factor"):
+            _require(self, name, above=0)
+        _require(self, "tail_probability", at_least=0, at_most=1)
+
+    def but(self, **changes: Any) -> LatencyProfile:
+        """This profile with some fields changed. An unknown field names the known ones."""
+        known = {field.name for field in fields(self)}
+        for name in changes.keys() - known:
+            raise ConfigurationError(
+                f"A profile has no field {name!r}. Fields: {', '.join(sorted(known))}."
+            )
+        return replace(self, **changes)
+
+    def prefill_s(
+        self, input_tokens: int, cached_tokens: int = 0, new_schema: bool = False
+    ) -> float:
+        """The endpoint's own work before the first token of a lone request, at pace 1."""
+        compile_s = self.schema_compile_s if new_schema else 0.0
+        return (
+            self.overhead_s + compile_s + (input_tokens - cached_tokens) / self.prefill_tokens_per_s
+        )
+
+    def ttft_s(
+        self,
+        input_tokens: int = DEFAULT_INPUT_TOKENS,
+        cached_tokens: int = 0,
+        queue_s: float = 0.0,
+        new_schema: bool = False,
+        pace: float = 1.0,
+    ) -> float:
+        """Request sent to first token."""
+        return self.rtt_s + queue_s + pace * self.prefill_s(input_tokens, cached_tokens, new_schema)
+
+    def step_s(self, active: int = 1, structured: bool = False, pace: float = 1.0) -> float:
+        """One decode step of one stream, while `active` sequences share the replica."""
+        factor = self.structured_factor if structured else 1.0
+        slowdown = 1 + self.batch_penalty * (active - 1)
+        return pace / self.decode_tokens_per_s * slowdown * factor
+
+    def e2e_latency_s(
+        self,
+        output_tokens: int,
+        input_tokens: int = DEFAULT_INPUT_TOKENS,
+        cached_tokens: int = 0,
+        queue_s: float = 0.0,
+        active: int = 1,
+        structured: bool = False,
+        new_schema: bool = False,
+        pace: float = 1.0,
+        stops_by_itself: bool = True,
+    ) -> float:
+        """Request sent to the end of the stream, with `active` constant throughout."""
+        steps = output_tokens if stops_by_itself else output_tokens - 1
+        ttft_s = self.ttft_s(input_tokens, cached_tokens, queue_s, new_schema, pace)
+        return ttft_s + steps * self.step_s(active, structured, pace)
+
+    def break_even_tokens(self, input_tokens: int = DEFAULT_INPUT_TOKENS) -> float:
+        """Output length at which decode takes as long as TTFT: n* = TTFT x rate."""
+        return self.ttft_s(input_tokens) * self.decode_tokens_per_s

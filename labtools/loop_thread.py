@@ -1,0 +1,80 @@
+"""Run a coroutine to its end on a loop of your own, from anywhere.
+
+A notebook already runs a loop in its main thread, so a lab's coroutine runs in a worker
+thread, on the lab's loop. The same call works in a notebook cell, a script and a test.
+Whatever happens to the coroutine, the loop can be used again afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from labtools.errors import ClockError
+
+T = TypeVar("T")
+
+# A cancelled coroutine that does not return within this time blocks its thread.
+UNWIND_S = 5.0
+
+
+class LoopThread:
+    """One loop, run in a worker thread for as long as each coroutine takes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._thread: threading.Thread | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return the coroutine's result, or raise what it raised.
+
+        Ctrl-C cancels the coroutine and raises KeyboardInterrupt. Tasks that it left behind are
+        cancelled. Raises ClockError when a coroutine is still running on this loop.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            coroutine.close()
+            raise ClockError(
+                "This lab is already running a coroutine. Inside a coroutine use `await`, not "
+                "`lab.run(...)`. If an earlier run was interrupted and never gave way, make a new "
+                "lab with connect(...)."
+            )
+        outcome: list[T] = []
+        raised: list[BaseException] = []
+        task = self.loop.create_task(coroutine)
+
+        def work() -> None:
+            asyncio.set_event_loop(self.loop)
+            try:
+                outcome.append(self.loop.run_until_complete(task))
+            except BaseException as error:  # carried to the thread that asked
+                raised.append(error)
+            finally:
+                _cancel_leftovers(self.loop)
+                asyncio.set_event_loop(None)
+
+        self._thread = threading.Thread(target=work, name="labtools-loop", daemon=True)
+        self._thread.start()
+        try:
+            self._thread.join()
+        except KeyboardInterrupt:
+            self.loop.call_soon_threadsafe(task.cancel)
+            self._thread.join(UNWIND_S)
+            raise
+        if raised:
+            error = raised.pop()
+            try:
+                raise error
+            finally:
+                del error  # breaks the cycle between the traceback and this frame
+        return outcome[0]
+
+
+def _cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what the coroutine started and did not wait for, as asyncio.run does."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

@@ -1,0 +1,276 @@
+"""What a list of latencies says, and how sure it is.
+
+Each function states its formula and unit, and raises `NothingMeasured` where the statistic has
+no value: a percentile of nothing is an error, not 0.0. Nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate
+from typing import Generic, Literal, Protocol, TypeVar
+
+from labtools.errors import ConfigurationError, NothingMeasured
+
+
+def percentile(values: Iterable[float], q: float) -> float:
+    """The nearest-rank percentile: the smallest value that at least a share `q` lies at or below.
+
+    `q` is a share, so p95 is 0.95. It is the order statistic of rank ceil(q * n): always one of
+    the values, never interpolated, and so comparable with the ranks of `percentile_interval`.
+    Its unit is that of the values. Undefined (`NothingMeasured`) without values.
+    """
+    ordered = sorted(_numbers(values))
+    if not ordered:
+        raise NothingMeasured(
+            f"A percentile of no values: q={q!r} was asked of an empty list. "
+            "Pass at least one value, or report the statistic as missing."
+        )
+    return ordered[math.ceil(_share(q, "q") * len(ordered)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class PercentileInterval:
+    """The values between which a percentile lies, in at least `coverage` of such samples.
+
+    `low` and `high` are the sorted values of ranks `low_rank` and `high_rank`, counted from 1.
+    """
+
+    low: float
+    high: float
+    low_rank: int
+    high_rank: int
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class TooFewSamples:
+    """No interval of order statistics reaches the confidence asked for.
+
+    `best_coverage` is what the smallest and the largest value reach together. `needed` is the
+    smallest number of samples for which an interval exists.
+    """
+
+    samples: int
+    needed: int
+    best_coverage: float
+
+
+def percentile_interval(
+    values: Iterable[float], q: float, confidence: float = 0.95
+) -> PercentileInterval | TooFewSamples:
+    """A confidence interval for a percentile that assumes nothing of the distribution's shape.
+
+    The number of values at or below the true percentile is binomial(n, q), so the values of
+    ranks r and s enclose it with probability P(r <= K <= s - 1) (Conover, Practical
+    Nonparametric Statistics, 3.2). Of all pairs of ranks that reach `confidence` it takes the
+    one with the fewest ranks between. Among equals it takes the lowest: latencies are skewed to
+    the right, so lower ranks lie closer together. At the median, where equals are mirror images,
+    it takes what spans both, the interval of the sign test. The samples must be independent:
+    calls that queue behind each other are not.
+
+    Returns `TooFewSamples` where even the smallest and the largest value fall short: p95 at 95%
+    confidence needs 59. Raises `NothingMeasured` without values.
+    """
+    ordered = sorted(_numbers(values))
+    n = len(ordered)
+    if not n:
+        raise NothingMeasured(
+            f"An interval for a percentile of no values: q={q!r} was asked of an empty list. "
+            f"Pass at least {samples_needed(q, confidence)} values."
+        )
+    share, wanted = _share(q, "q"), float(_share(confidence, "confidence"))
+    below = [0.0, *accumulate(_binomial(n, float(share)))]  # below[k] = P(K < k)
+    best: tuple[int, int] | None = None
+    high = 1
+    for low in range(1, n):
+        high = max(high, low + 1)
+        while high < n and below[high] - below[low] < wanted:
+            high += 1
+        if below[high] - below[low] < wanted:
+            break
+        if best is None or high - low < best[1] - best[0]:
+            best = low, high
+    if best is None:
+        return TooFewSamples(n, samples_needed(q, confidence), interval_coverage(n, q, 1, n))
+    low, high = best
+    if share == Fraction(1, 2):
+        high = n + 1 - low
+    coverage = below[high] - below[low]
+    return PercentileInterval(ordered[low - 1], ordered[high - 1], low, high, coverage)
+
+
+def interval_coverage(n: int, q: float, low_rank: int, high_rank: int) -> float:
+    """How often the values of these ranks, of `n` in all, enclose the percentile `q`.
+
+    Ranks count from 1, the smallest value. 0.911 for ranks 44 and 50 of 50 at p95.
+    """
+    if not 1 <= low_rank <= high_rank <= n:
+        raise ConfigurationError(
+            f"The ranks {low_rank} and {high_rank} are not two of {n} samples in order. "
+            f"Allowed: 1 <= low_rank <= high_rank <= {n}."
+        )
+    return math.fsum(_binomial(n, float(_share(q, "q")))[low_rank:high_rank])
+
+
+def samples_needed(q: float, confidence: float = 0.95) -> int:
+    """The fewest samples whose extremes enclose the percentile `q` with this confidence.
+
+    The smallest n with 1 - q**n - (1 - q)**n >= confidence: 59 for p95, 299 for p99.
+    """
+    share, wanted = float(_share(q, "q")), float(_share(confidence, "confidence"))
+
+    def enough(n: int) -> bool:
+        return 1 - share**n - (1 - share) ** n >= wanted
+
+    most = 1
+    while not enough(most):
+        most *= 2
+    least = most // 2
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (least, middle) if enough(middle) else (middle, most)
+    return most
+
+
+def chance_one_exceeds(n: int, q: float) -> float:
+    """The chance that at least one of `n` independent calls is above its percentile `q`.
+
+    1 - q**n: a chain of 20 calls meets at least one p95 call in 64% of runs.
+    """
+    if n < 0:
+        raise ConfigurationError(f"The number of calls is {n}. Allowed: 0 or more.")
+    return 1 - float(_share(q, "q")) ** n
+
+
+def amdahl_speedup(
+    share: float, factor: float, measured_on: Literal["slow", "fast"] = "slow"
+) -> float:
+    """How many times faster the whole gets when a part of it gets `factor` times faster.
+
+    `share` is the part's share of the time, 0 to 1, and it differs between the two backends, so
+    say where it was measured: on the slow one 1 / ((1 - share) + share / factor) (Amdahl 1967),
+    on the fast one (1 - share) + share * factor.
+    """
+    if not 0 <= share <= 1:
+        raise ConfigurationError(
+            f"The share is {share!r}. Allowed: 0 to 1, the part's share of the whole time."
+        )
+    if not (factor > 0 and math.isfinite(factor)):
+        raise ConfigurationError(f"The factor is {factor!r}. Allowed: a finite number above 0.")
+    if measured_on == "slow":
+        return 1 / ((1 - share) + share / factor)
+    if measured_on == "fast":
+        return (1 - share) + share * factor
+    raise ConfigurationError(
+        f"Unknown side for the share: {measured_on!r}. Allowed: 'slow', 'fast'."
+    )
+
+
+def goodput_per_s(e2e_latencies_s: Iterable[float | None], slo_s: float, wall_s: float) -> float:
+    """Calls per second that met their objective: finished, and within `slo_s` end to end.
+
+    None stands for a call that failed: it counts as a miss. `wall_s` is the length of the run
+    that the calls were sent in. Undefined (`NothingMeasured`) when no call was sent.
+    """
+    for name, value in (("slo_s", slo_s), ("wall_s", wall_s)):
+        if not value > 0:
+            raise ConfigurationError(f"{name} is {value!r}. Allowed: seconds above 0.")
+    latencies_s = list(e2e_latencies_s)
+    if not latencies_s:
+        raise NothingMeasured("Goodput of no calls. Pass one entry a call, None for a failed one.")
+    finished_s = _numbers(latency_s for latency_s in latencies_s if latency_s is not None)
+    return sum(latency_s <= slo_s for latency_s in finished_s) / wall_s
+
+
+class Interval(Protocol):
+    """Anything with a name, a start and an end, in seconds on one clock."""
+
+    @property
+    def name(self) -> str:
+        """What the interval is called."""
+
+    @property
+    def started_at(self) -> float:
+        """Its start."""
+
+    @property
+    def ended_at(self) -> float:
+        """Its end, at or after its start."""
+
+
+S = TypeVar("S", bound=Interval)
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalPath(Generic[S]):
+    """The spans that set the end of a run, in order, and the time between them.
+
+    `gaps_s[i]` is the time before `spans[i]` in which no span of the path ran; the first counts
+    from the earliest start of all. Spans and gaps add up to the whole run.
+    """
+
+    spans: tuple[S, ...]
+    gaps_s: tuple[float, ...]
+
+
+def critical_path(spans: Sequence[S]) -> CriticalPath[S]:
+    """The chain of spans that determines when the last one ends.
+
+    Walks back from the span that ends last: before each comes the span that ended last of those
+    that ended at or before its start, within a nanosecond. Of spans that end together the
+    longest is taken. It knows times, not causes: a span that merely happened to end just before
+    another is taken for what that one waited for. Pass spans of one level: a parent covers its
+    children and would be the whole path. Undefined (`NothingMeasured`) without spans.
+    """
+    if not spans:
+        raise NothingMeasured("The critical path of no spans. Pass at least one finished span.")
+    for span in spans:
+        if not span.started_at <= span.ended_at:
+            raise ConfigurationError(
+                f"The span {span.name!r} starts at {span.started_at!r} and ends at "
+                f"{span.ended_at!r}. Its end must be at or after its start."
+            )
+    latest_first = sorted(spans, key=lambda span: (-span.ended_at, span.started_at))
+    path = latest_first[:1]
+    for span in latest_first[1:]:
+        if span.ended_at <= path[-1].started_at + 1e-9:
+            path.append(span)
+    path.reverse()
+    ends = [min(span.started_at for span in spans), *(span.ended_at for span in path)]
+    gaps = (max(0.0, span.started_at - end) for end, span in zip(ends, path, strict=False))
+    return CriticalPath(tuple(path), tuple(gaps))
+
+
+def _numbers(values: Iterable[float]) -> list[float]:
+    numbers = list(values)
+    for index, value in enumerate(numbers):
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+            raise ConfigurationError(
+                f"Value {index} of {len(numbers)} is {value!r}. Allowed: numbers. A call that "
+                "failed has no latency: leave it out here and count it as a failure."
+            )
+    return numbers
+
+
+def _share(value: float, name: str) -> Fraction:
+    """`value` as it is written: 0.07 of 100 is 7, though 0.07 * 100 is 7.000000000000001."""
+    if not 0 < value < 1:
+        raise ConfigurationError(
+            f"{name} is {value!r}. Allowed: a share between 0 and 1, both excluded; 95% is 0.95."
+        )
+    return Fraction(str(value))
+
+
+def _binomial(n: int, q: float) -> list[float]:
+    """P(K = k) for k = 0 .. n, K binomial(n, q). By logarithms, so that no term overflows."""
+    of_n, log_q, log_rest = math.lgamma(n + 1), math.log(q), math.log1p(-q)
+    return [
+        math.exp(
+            of_n - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * log_q + (n - k) * log_rest
+        )
+        for k in range(n + 1)
+    ]

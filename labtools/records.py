@@ -1,0 +1,139 @@
+"""The nouns that everything else shares: what was called, how long it took, what it held.
+
+All are frozen and hold plain values, so that they can be compared, written and read back.
+Instants (`..._at`) are seconds on the lab's clock, durations end in `_s`, and "there is no such
+value" is None, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from labtools.clock import elapsed_s
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One function call that a model asked for; `arguments` is the JSON text as it came."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallError:
+    """Why a call has no complete answer.
+
+    `kind` is one of: "status" (an HTTP error), "connection" (nobody answered), "timeout",
+    "cut_off" (the stream ended in the middle), "protocol" (it was not what OpenAI's API sends).
+    """
+
+    kind: str
+    message: str
+    status: int | None = None
+    retry_after_s: float | None = None
+
+    def __str__(self) -> str:
+        status = f" {self.status}" if self.status is not None else ""
+        return f"{self.kind}{status}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One streamed call, measured.
+
+    A token's instant is when its bytes arrived. A chunk without content, tool call or reasoning
+    (role only, empty, usage) is not a token.
+    """
+
+    model: str
+    sent_at: float
+    ended_at: float
+    """End of the stream, or when the call failed."""
+    chunks_at: tuple[float, ...] = ()
+    """When each chunk that carries output arrived."""
+    first_output_at: float | None = None
+    """When the first chunk arrived that is not reasoning."""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    """From the endpoint's `usage`; None where it sends none. Includes reasoning tokens."""
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    finish_reason: str | None = None
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    error: CallError | None = None
+
+    @property
+    def ttft_s(self) -> float | None:
+        """Request sent to the first chunk that carries output. None if none came."""
+        return elapsed_s(self.sent_at, self.chunks_at[0]) if self.chunks_at else None
+
+    @property
+    def ttfo_s(self) -> float | None:
+        """Request sent to the first output that is not reasoning."""
+        return (
+            None if self.first_output_at is None else elapsed_s(self.sent_at, self.first_output_at)
+        )
+
+    @property
+    def e2e_latency_s(self) -> float | None:
+        """Request sent to the end of the stream. None if it did not end well."""
+        return None if self.error else elapsed_s(self.sent_at, self.ended_at)
+
+    @property
+    def decode_s(self) -> float | None:
+        """First output to the end of the stream: end-to-end latency less TTFT."""
+        if self.e2e_latency_s is None or not self.chunks_at:
+            return None
+        return elapsed_s(self.chunks_at[0], self.ended_at)
+
+    @property
+    def tpot_s(self) -> float | None:
+        """(last output - first output) / (n - 1), with n from `usage`. None below two tokens."""
+        if self.error or self.output_tokens is None or self.output_tokens < 2 or not self.chunks_at:
+            return None
+        return elapsed_s(self.chunks_at[0], self.chunks_at[-1]) / (self.output_tokens - 1)
+
+    @property
+    def itl_s(self) -> tuple[float, ...]:
+        """Gaps between successive chunks that carry output. A chunk may hold several tokens."""
+        pairs = zip(self.chunks_at, self.chunks_at[1:], strict=False)
+        return tuple(elapsed_s(before, after) for before, after in pairs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON. `from_dict` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CallRecord:
+        values = dict(values)
+        values["chunks_at"] = tuple(values["chunks_at"])
+        values["tool_calls"] = tuple(ToolCall(**call) for call in values["tool_calls"])
+        values["error"] = CallError(**values["error"]) if values["error"] else None
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One step of a run: something with a name, a start and an end.
+
+    `kind` is "llm" (one call, with its record), "tool" (the agent's own work) or "group" (what
+    holds other spans). `parent_id` is None at the top.
+    """
+
+    id: int
+    name: str
+    kind: str
+    started_at: float
+    ended_at: float
+    parent_id: int | None = None
+    call: CallRecord | None = None
+    error: str | None = None
+
+    @property
+    def duration_s(self) -> float:
+        return elapsed_s(self.started_at, self.ended_at)

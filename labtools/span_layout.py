@@ -1,0 +1,61 @@
+"""Where the spans of a run lie: how deep, in which lane, and how much of the time they cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from labtools.clock import elapsed_s
+from labtools.records import Span
+
+
+def lanes(spans: Sequence[Span]) -> dict[int, int]:
+    """A lane for each span's id, such that spans in one lane nest or follow, never overlap.
+
+    A span shares its parent's lane unless a sibling is there at the same time. Lane 0 holds the
+    first span; concurrent ones take the lowest free lane above.
+    """
+    placed: dict[int, int] = {}
+    by_id = {span.id: span for span in spans}
+    for span in in_order(spans):
+        lane = placed.get(span.parent_id, 0) if span.parent_id is not None else 0
+        ancestors = set(_ancestors(span, by_id))
+        while any(
+            placed[other.id] == lane and other.id not in ancestors and _overlap(span, other)
+            for other in spans
+            if other.id in placed
+        ):
+            lane += 1
+        placed[span.id] = lane
+    return placed
+
+
+def in_order(spans: Iterable[Span]) -> list[Span]:
+    """Spans as they began; what holds others comes before what it holds."""
+    return sorted(spans, key=lambda span: (span.started_at, span.id))
+
+
+def depths(spans: Sequence[Span]) -> dict[int, int]:
+    """How many spans hold each span."""
+    by_id = {span.id: span for span in spans}
+    return {span.id: len(_ancestors(span, by_id)) for span in spans}
+
+
+def covered_s(spans: Iterable[Span]) -> float:
+    """Seconds during which at least one of the spans was under way."""
+    total, until = 0.0, float("-inf")
+    for span in in_order(spans):
+        total += max(0.0, span.ended_at - max(span.started_at, until))
+        until = max(until, span.ended_at)
+    return elapsed_s(0.0, total)
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.started_at < other.ended_at and other.started_at < one.ended_at
+
+
+def _ancestors(span: Span, by_id: dict[int, Span]) -> list[int]:
+    found = []
+    while span.parent_id is not None and span.parent_id in by_id:
+        found.append(span.parent_id)
+        span = by_id[span.parent_id]
+    return found

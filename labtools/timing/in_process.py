@@ -1,0 +1,137 @@
+"""A transport that hands requests to an ASGI application in the same loop, and streams.
+
+httpx2's own ASGITransport collects the whole body before it returns, so every token would seem
+to arrive at the end. This one passes each part on at the instant the application sends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+from starlette.types import ASGIApp, Message
+
+from labtools.errors import ClockError
+
+
+class InProcessTransport(httpx2.AsyncBaseTransport):
+    """Requests to `app` on `loop`. No socket, no copy over the network, no buffering.
+
+    An application that fails or stops in the middle of its answer looks like a server that
+    closed the connection. Read timeouts count on the loop's clock.
+    """
+
+    def __init__(self, app: ASGIApp, loop: asyncio.AbstractEventLoop) -> None:
+        self._app = app
+        self._loop = loop
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if asyncio.get_running_loop() is not self._loop:
+            raise ClockError(
+                "This client belongs to a lab with a clock of its own. Put the code in a "
+                "coroutine and run it with lab.run(...)."
+            )
+        timeout_s = request.extensions.get("timeout", {}).get("read")
+        exchange = _Exchange(self._app, request, await request.aread(), timeout_s)
+        status, headers = await exchange.start()
+        return httpx2.Response(
+            status, headers=headers, stream=exchange, extensions={"http_version": b"HTTP/1.1"}
+        )
+
+
+class _Exchange(httpx2.AsyncByteStream):
+    """One request and its response: the application on one side, the client on the other."""
+
+    def __init__(
+        self, app: ASGIApp, request: httpx2.Request, body: bytes, timeout_s: float | None
+    ) -> None:
+        self._request = request
+        self._body: bytes | None = body
+        self._timeout_s = timeout_s
+        self._messages: deque[Message] = deque()
+        self._arrived: asyncio.Future[None] | None = None
+        self._closed = asyncio.Event()
+        self._finished = False
+        self._task = asyncio.ensure_future(app(_scope(request), self._receive, self._send))
+        self._task.add_done_callback(self._app_returned)
+
+    async def start(self) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """Wait for the response's status and headers."""
+        try:
+            message = await self._next()
+        except BaseException:
+            await self.aclose()
+            raise
+        return message["status"], list(message.get("headers", []))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            message = await self._next()
+            if body := message.get("body"):
+                yield body
+            if not message.get("more_body"):
+                return
+
+    async def aclose(self) -> None:
+        """Tell the application that the client has gone, and wait until it has noticed."""
+        self._closed.set()
+        await asyncio.wait({self._task})
+
+    async def _receive(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._closed.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        self._messages.append(message)
+        self._wake()
+
+    def _app_returned(self, task: asyncio.Task[None]) -> None:
+        self._finished = True
+        # Starlette re-raises what it has already answered with a 500; the client has that answer.
+        if not task.cancelled():
+            task.exception()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+
+    async def _next(self) -> Message:
+        if not self._messages and not self._finished:
+            self._arrived = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._arrived
+            except TimeoutError:
+                raise httpx2.ReadTimeout(
+                    f"No bytes for {self._timeout_s} s.", request=self._request
+                ) from None
+        if not self._messages:
+            raise httpx2.RemoteProtocolError(
+                "The endpoint closed the connection before its answer was complete.",
+                request=self._request,
+            )
+        return self._messages.popleft()
+
+
+def _scope(request: httpx2.Request) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": request.method,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "scheme": request.url.scheme,
+        "path": request.url.path,
+        "raw_path": request.url.raw_path.split(b"?")[0],
+        "query_string": request.url.query,
+        "server": (request.url.host, request.url.port),
+        "client": ("127.0.0.1", 0),
+        "root_path": "",
+    }

@@ -1,0 +1,92 @@
+"""What the endpoint answers, token by token, whichever API it goes out through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from labtools.records import ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One token of an answer.
+
+    "call" opens a tool call (its id and name; no text), "arguments" continues it; `call` counts
+    the answer's tool calls from 0.
+    """
+
+    kind: Literal["reasoning", "content", "call", "arguments"]
+    text: str = ""
+    call: int = 0
+    call_id: str = ""
+    call_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One choice: its tokens, and why it ends."""
+
+    pieces: tuple[Piece, ...]
+    finish_reason: Literal["stop", "tool_calls", "length"]
+
+    @property
+    def stops_by_itself(self) -> bool:
+        """Whether there is an end-of-sequence step after the last token."""
+        return self.finish_reason != "length"
+
+    def text(self, kind: Literal["reasoning", "content"]) -> str:
+        return "".join(piece.text for piece in self.pieces if piece.kind == kind)
+
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        calls: list[ToolCall] = []
+        for opening in self.pieces:
+            if opening.kind != "call":
+                continue
+            arguments = "".join(
+                p.text for p in self.pieces if p.kind == "arguments" and p.call == opening.call
+            )
+            calls.append(ToolCall(opening.call_id, opening.call_name, arguments))
+        return tuple(calls)
+
+    def cut(self, tokens: int | None) -> Answer:
+        """This answer under `max_tokens`: unchanged, or its beginning with "length"."""
+        if tokens is None or len(self.pieces) <= tokens:
+            return self
+        return Answer(self.pieces[:tokens], "length")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request, over all its choices."""
+
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+
+
+def usage_of(answers: Sequence[Answer], input_tokens: int, cached_tokens: int) -> Usage:
+    pieces = [piece for answer in answers for piece in answer.pieces]
+    reasoning_tokens = sum(piece.kind == "reasoning" for piece in pieces)
+    return Usage(input_tokens, cached_tokens, len(pieces), reasoning_tokens)
+
+
+class Writer(Protocol):
+    """One API's way to put answers into bytes: as a stream, or whole."""
+
+    def opening(self) -> bytes:
+        """What goes out with the first token, before it."""
+
+    def piece(self, choice: int, piece: Piece) -> bytes:
+        """One token of one choice."""
+
+    def end_of_choice(self, choice: int, answer: Answer) -> bytes:
+        """The end of one choice."""
+
+    def closing(self, answers: Sequence[Answer], usage: Usage) -> bytes:
+        """What follows the last choice's end."""
+
+    def whole(self, answers: Sequence[Answer], usage: Usage) -> bytes:
+        """The body of an answer that is not streamed."""

@@ -1,0 +1,168 @@
+"""`POST /v1/chat/completions`: the request's JSON to a `GenerationRequest`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from labtools.wire.api_error import ApiError
+from labtools.wire.generation import (
+    GenerationRequest,
+    MockOptions,
+    Strict,
+    Tool,
+    parse_json_object,
+    render_prompt,
+    validated,
+)
+
+
+class _Function(Strict):
+    name: str = Field(min_length=1, max_length=256)
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class _Tool(Strict):
+    type: Literal["function"]
+    function: _Function
+
+
+class _CalledFunction(Strict):
+    name: str
+    arguments: str
+
+
+class _CalledTool(Strict):
+    id: str
+    type: Literal["function"] = "function"
+    function: _CalledFunction
+
+
+class _Message(Strict):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[_CalledTool] | None = None
+    tool_call_id: str | None = None
+
+
+class _NamedFunction(Strict):
+    name: str
+
+
+class _NamedTool(Strict):
+    type: Literal["function"]
+    function: _NamedFunction
+
+
+class _JsonSchema(Strict):
+    name: str = Field(min_length=1)
+    schema_: dict[str, Any] = Field(alias="schema", default_factory=dict)
+    strict: bool | None = None
+
+
+class _ResponseFormat(Strict):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: _JsonSchema | None = None
+
+
+class _StreamOptions(Strict):
+    include_usage: bool = False
+
+
+class _ChatBody(Strict):
+    model: str
+    messages: list[_Message] = Field(min_length=1)
+    tools: list[_Tool] | None = None
+    tool_choice: Literal["none", "auto", "required"] | _NamedTool | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: _ResponseFormat | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    n: int | None = Field(default=None, ge=1, le=128)
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    user: str | None = None
+    prompt_cache_key: str | None = None
+    mock: MockOptions = MockOptions()
+
+
+def parse_chat_request(raw: bytes) -> GenerationRequest:
+    """The request, checked. Raises ApiError (400) that names what is wrong."""
+    body = parse_json_object(raw)
+    chat = validated(_ChatBody, body)
+    tools = tuple(
+        Tool(tool.function.name, tool.function.parameters or {"type": "object", "properties": {}})
+        for tool in chat.tools or ()
+    )
+    schema = _answer_schema(chat.response_format)
+    return GenerationRequest(
+        model=chat.model,
+        prompt=render_prompt(schema, body.get("tools") or (), body["messages"]),
+        tools=tools,
+        tool_choice=_tool_choice(chat, tools),
+        parallel_tool_calls=chat.parallel_tool_calls is not False,
+        answers_tool_result=chat.messages[-1].role in ("tool", "function"),
+        schema=schema,
+        max_output_tokens=_first(chat.max_completion_tokens, chat.max_tokens),
+        n=chat.n or 1,
+        stop=_stop_sequences(chat.stop),
+        seed=chat.seed,
+        stream=bool(chat.stream),
+        include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+        cache_key=_first(chat.prompt_cache_key, chat.user),
+        mock=chat.mock,
+    )
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _tool_choice(chat: _ChatBody, tools: tuple[Tool, ...]) -> str:
+    choice = chat.tool_choice
+    if choice is None:
+        return "auto"
+    if choice != "none" and not tools:
+        raise ApiError(
+            400, "'tool_choice' is only allowed when 'tools' are given.", param="tool_choice"
+        )
+    if isinstance(choice, str):
+        return choice
+    name = choice.function.name
+    if name not in {tool.name for tool in tools}:
+        raise ApiError(
+            400,
+            f"'tool_choice' names {name!r}, which is not among 'tools': "
+            f"{', '.join(tool.name for tool in tools)}.",
+            param="tool_choice",
+        )
+    return name
+
+
+def _answer_schema(response_format: _ResponseFormat | None) -> dict[str, Any] | bool | None:
+    if response_format is None or response_format.type == "text":
+        return None
+    if response_format.type == "json_object":
+        return True
+    if response_format.json_schema is None:
+        raise ApiError(
+            400,
+            "Missing required parameter: 'response_format.json_schema'.",
+            param="response_format.json_schema",
+        )
+    return response_format.json_schema.schema_
+
+
+def _stop_sequences(stop: str | list[str] | None) -> tuple[str, ...]:
+    sequences = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    if len(sequences) > 4:
+        raise ApiError(400, f"'stop' holds {len(sequences)} sequences; at most 4.", param="stop")
+    return tuple(sequence for sequence in sequences if sequence)

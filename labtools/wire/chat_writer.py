@@ -1,0 +1,103 @@
+"""Chat Completions on the way out: chunks of a stream, or one JSON body."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from labtools.wire import sse
+from labtools.wire.answer import Answer, Piece, Usage
+
+
+class ChatWriter:
+    """Writes the answers to one request.
+
+    A chunk is made from parts prepared once, since a stream has one for every token.
+    """
+
+    def __init__(self, *, id: str, model: str, created: int, choices: int, usage: bool) -> None:
+        self._head: dict[str, Any] = {"id": f"chatcmpl-{id}", "created": created, "model": model}
+        self._choices = choices
+        self._usage = usage
+        chunk_head = json.dumps({**self._head, "object": "chat.completion.chunk"})[:-1]
+        self._before = [
+            f'data: {chunk_head}, "choices": [{{"index": {choice}, "delta": '
+            for choice in range(choices)
+        ]
+        self._after_choice = "}]" + (', "usage": null' if usage else "") + "}\n\n"
+        self._after = ', "logprobs": null, "finish_reason": null' + self._after_choice
+        self._chunk_head = chunk_head
+
+    def opening(self) -> bytes:
+        delta = '{"role": "assistant", "content": ""}'
+        return "".join(before + delta + self._after for before in self._before).encode()
+
+    def piece(self, choice: int, piece: Piece) -> bytes:
+        return (self._before[choice] + _delta(piece) + self._after).encode()
+
+    def end_of_choice(self, choice: int, answer: Answer) -> bytes:
+        reason = f', "logprobs": null, "finish_reason": "{answer.finish_reason}"'
+        return (self._before[choice] + "{}" + reason + self._after_choice).encode()
+
+    def closing(self, answers: Sequence[Answer], usage: Usage) -> bytes:
+        if not self._usage:
+            return sse.DONE
+        last = f'{self._chunk_head}, "choices": [], "usage": {json.dumps(_usage(usage))}}}'
+        return sse.encode(last.encode()) + sse.DONE
+
+    def whole(self, answers: Sequence[Answer], usage: Usage) -> bytes:
+        choices = [
+            {
+                "index": index,
+                "message": _message(answer),
+                "logprobs": None,
+                "finish_reason": answer.finish_reason,
+            }
+            for index, answer in enumerate(answers)
+        ]
+        head = {**self._head, "object": "chat.completion"}
+        return json.dumps({**head, "choices": choices, "usage": _usage(usage)}).encode()
+
+
+def _delta(piece: Piece) -> str:
+    if piece.kind == "content":
+        return f'{{"content": {json.dumps(piece.text)}}}'
+    if piece.kind == "reasoning":
+        return f'{{"reasoning_content": {json.dumps(piece.text)}}}'
+    call: dict[str, Any] = {"index": piece.call, "function": {"arguments": piece.text}}
+    if piece.kind == "call":
+        call["function"] = {"name": piece.call_name, "arguments": ""}
+        call |= {"id": piece.call_id, "type": "function"}
+    return json.dumps({"tool_calls": [call]})
+
+
+def _message(answer: Answer) -> dict[str, Any]:
+    calls = answer.tool_calls()
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": answer.text("content") if answer.text("content") or not calls else None,
+        "refusal": None,
+    }
+    if reasoning := answer.text("reasoning"):
+        message["reasoning_content"] = reasoning
+    if calls:
+        message["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in calls
+        ]
+    return message
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }

@@ -1,0 +1,138 @@
+"""What a client asked for, whichever of the two APIs it used to ask.
+
+`GenerationRequest` is what the endpoint works on; `chat_request` and `responses_request` make
+it from JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from labtools.wire.api_error import ApiError
+
+
+class Strict(BaseModel):
+    """A part of a request: unknown fields pass, wrong types do not."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class MockToolCall(Strict):
+    """A tool call that the mock is told to make."""
+
+    name: str
+    arguments: dict[str, Any] | str
+
+
+class MockOptions(Strict):
+    """What only the mock understands: the request's `mock` object.
+
+    None of it changes the physics; it decides what the answer is, so that a lab can ask for a
+    hundred tokens and get a hundred.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    output_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    reasoning_tokens: int = Field(default=0, ge=0, le=1_000_000)
+    content: str | None = None
+    tool_calls: list[MockToolCall] | None = None
+    tool_call_count: int = Field(default=1, ge=1, le=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call; `parameters` is its JSON schema."""
+
+    name: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One request for text, tool calls or JSON, checked and in one form for both APIs."""
+
+    model: str
+    prompt: str
+    """Everything the model reads, in the order in which a prefix counts: schema, tools, messages."""
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    """One of none, auto, required, or the name of the tool that must be called."""
+    parallel_tool_calls: bool = True
+    answers_tool_result: bool = False
+    """Whether the last message is a tool's result: the model then answers in words."""
+    schema: Mapping[str, Any] | bool | None = None
+    """The answer's JSON schema; True for any JSON object."""
+    max_output_tokens: int | None = None
+    n: int = 1
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    stream: bool = False
+    include_usage: bool = False
+    cache_key: str | None = None
+    """What the client says about where to route requests that share a prefix."""
+    mock: MockOptions = field(default_factory=MockOptions)
+    echo: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that the API's answer repeats."""
+
+
+def render_prompt(
+    schema: object, tools: Iterable[Mapping[str, Any]], messages: Iterable[Mapping[str, Any]]
+) -> str:
+    """The prompt as one text. Two requests share a prefix as far as these texts do."""
+    parts = []
+    if schema is not None:
+        parts.append("<|schema|>" + _dumps(schema))
+    parts += ["<|tool|>" + _dumps(tool) for tool in tools]
+    for message in messages:
+        rest = {k: v for k, v in message.items() if k not in ("role", "content") and v is not None}
+        content = message.get("content")
+        text = content if isinstance(content, str) else "" if content is None else _dumps(content)
+        parts.append(f"<|{message['role']}|>" + text + (_dumps(rest) if rest else ""))
+    return "".join(parts)
+
+
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """The request's body, or the 400 that OpenAI's API would answer."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, f"The body is not valid JSON: {error}.") from None
+    if not isinstance(parsed, dict):
+        kind = type(parsed).__name__
+        raise ApiError(400, f"The body must be a JSON object; found a JSON {kind}.")
+    return parsed
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], body: Mapping[str, Any]) -> M:
+    """The body as `model`, or a 400 that names the first wrong field."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        param = _path(first["loc"])
+        if first["type"] == "missing":
+            message = f"Missing required parameter: '{param}'."
+        else:
+            found = repr(first["input"])
+            message = f"Invalid value for '{param}': {first['msg']}; found {found[:80]}."
+        raise ApiError(400, message, param=param) from None
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

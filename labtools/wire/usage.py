@@ -1,0 +1,53 @@
+"""The `usage` of an answer: how many tokens went in, came from a cache, and came out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from labtools.latency_model import Prices
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """Tokens of one answer or of many. Cached tokens are part of the input tokens."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    def cost_usd(self, prices: Prices) -> float:
+        return prices.cost_usd(self.input_tokens, self.cached_tokens, self.output_tokens)
+
+    def __add__(self, other: TokenCount) -> TokenCount:
+        return TokenCount(
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+        )
+
+
+def usage_in(body: bytes) -> TokenCount | None:
+    """The last usage in a body, streamed or whole. None if there is none."""
+    start = body.rfind(b'"usage"')
+    while start >= 0:
+        brace = body.find(b"{", start)
+        if brace >= 0 and body[start + 7 : brace].strip() == b":":
+            try:
+                text = body[brace:].decode("utf-8", "replace")
+                return _count(json.JSONDecoder().raw_decode(text)[0])
+            except (ValueError, KeyError, TypeError, AttributeError):
+                return None
+        start = body.rfind(b'"usage"', 0, start)
+    return None
+
+
+def _count(usage: dict[str, Any]) -> TokenCount:
+    details = usage.get("prompt_tokens_details") or {}
+    cached = details.get("cached_tokens") or 0
+    return TokenCount(usage["prompt_tokens"], cached, usage["completion_tokens"])
