@@ -1,0 +1,236 @@
+"""The figures of Chapter 1: one call, twenty calls, break-even, Amdahl's law, tails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labtools.clock import elapsed_s
+from labtools.errors import NothingMeasured
+from labtools.latency_model import LatencyProfile
+from labtools.metrics import amdahl_speedup, chance_one_exceeds
+from labtools.plots.canvas import DECODE, INK, MUTED, TOOL, TTFT, LabFigure, canvas, key
+from labtools.records import CallRecord
+from labtools.timing.trace import Trace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def call_anatomy(calls: Mapping[str, CallRecord]) -> LabFigure:
+    """What one call is made of, a bar for each endpoint. Failed calls cannot be drawn."""
+    parts = {}
+    for name, call in calls.items():
+        if call.ttft_s is None or call.decode_s is None:
+            raise NothingMeasured(f"The call on {name!r} has no TTFT and decode: {call.error}.")
+        parts[name] = (call.ttft_s, call.decode_s)
+    longest_s = max(sum(pair) for pair in parts.values())
+    with canvas(height_in=0.9 + 0.6 * len(parts)) as drawing:
+        axes = drawing.axes
+        for row, (name, (ttft_s, decode_s)) in enumerate(parts.items()):
+            axes.barh(-row, ttft_s, height=0.5, color=TTFT)
+            axes.barh(-row, decode_s, left=ttft_s, height=0.5, color=DECODE)
+            _inside(axes, ttft_s / 2, -row, f"{ttft_s:.2f}", ttft_s / longest_s)
+            _inside(axes, ttft_s + decode_s / 2, -row, f"{decode_s:.2f}", decode_s / longest_s)
+            axes.text(
+                ttft_s + decode_s + longest_s * 0.01,
+                -row,
+                f"{ttft_s + decode_s:.2f} s",
+                va="center",
+            )
+        axes.set_yticks([-row for row in range(len(parts))], list(parts))
+        axes.set_xlim(0, longest_s * 1.15)
+        axes.set_xlabel("seconds since the request was sent")
+        key(axes, {"TTFT": TTFT, "decode": DECODE})
+        told = "; ".join(
+            f"on {name} {ttft_s:.2f} s of TTFT and {decode_s:.2f} s of decode"
+            for name, (ttft_s, decode_s) in parts.items()
+        )
+        return drawing.done(
+            f"The parts of one call: {told}.", "One call, from request to last token."
+        )
+
+
+def race(traces: Mapping[str, Trace]) -> LabFigure:
+    """The same run on several endpoints, one under the other, on one time axis."""
+    longest_s = max(trace.duration_s for trace in traces.values())
+    with canvas(height_in=0.9 + 0.6 * len(traces)) as drawing:
+        axes = drawing.axes
+        for row, trace in enumerate(traces.values()):
+            for call in trace.calls:
+                _call_bar(axes, -row, call, trace.started_at)
+            for span in trace.spans:
+                if span.kind == "tool":
+                    left = elapsed_s(trace.started_at, span.started_at)
+                    axes.barh(-row, span.duration_s, left=left, height=0.5, color=TOOL)
+            axes.text(
+                trace.duration_s + longest_s * 0.01, -row, f"{trace.duration_s:.1f} s", va="center"
+            )
+        axes.set_yticks([-row for row in range(len(traces))], list(traces))
+        axes.set_xlim(0, longest_s * 1.15)
+        axes.set_xlabel("seconds since the start of the run")
+        has_tools = any(span.kind == "tool" for trace in traces.values() for span in trace.spans)
+        key(axes, {"TTFT": TTFT, "decode": DECODE, **({"tool": TOOL} if has_tools else {})})
+        told = " and ".join(f"{trace.duration_s:.1f} s on {name}" for name, trace in traces.items())
+        calls = len(next(iter(traces.values())).calls)
+        return drawing.done(
+            f"Two timelines of the same {calls} calls in sequence: {told}.",
+            f"The same {calls} calls, one after another, on two endpoints.",
+        )
+
+
+def ttft_share(profiles: Sequence[LatencyProfile], marked_tokens: int) -> LabFigure:
+    """TTFT's share of a call against the answer's length, with each break-even length."""
+    import numpy as np
+
+    longest = 4 * max(profile.break_even_tokens() for profile in profiles)
+    tokens = np.linspace(1, max(longest, 1.5 * marked_tokens), 300)
+    with canvas() as drawing:
+        axes = drawing.axes
+        told = []
+        for profile, style in zip(profiles, ("-", "--", ":"), strict=False):
+            ttft_s, step_s = profile.ttft_s(), profile.step_s()
+            share = ttft_s / (ttft_s + tokens * step_s)
+            axes.plot(tokens, share, color=TTFT, linestyle=style, linewidth=2)
+            even = profile.break_even_tokens()
+            axes.plot([even], [0.5], "o", color=INK, markersize=5)
+            at_mark = ttft_s / (ttft_s + marked_tokens * step_s)
+            told.append((profile.name, even, at_mark))
+        axes.axvline(marked_tokens, color=MUTED, linewidth=1)
+        axes.axhline(0.5, color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
+        axes.text(marked_tokens, 0.97, f" {marked_tokens} tokens", color=MUTED, va="top")
+        _label_ends(axes, told, tokens[-1], profiles)
+        axes.set_ylim(0, 1)
+        axes.set_xlim(0, tokens[-1])
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.set_xlabel("output tokens")
+        axes.set_ylabel("TTFT's share of the call")
+        words = "; ".join(
+            f"{name} breaks even at {even:.0f} tokens and is at {share:.0%} with {marked_tokens}"
+            for name, even, share in told
+        )
+        return drawing.done(
+            f"TTFT's share of a call falls as the answer grows: {words}.",
+            "Where a curve crosses 50% (dots), decode takes as long as TTFT. "
+            f"At {marked_tokens} tokens both endpoints are far past it.",
+        )
+
+
+def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
+    """End-to-end speed-up of a `factor` times faster backend, by inference share on either side."""
+    import numpy as np
+
+    shares = np.linspace(0.0, 1.0, 101)
+    with canvas() as drawing:
+        axes = drawing.axes
+        for side, colour in (("slow", DECODE), ("fast", TTFT)):
+            speedups = [amdahl_speedup(share, factor, measured_on=side) for share in shares]
+            axes.plot(shares, speedups, color=colour, linewidth=2)
+            at = 0.72 if side == "slow" else 0.36
+            value = amdahl_speedup(at, factor, measured_on=side)
+            offset = (8, -14) if side == "slow" else (-8, 6)
+            axes.annotate(
+                f"share measured on\nthe {side} backend",
+                (at, value),
+                textcoords="offset points",
+                xytext=offset,
+                color=colour,
+                ha="left" if side == "slow" else "right",
+                va="top" if side == "slow" else "bottom",
+            )
+        axes.axvspan(share_low, share_high, color=MUTED, alpha=0.15, linewidth=0)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(1, factor * 1.02)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.set_xlabel("inference's share of the wall clock")
+        axes.set_ylabel("end-to-end speed-up (times)")
+        span = [
+            amdahl_speedup(share, factor, measured_on=side)
+            for side in ("slow", "fast")
+            for share in (share_low, share_high)
+        ]
+        return drawing.done(
+            f"With calls {factor:g} times faster and an inference share of {share_low:.0%} to "
+            f"{share_high:.0%}, the run is {span[0]:.2f} to {span[1]:.2f} times faster if the share "
+            f"was measured on the slow backend, {span[2]:.2f} to {span[3]:.2f} times if on the fast.",
+            f"Calls {factor:g} times faster. The grey band is a share of {share_low:.0%} to "
+            f"{share_high:.0%}: the same figure means two things.",
+        )
+
+
+def chance_of_a_slow_call(marked: Sequence[int], q: float = 0.95) -> LabFigure:
+    """The chance that at least one of n calls is slower than its q-quantile."""
+    calls = range(1, round(max(marked) * 1.15) + 1)
+    with canvas() as drawing:
+        axes = drawing.axes
+        axes.plot(calls, [chance_one_exceeds(n, q) for n in calls], color=DECODE, linewidth=2)
+        for n in marked:
+            chance = chance_one_exceeds(n, q)
+            axes.plot([n], [chance], "o", color=INK, markersize=5)
+            axes.annotate(
+                f"{n} calls: {chance:.0%}",
+                (n, chance),
+                textcoords="offset points",
+                xytext=(6, -14),
+            )
+        axes.set_ylim(0, 1)
+        axes.set_xlim(0, calls[-1])
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.set_xlabel("calls in the run")
+        axes.set_ylabel(f"runs with a call above p{q * 100:.0f}")
+        told = ", ".join(f"{chance_one_exceeds(n, q):.0%} with {n} calls" for n in marked)
+        return drawing.done(
+            f"The chance that a run meets at least one call slower than its p{q * 100:.0f}: {told}.",
+            "One call in twenty is slow. Most runs of twenty calls meet one.",
+        )
+
+
+def inference_shares(published: Mapping[str, float], claimed: tuple[float, float]) -> LabFigure:
+    """Inference's share of the wall clock in published measurements, beside a claimed range."""
+    names = list(published)
+    with canvas(height_in=1.1 + 0.42 * len(names)) as drawing:
+        axes = drawing.axes
+        axes.axvspan(*claimed, color=MUTED, alpha=0.15, linewidth=0)
+        for row, name in enumerate(names):
+            axes.barh(-row, published[name], height=0.5, color=DECODE)
+            axes.text(published[name] + 0.01, -row, f"{published[name]:.0%}", va="center")
+        axes.set_yticks([-row for row in range(len(names))], names)
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.set_xlabel("inference's share of the wall clock")
+        told = ", ".join(f"{name}: {share:.0%}" for name, share in published.items())
+        return drawing.done(
+            f"Inference's share of the wall clock as published: {told}. "
+            f"The essay claims {claimed[0]:.0%} to {claimed[1]:.0%}.",
+            f"The grey band is the essay's {claimed[0]:.0%} to {claimed[1]:.0%}.",
+        )
+
+
+def _call_bar(axes: Axes, row: float, call: CallRecord, started_at: float) -> None:
+    left = elapsed_s(started_at, call.sent_at)
+    style: dict[str, Any] = {"height": 0.5, "edgecolor": "white", "linewidth": 0.4}
+    axes.barh(row, call.ttft_s or 0, left=left, color=TTFT, **style)
+    axes.barh(row, call.decode_s or 0, left=left + (call.ttft_s or 0), color=DECODE, **style)
+
+
+def _inside(axes: Axes, x: float, y: float, text: str, width: float) -> None:
+    """A white label inside a bar, if the bar is wide enough to hold it."""
+    if width > 0.07:
+        axes.text(x, y, text, ha="center", va="center", color="white")
+
+
+def _label_ends(
+    axes: Axes,
+    told: Sequence[tuple[str, float, float]],
+    at: float,
+    profiles: Sequence[LatencyProfile],
+) -> None:
+    """Each curve's name above or below its break-even dot, apart from the others."""
+    for index, (name, even, _) in enumerate(sorted(told, key=lambda row: row[1])):
+        axes.annotate(
+            f"{name}: n* = {even:.0f}",
+            (even, 0.5),
+            textcoords="offset points",
+            xytext=(-6, -16) if index == 0 else (8, 8),
+            ha="right" if index == 0 else "left",
+        )

@@ -1,0 +1,98 @@
+"""Where the time of one run went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from labtools.clock import elapsed_s
+from labtools.errors import NothingMeasured
+from labtools.plots.canvas import DECODE, INK, PAPER, TOOL, TTFT, WAITING, LabFigure, canvas, key
+from labtools.records import Span
+from labtools.span_layout import in_order, lanes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def timeline(
+    spans: Sequence[Span], started_at: float, ended_at: float, title: str = ""
+) -> LabFigure:
+    """Where the time of one run went: a row for each step, or for each lane if there are many."""
+    if not spans:
+        raise NothingMeasured("There is nothing to draw: the run recorded no call and no tool.")
+    shown = [span for span in in_order(spans) if span.kind != "group"] or in_order(spans)
+    lane = lanes(shown)
+    rows = 1 + max(lane.values())
+    with canvas(height_in=1.3 + 0.42 * rows) as drawing:
+        axes = drawing.axes
+        for span in shown:
+            for kind, start, end in _parts(span):
+                axes.barh(
+                    -lane[span.id],
+                    end - start,
+                    left=elapsed_s(started_at, start),
+                    height=0.62,
+                    color=_COLOURS[kind],
+                    edgecolor=PAPER,
+                    linewidth=0.5,
+                )
+        _label_bars(axes, shown, lane, started_at, elapsed_s(started_at, ended_at))
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("seconds since the start of the run")
+        axes.set_xlim(0, elapsed_s(started_at, ended_at) or 1)
+        kinds = {kind for span in shown for kind, _, _ in _parts(span)}
+        key(axes, {name: _COLOURS[kind] for kind, name in _NAMES.items() if kind in kinds})
+        axes.set_title(title)
+        return drawing.done(_timeline_alt(shown, started_at, ended_at), title)
+
+
+_COLOURS = {"ttft": TTFT, "decode": DECODE, "tool": TOOL, "failed": WAITING, "group": WAITING}
+_NAMES = {
+    "ttft": "TTFT",
+    "decode": "decode",
+    "tool": "tool",
+    "failed": "no answer",
+    "group": "group",
+}
+
+
+def _parts(span: Span) -> list[tuple[str, float, float]]:
+    call = span.call
+    if call is None:
+        return [(span.kind if span.kind in _COLOURS else "failed", span.started_at, span.ended_at)]
+    if not call.chunks_at:
+        return [("failed", call.sent_at, call.ended_at)]
+    first_at = call.chunks_at[0]
+    return [("ttft", call.sent_at, first_at), ("decode", first_at, call.ended_at)]
+
+
+def _label_bars(
+    axes: Axes, spans: Sequence[Span], lane: Mapping[int, int], started_at: float, total_s: float
+) -> None:
+    """Names above the bars, where they fit."""
+    for span in spans:
+        width = span.duration_s / total_s if total_s else 0
+        if width > 0.02 * len(span.name):
+            axes.annotate(
+                span.name,
+                (elapsed_s(started_at, span.started_at), -lane[span.id] + 0.31),
+                fontsize=10,
+                color=INK,
+                verticalalignment="bottom",
+            )
+
+
+def _timeline_alt(spans: Sequence[Span], started_at: float, ended_at: float) -> str:
+    calls = [span for span in spans if span.call is not None]
+    tools = [span for span in spans if span.kind == "tool"]
+    waited_s = sum(span.call.ttft_s or 0 for span in calls if span.call)
+    decoded_s = sum(span.call.decode_s or 0 for span in calls if span.call)
+    text = (
+        f"Timeline of {elapsed_s(started_at, ended_at):.2f} seconds with {len(calls)} calls: "
+        f"{waited_s:.2f} s of TTFT and {decoded_s:.2f} s of decode"
+    )
+    if tools:
+        text += f", and {len(tools)} tools with {sum(t.duration_s for t in tools):.2f} s"
+    return text + "."

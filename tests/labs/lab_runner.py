@@ -1,0 +1,56 @@
+"""Runs a lab's cells as a reader would, with the exercises as they stand or solved."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+LABS = sorted((Path(__file__).parents[2] / "labs").glob("*.ipynb"))
+_SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)```", re.DOTALL)
+
+
+def cells(lab: Path) -> list[Any]:
+    return nbformat.read(lab, as_version=4).cells
+
+
+def tags(cell: Any) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def solutions(lab: Path) -> list[str]:
+    """The folded solutions, in order."""
+    text = "\n".join(cell.source for cell in cells(lab) if cell.cell_type == "markdown")
+    return _SOLUTION.findall(text)
+
+
+def verdicts(lab: Path, *, solved: bool) -> list[Any]:
+    """What the check cells say when the whole lab is run from top to bottom."""
+    answers = iter(solutions(lab))
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    found = []
+    for cell in cells(lab):
+        if cell.cell_type != "code":
+            continue
+        source = cell.source
+        if solved and "exercise" in tags(cell):
+            source = next(answers)
+        value = _run(source, namespace)
+        if "check" in tags(cell):
+            found.append(value)
+    return found
+
+
+def _run(source: str, namespace: dict[str, Any]) -> Any:
+    """Run a cell; its value is that of its last line, as in a notebook."""
+    tree = ast.parse(source)
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
+    exec(compile(tree, "<cell>", "exec"), namespace)
+    if isinstance(last, ast.Expr):
+        return eval(compile(ast.Expression(last.value), "<cell>", "eval"), namespace)
+    return None

@@ -1,0 +1,68 @@
+"""What every lab must be, whatever it teaches."""
+
+from __future__ import annotations
+
+import pytest
+from lab_runner import LABS, cells, solutions, tags, verdicts
+
+PARTS = [
+    "## Predict",
+    "## Measure",
+    "## Explain",
+    "## Break it",
+    "## Exercise 1",
+    "## Now on your own endpoint",
+    "## Take away",
+]
+LONGEST_CELL_LINES = 15
+
+each_lab = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+
+
+def test_there_are_labs():
+    assert LABS
+
+
+@each_lab
+def test_an_untouched_exercise_is_not_yet_right(lab):
+    found = verdicts(lab, solved=False)
+    assert len(found) == len(solutions(lab)) >= 2
+    assert [verdict.passed for verdict in found] == [False] * len(found), found
+
+
+@each_lab
+def test_every_solution_passes_its_check(lab):
+    found = verdicts(lab, solved=True)
+    assert [verdict.passed for verdict in found] == [True] * len(found), found
+
+
+@each_lab
+def test_the_parts_come_in_order(lab):
+    text = "\n".join(cell.source for cell in cells(lab) if cell.cell_type == "markdown")
+    places = [text.find(part) for part in PARTS]
+    assert all(place >= 0 for place in places), dict(zip(PARTS, places, strict=True))
+    assert places == sorted(places)
+
+
+@each_lab
+def test_the_head_says_minutes_and_what_to_read(lab):
+    head = cells(lab)[0].source
+    assert head.startswith("# Lab ")
+    assert "**Minutes:**" in head
+    assert "**Read first:**" in head
+
+
+@each_lab
+def test_code_cells_are_short(lab):
+    for number, cell in enumerate(cells(lab)):
+        lines = cell.source.strip().count("\n") + 1
+        assert cell.cell_type != "code" or lines <= LONGEST_CELL_LINES, f"cell {number}: {lines}"
+
+
+@each_lab
+def test_every_exercise_is_followed_by_its_check(lab):
+    code = [cell for cell in cells(lab) if cell.cell_type == "code"]
+    for cell, after in zip(code, [*code[1:], None], strict=True):
+        if "exercise" in tags(cell):
+            assert after is not None
+            assert "check" in tags(after)
