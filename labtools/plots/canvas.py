@@ -27,7 +27,7 @@ WAITING = "#999999"
 HIGHLIGHT = "#CC79A7"
 INK = "#222222"
 MUTED = "#666666"
-PAPER = "#FCFCFA"
+PAPER = "#FFFFFF"
 
 # Narrow enough that the text still reads when a phone shows the figure at two thirds.
 WIDTH_IN = 5.6

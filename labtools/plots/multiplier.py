@@ -111,7 +111,7 @@ def ttft_share(profiles: Sequence[LatencyProfile], marked_tokens: int) -> LabFig
         )
         return drawing.done(
             f"TTFT's share of a call falls as the answer grows: {words}.",
-            "Where a curve crosses 50% (dots), decode takes as long as TTFT. "
+            "At the dots, the break-even lengths, decode takes as long as TTFT. "
             f"At {marked_tokens} tokens both endpoints are far past it.",
         )
 
@@ -228,7 +228,7 @@ def _label_ends(
     """Each curve's name above or below its break-even dot, apart from the others."""
     for index, (name, even, _) in enumerate(sorted(told, key=lambda row: row[1])):
         axes.annotate(
-            f"{name}: n* = {even:.0f}",
+            f"{name}: {even:.0f}",
             (even, 0.5),
             textcoords="offset points",
             xytext=(-6, -16) if index == 0 else (8, 8),

@@ -60,7 +60,10 @@ class Trace:
         return covered_s(span for span in self.spans if span.kind == "tool")
 
     def table(self) -> pandas.DataFrame:
-        """A row for each span, as it began. Columns end in `_s` for seconds; blank is "none"."""
+        """A row for each span, as it began; seconds to the millisecond.
+
+        A column that would be empty, or has nothing but zeros, is left out.
+        """
         import pandas as pd
 
         depth = depths(self.spans)
@@ -83,9 +86,12 @@ class Trace:
         for column in ("input_tokens", "cached_tokens", "output_tokens"):
             if column in table:
                 table[column] = table[column].astype("Int64")
-        if "error" in table and table["error"].isna().all():
-            table = table.drop(columns="error")
-        return table
+        empty = [
+            name
+            for name in ("cached_tokens", "error")
+            if name in table and not table[name].fillna(0).any()
+        ]
+        return table.drop(columns=empty).round(3)
 
     def plot(self, title: str = "") -> LabFigure:
         """The timeline: a bar for each call and tool, waiting and decoding told apart."""
