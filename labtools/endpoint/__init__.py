@@ -1,0 +1,1 @@
+"""The mock endpoint: an engine that decides when, answers that decide what, HTTP around both."""

@@ -1,0 +1,1 @@
+"""JSON values drawn from a JSON schema."""
