@@ -1,0 +1,72 @@
+# The course: set up, read, run, test. `make` alone lists what there is.
+
+PYTHON ?= python3
+PORT   ?= 8000
+
+BIN   := .venv/bin
+SETUP := .venv/set-up
+BOOK  := $(BIN)/jupyter-book build . --all -W -n --keep-going -q
+LABS  := $(wildcard labs/*.ipynb)
+
+.DEFAULT_GOAL := help
+.PHONY: help course book labs test check unit nbval site compat outputs shots lock clean
+
+help: ## list these targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+course: book ## set up, run every lab, build the book and serve it
+	@$(BIN)/python tools/serve.py --port $(PORT)
+
+book: $(SETUP) ## run every lab and build the book, warnings as errors
+	@echo "Running the labs and building the book"
+	@rm -rf _build/html _build/.doctrees && mkdir -p _build
+	@$(BOOK) > _build/book.log 2>&1 || { cat _build/book.log; exit 1; }
+
+labs: $(SETUP) ## open the labs in JupyterLab
+	@$(BIN)/jupyter lab --notebook-dir labs
+
+test: check unit nbval site ## everything that CI runs
+
+check: $(SETUP) ## formatting, lint, types, labs stored clean
+	@$(BIN)/ruff format --check --quiet . || { echo "Run .venv/bin/ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python tools/store_outputs.py --check $(LABS)
+
+unit: $(SETUP) ## unit tests
+	@$(BIN)/pytest -q --ignore tests/site
+
+nbval: $(SETUP) ## run the labs and compare with their stored outputs
+	@$(BIN)/pytest -q --nbval $(LABS)
+
+site: book ## check the built pages in a headless Chromium
+	@$(BIN)/pytest -q -rs tests/site
+
+compat: $(SETUP) ## try other people's clients against the mock (installs them)
+	@$(BIN)/pytest -q -m compat tests/compat
+
+outputs: $(SETUP) ## run the labs and store their outputs in them
+	@$(BIN)/python tools/store_outputs.py $(LABS)
+
+shots: book ## pictures of every page, in _build/shots
+	@$(BIN)/python tests/site/shots.py
+
+lock: $(SETUP) ## pin what the requirements need in turn (needs uv)
+	@sed -E '/^(-|#|$$)/d' requirements.txt | uv pip compile - --universal --python-version 3.11 \
+	    --upgrade --quiet --no-annotate --custom-compile-command "make lock" -o requirements.lock
+
+clean: ## remove everything that these targets made
+	@rm -rf .venv _build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+# The book and the tests never leave this machine, whatever endpoint the reader has set.
+book nbval outputs unit: export LABTOOLS_ENDPOINT = sim
+
+$(SETUP): requirements.txt requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed. Name one: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up .venv (a minute or two, once)"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || \
+	    { rm -rf .venv; echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@

@@ -1,0 +1,194 @@
+"""A headless Chromium that looks at one page of the book and reports what it saw."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+
+WIDTHS = {1280: 900, 390: 844}
+SCHEMES = ("light", "dark")
+COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# Elements that stick out of the window and are not in a box of their own that scrolls.
+OVERFLOWING = """() => {
+    const width = document.documentElement.clientWidth;
+    const scrolls = element => {
+        for (let box = element; box && box !== document.body; box = box.parentElement) {
+            const style = getComputedStyle(box);
+            if (style.overflowX !== "visible" || style.position === "fixed") return true;
+        }
+        return false;
+    };
+    const out = [...document.querySelectorAll("main *")].filter(element => {
+        const box = element.getBoundingClientRect();
+        return box.width > 0 && box.right > width + 1 && !scrolls(element);
+    }).map(element => element.outerHTML.slice(0, 120));
+    const excess = document.documentElement.scrollWidth - width;
+    return excess > 0 ? [`the page is ${excess} px too wide`, ...out] : out;
+}"""
+
+UNNAMED_IMAGES = """() => [...document.images]
+    .filter(image => !image.alt.trim() || !image.naturalWidth)
+    .map(image => image.outerHTML.slice(0, 120))"""
+
+VISIBLE_TEXT = """() => [...document.querySelectorAll("article :is(h1, h2, h3, p, li, td, pre)")]
+    .filter(element => element.checkVisibility() && element.getClientRects().length)
+    .map(element => element.textContent.replace(/\\s+/g, " ").trim())
+    .filter(text => text)"""
+
+# Axe resolves a style sheet's imports against the page, and would ask for files that are not there.
+AXE_OPTIONS = {"preload": False, "resultTypes": ["violations"]}
+
+Result = TypeVar("Result")
+
+
+def chromium_path() -> str | None:
+    """The browser named by CHROMIUM, or the first one on PATH; None when there is none."""
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, COMMANDS)), None)
+
+
+@dataclass
+class Visit:
+    """What was seen while one page was open, once it had settled."""
+
+    scheme: str = ""
+    console_errors: list[str] = field(default_factory=list)
+    failed_requests: list[str] = field(default_factory=list)
+    foreign_requests: list[str] = field(default_factory=list)
+    received_bytes: int = 0
+    overflowing: list[str] = field(default_factory=list)
+    unnamed_images: list[str] = field(default_factory=list)
+    visible_text: list[str] = field(default_factory=list)
+    violations: list[dict[str, Any]] = field(default_factory=list)
+
+
+class SiteBrowser:
+    """One Chromium on a thread of its own, so that no event loop is left in the caller's."""
+
+    def __init__(self, browser: Browser, site: str, thread: ThreadPoolExecutor) -> None:
+        self._browser = browser
+        self._site = site
+        self._thread = thread
+
+    def visit(self, page: str, *, width: int, scheme: str, javascript: bool = True) -> Visit:
+        """Open `page` with an empty cache and look at it from top to bottom."""
+        seen = Visit()
+
+        def look(tab: Page) -> Visit:
+            _watch(tab, self._site, seen)
+            requests: list[Request] = []
+            tab.on("requestfinished", lambda request: requests.append(request))
+            tab.goto(f"{self._site}/{page}", wait_until="networkidle")
+            seen.received_bytes = sum(done.sizes()["responseBodySize"] for done in list(requests))
+            seen.scheme = tab.evaluate("() => document.documentElement.dataset.theme ?? ''")
+            seen.overflowing = tab.evaluate(OVERFLOWING)
+            seen.unnamed_images = tab.evaluate(UNNAMED_IMAGES)
+            seen.visible_text = tab.evaluate(VISIBLE_TEXT)
+            if javascript:
+                seen.violations = Axe().run(tab, options=AXE_OPTIONS).response["violations"]
+            return seen
+
+        return self._in_tab(look, width=width, scheme=scheme, javascript=javascript)
+
+    def shoot(self, page: str, file: Path, *, width: int, scheme: str) -> None:
+        """A picture of the whole page."""
+
+        def look(tab: Page) -> None:
+            tab.goto(f"{self._site}/{page}", wait_until="networkidle")
+            tab.screenshot(path=file, full_page=True, animations="disabled")
+
+        self._in_tab(look, width=width, scheme=scheme, javascript=True)
+
+    def found_by_search(self, query: str) -> list[str]:
+        """The titles that the site's own search lists for `query`."""
+
+        def look(tab: Page) -> list[str]:
+            tab.goto(f"{self._site}/search.html?q={query}", wait_until="networkidle")
+            tab.wait_for_selector("#search-results p.search-summary")
+            tab.wait_for_function("() => !document.querySelector('#search-progress')?.innerText")
+            return tab.locator("#search-results ul.search > li > a").all_inner_texts()
+
+        return self._in_tab(look, width=1280, scheme="light", javascript=True)
+
+    def _in_tab(
+        self, look: Callable[[Page], Result], *, width: int, scheme: str, javascript: bool
+    ) -> Result:
+        def run() -> Result:
+            context = self._browser.new_context(
+                viewport={"width": width, "height": WIDTHS[width]},
+                color_scheme="dark" if scheme == "dark" else "light",
+                java_script_enabled=javascript,
+            )
+            try:
+                _cut_off(context, self._site)
+                context.add_init_script(
+                    f"localStorage.setItem('mode', '{scheme}');"
+                    f"localStorage.setItem('theme', '{scheme}');"
+                )
+                return look(context.new_page())
+            finally:
+                context.close()
+
+        return self._thread.submit(run).result()
+
+
+def _cut_off(context: BrowserContext, site: str) -> None:
+    """Let nothing but the site through."""
+    context.route(
+        lambda url: not url.startswith(f"{site}/"), lambda route: route.abort("addressunreachable")
+    )
+
+
+def _watch(tab: Page, site: str, seen: Visit) -> None:
+    """Record in `seen` what the page asks for, receives and complains about."""
+
+    def asked(url: str) -> None:
+        if not url.startswith((f"{site}/", "data:", "blob:")):
+            seen.foreign_requests.append(url)
+
+    def answered(response: Any) -> None:
+        if response.status >= 400:
+            seen.failed_requests.append(f"{response.url}: {response.status}")
+
+    def said(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            seen.console_errors.append(f"{message.text} ({message.location.get('url')})")
+
+    tab.on("request", lambda request: asked(request.url))
+    tab.on("websocket", lambda socket: asked(socket.url))
+    tab.on("response", answered)
+    tab.on("requestfailed", lambda request: seen.failed_requests.append(request.url))
+    tab.on("console", said)
+    tab.on("pageerror", lambda error: seen.console_errors.append(str(error)))
+
+
+@contextmanager
+def site_browser(executable: str, site: str) -> Iterator[SiteBrowser]:
+    """Start Chromium on the site served at `site`; it knows no other host."""
+    arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        playwright = thread.submit(lambda: sync_playwright().start()).result()
+        try:
+            browser = thread.submit(
+                lambda: playwright.chromium.launch(
+                    executable_path=executable,
+                    args=arguments,
+                    chromium_sandbox=getattr(os, "geteuid", lambda: 1)() != 0,
+                )
+            ).result()
+            try:
+                yield SiteBrowser(browser, site, thread)
+            finally:
+                thread.submit(browser.close).result()
+        finally:
+            thread.submit(playwright.stop).result()
