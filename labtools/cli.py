@@ -6,12 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from labtools.clock import unix_time_s
+from labtools.clock import wall_epoch_s
 from labtools.endpoint.app import create_app
+from labtools.endpoint.profile_listing import listing
 from labtools.endpoint.profiles import NAMED, load_profiles, named_profile
 from labtools.endpoint.server import serve, stop_when_stdin_closes
 from labtools.environment_check import check
 from labtools.errors import LabtoolsError
+from labtools.latency_model import LatencyProfile
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,8 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument(
         "--profile",
         action="append",
-        metavar="NAME",
-        help=f"a profile to serve, as the model of that name: {', '.join(NAMED)} "
+        metavar="[MODEL=]NAME",
+        help=f"a profile to serve, as the model of that name or as MODEL: {', '.join(NAMED)} "
         "(may be repeated; default: all)",
     )
     serving.add_argument("--profiles", metavar="FILE", help="profiles from a TOML or JSON file")
@@ -47,6 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--api-key", help="refuse requests without this key")
     serving.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
     serving.set_defaults(command=_serve)
+
+    showing = commands.add_parser("profiles", help="list the profiles and their sources")
+    showing.add_argument("--profiles", metavar="FILE", help="show those of a TOML or JSON file too")
+    showing.add_argument(
+        "--draw",
+        metavar="PREFIX",
+        help="also draw TTFT against context and speed against concurrency, "
+        "to PREFIX-ttft.svg and PREFIX-speed.svg",
+    )
+    showing.set_defaults(command=_profiles)
     return parser
 
 
@@ -57,10 +69,31 @@ def _check(options: argparse.Namespace) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     profiles = load_profiles(options.profiles) if options.profiles else {}
-    profiles |= {name: named_profile(name) for name in options.profile or ()}
+    for asked in options.profile or ():
+        model, _, name = asked.rpartition("=")
+        profiles[model or name] = profiles.get(name) or named_profile(name)
     if options.until_stdin_closes:
         stop_when_stdin_closes()
     app = create_app(
-        profiles or NAMED, seed=options.seed, api_key=options.api_key, epoch_s=unix_time_s()
+        profiles or NAMED, seed=options.seed, api_key=options.api_key, epoch_s=wall_epoch_s()
     )
     serve(app, options.host, options.port)
+
+
+def _profiles(options: argparse.Namespace) -> None:
+    profiles = {**NAMED, **(load_profiles(options.profiles) if options.profiles else {})}
+    print(listing(profiles.values()))
+    if options.draw:
+        _draw(list(profiles.values()), options.draw)
+
+
+def _draw(profiles: list[LatencyProfile], prefix: str) -> None:
+    from labtools.plots import speed_by_concurrency, ttft_by_context  # Slow to import.
+
+    for name, figure in (
+        ("ttft", ttft_by_context(profiles)),
+        ("speed", speed_by_concurrency(profiles)),
+    ):
+        path = f"{prefix}-{name}.svg"
+        figure.save(path)
+        print(f"\n{path}: {figure.alt}")

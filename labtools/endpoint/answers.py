@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-# from labtools.endpoint.schema_values import value_for
-from labtools.tokens import filler, split_tokens
+from labtools.endpoint.schema_values import value_for
+from labtools.tokens import count_tokens, filler, split_tokens
 from labtools.wire.answer import Answer, Piece
 from labtools.wire.api_error import ApiError
 from labtools.wire.generation import GenerationRequest, MockToolCall, Tool
@@ -19,45 +20,66 @@ from labtools.wire.generation import GenerationRequest, MockToolCall, Tool
 DEFAULT_OUTPUT_TOKENS = 100
 
 
+# What one request may make the mock think up, over all its choices: more would hold others up.
+LARGEST_ANSWER_TOKENS = 250_000
+_MOST_TOOL_CALLS = 128
+
+
 def answer(request: GenerationRequest, rng: random.Random) -> Answer:
     """One answer to `request`; what is left open is drawn from `rng`.
 
-    Raises UnusableSchema when the request's schema has no value.
+    Raises UnusableSchema when the request's schema has no value, ApiError (400) when the answer
+    would be too long.
     """
     tokens = request.mock.output_tokens
-    thoughts = [
-        Piece("reasoning", text)
-        for text in split_tokens(filler(request.mock.reasoning_tokens, rng))
-    ]
+    thoughts = filler(request.mock.reasoning_tokens, rng)
     calls = _calls_to_make(request, rng)
+    text = "" if calls else _text(request, tokens, rng)
+    said_tokens = sum(1 + count_tokens(arguments) for _, arguments in calls) + count_tokens(text)
+    _check_size(request, request.mock.reasoning_tokens + (tokens or said_tokens))
+    pieces = [Piece("reasoning", piece) for piece in split_tokens(thoughts)]
     if calls:
-        said = list(_call_pieces(calls, tokens, rng))
-        return Answer((*thoughts, *said), "tool_calls").cut(request.max_output_tokens)
-    text = _text(request, tokens, rng)
-    pieces = [Piece("content", piece) for piece in split_tokens(text, _count(text, tokens))]
-    return Answer((*thoughts, *pieces), "stop").cut(request.max_output_tokens)
+        pieces += _call_pieces(calls, tokens, rng)
+    else:
+        spoken = split_tokens(text.ljust(tokens or 0), tokens)
+        pieces += [Piece("content", piece) for piece in _before_stop(spoken, request.stop)]
+    ends = Answer(tuple(pieces), "tool_calls" if calls else "stop")
+    return ends.cut(request.max_output_tokens)
 
 
-def _count(text: str, tokens: int | None) -> int | None:
-    """Pieces to cut `text` into: as many as were asked for, unless a stop sequence took some."""
-    return None if tokens is None or len(text) < tokens else tokens
+def _check_size(request: GenerationRequest, tokens: int) -> None:
+    if tokens * request.n > LARGEST_ANSWER_TOKENS:
+        raise ApiError(
+            400,
+            f"{request.n} answers of {tokens} tokens are more than this mock makes up: "
+            f"{LARGEST_ANSWER_TOKENS} tokens in all.",
+            param="mock",
+        )
 
 
 def _text(request: GenerationRequest, tokens: int | None, rng: random.Random) -> str:
     if request.mock.content is not None:
-        text = request.mock.content
-    elif request.schema is True:
-        text = json.dumps({"answer": filler(8, rng).strip()})
-    elif request.schema is not None:
-        text = json.dumps(value_for(dict(request.schema), rng))
-    else:
-        return _before_stop(filler(tokens or DEFAULT_OUTPUT_TOKENS, rng), request.stop)
-    return _before_stop(text, request.stop).ljust(tokens or 0)
+        return request.mock.content
+    if request.schema is True:
+        return json.dumps({"answer": filler(8, rng).strip()})
+    if request.schema is not None:
+        return json.dumps(value_for(dict(request.schema), rng))
+    return filler(DEFAULT_OUTPUT_TOKENS if tokens is None else tokens, rng)
 
 
-def _before_stop(text: str, stop: Sequence[str]) -> str:
-    ends = [text.find(sequence) for sequence in stop if sequence in text]
-    return text[: min(ends)] if ends else text
+def _before_stop(pieces: list[str], stop: Sequence[str]) -> list[str]:
+    """The pieces up to the first stop sequence, which is left out."""
+    text = "".join(pieces)
+    end = min((text.find(sequence) for sequence in stop if sequence in text), default=None)
+    if end is None:
+        return pieces
+    kept, length = [], 0
+    for piece in pieces:
+        if length >= end:
+            break
+        kept.append(piece[: end - length])
+        length += len(piece)
+    return kept
 
 
 def _calls_to_make(request: GenerationRequest, rng: random.Random) -> list[tuple[str, str]]:
@@ -66,9 +88,18 @@ def _calls_to_make(request: GenerationRequest, rng: random.Random) -> list[tuple
         return [_told(call) for call in request.mock.tool_calls]
     if not request.tools or request.tool_choice == "none" or request.mock.content is not None:
         return []
-    if request.tool_choice == "auto" and (request.answers_tool_result or request.schema):
+    if request.tool_choice == "auto" and (
+        request.answers_tool_result or request.schema is not None
+    ):
         return []
     count = request.mock.tool_call_count if request.parallel_tool_calls else 1
+    if count * request.n > _MOST_TOOL_CALLS:
+        raise ApiError(
+            400,
+            f"{request.n} answers of {count} tool calls are more than this mock makes up: "
+            f"{_MOST_TOOL_CALLS} tool calls in all.",
+            param="mock.tool_call_count",
+        )
     return [_made_up(tool, rng) for tool in _chosen(request, count)]
 
 

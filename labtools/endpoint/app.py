@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 
 from starlette.applications import Starlette
@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from labtools.endpoint.answers import answer
+from labtools.endpoint.conversations import Conversations
 from labtools.endpoint.engine import Engine
 from labtools.endpoint.faults import FaultPlan
 from labtools.endpoint.generation import Generation
@@ -29,6 +30,9 @@ from labtools.wire.api_error import ApiError
 from labtools.wire.chat_request import parse_chat_request
 from labtools.wire.chat_writer import ChatWriter
 from labtools.wire.generation import GenerationRequest
+from labtools.wire.responses_output import Output
+from labtools.wire.responses_request import parse_responses_request
+from labtools.wire.responses_writer import ResponsesWriter
 
 LARGEST_BODY_BYTES = 64 * 2**20
 # 2026-01-01, so that `created` is a plausible date on the simulated clock too.
@@ -54,6 +58,7 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/v1/chat/completions", endpoint.chat, methods=["POST"]),
+            Route("/v1/responses", endpoint.responses, methods=["POST"]),
             Route("/v1/models", endpoint.models, methods=["GET"]),
             Route("/v1/models/{model:path}", endpoint.model, methods=["GET"]),
             Route("/health", endpoint.health, methods=["GET"]),
@@ -61,6 +66,7 @@ def create_app(
         exception_handlers={
             ApiError: _api_error,
             HTTPException: _http_error,
+            RecursionError: _too_deep,
             Exception: _unexpected_error,
         },
     )
@@ -84,8 +90,10 @@ class Endpoint:
         self._api_key = api_key
         self._epoch_s = epoch_s
         self._numbers = count(1)
+        self._conversations = Conversations()
 
     async def chat(self, http: Request) -> Generation:
+        """`POST /v1/chat/completions`."""
         self._authorize(http)
         raw = await _body(http)
         request = parse_chat_request(raw)
@@ -101,46 +109,67 @@ class Endpoint:
 
         return self._generation(request, raw, writer)
 
+    async def responses(self, http: Request) -> Generation:
+        """`POST /v1/responses`."""
+        self._authorize(http)
+        raw = await _body(http)
+        request = parse_responses_request(raw, self._conversations)
+
+        def writer(id: str) -> Writer:
+            return ResponsesWriter(
+                output=Output(id, request.summarize),
+                model=request.generation.model,
+                now=self._created,
+                echo=request.echo,
+            )
+
+        generation = self._generation(request.generation, raw, writer)
+        if request.store:
+            # Continuable as soon as the client can know its id.
+            output = Output(generation.id, request.summarize).items(generation.answers[0])
+            size = len(request.generation.prompt) + len(json.dumps(output))
+            self._conversations.remember(f"resp_{generation.id}", request.items, output, size)
+        return generation
+
     async def models(self, http: Request) -> Response:
+        """`GET /v1/models`."""
         self._authorize(http)
         return _json({"object": "list", "data": [self._model(name) for name in self.engines]})
 
     async def model(self, http: Request) -> Response:
+        """`GET /v1/models/NAME`."""
         self._authorize(http)
         name = http.path_params["model"]
         self._engine(name)
         return _json(self._model(name))
 
     async def health(self, http: Request) -> Response:
+        """`GET /health`: whether the process answers."""
         return _json({"status": "ok"})
 
-    def _generation(self, request: GenerationRequest, raw: bytes, writer) -> Generation:
+    def _generation(
+        self, request: GenerationRequest, raw: bytes, writer: Callable[[str], Writer]
+    ) -> Generation:
         """Everything that can be refused is refused here, before anything is sent."""
         engine = self._engine(request.model)
         rng = engine.rng_for(raw)
         fault = self._faults.fault_for(next(self._numbers), rng)
         if fault and (refusal := fault.refusal()):
             raise refusal
+        input_tokens = count_tokens(request.prompt)
+        _check_context(engine.profile, request, input_tokens, 1)
         id = f"{rng.getrandbits(96):024x}"
-        said_by = rng if request.seed is None else random.Random(f"{request.seed}/{request.prompt}")
+        said_by = rng if request.seed is None else _rng_of(request.seed, request.prompt)
         try:
             answers = [answer(request, said_by) for _ in range(request.n)]
         except UnusableSchema as error:
             raise ApiError(400, f"Invalid schema: {error}", param="schema") from None
-        input_tokens = count_tokens(request.prompt)
         most = request.max_output_tokens or max(len(answer.pieces) for answer in answers)
-        limit = engine.profile.context_limit_tokens
-        if input_tokens + most > limit:
-            raise ApiError(
-                400,
-                f"This model's maximum context length is {limit} tokens; the request holds "
-                f"{input_tokens} and may output {most}.",
-                param="messages",
-                code="context_length_exceeded",
-            )
+        _check_context(engine.profile, request, input_tokens, most)
         now = asyncio.get_running_loop().time()
         headers = engine.rate_limiter.admit(input_tokens + most * request.n, now)
         return Generation(
+            id=id,
             engine=engine,
             prompt=request.prompt,
             answers=answers,
@@ -175,6 +204,25 @@ class Endpoint:
     def _model(self, name: str) -> dict[str, object]:
         created = int(self._epoch_s)
         return {"id": name, "object": "model", "created": created, "owned_by": "labtools"}
+
+
+def _check_context(
+    profile: LatencyProfile, request: GenerationRequest, input_tokens: int, most: int
+) -> None:
+    limit = profile.context_limit_tokens
+    if input_tokens + most > limit:
+        raise ApiError(
+            400,
+            f"This model's maximum context length is {limit} tokens; the request holds "
+            f"{input_tokens} and may output {most}.",
+            param=request.prompt_field,
+            code="context_length_exceeded",
+        )
+
+
+def _rng_of(seed: int, prompt: str) -> random.Random:
+    """The same words for the same seed and prompt, whatever else the request holds."""
+    return random.Random(f"{seed}/{prompt}".encode("utf-8", "surrogatepass"))
 
 
 def _schema_identity(request: GenerationRequest) -> bytes | None:
@@ -212,6 +260,11 @@ async def _http_error(http: Request, error: Exception) -> Response:
     message = f"{http.method} {http.url.path}: {error.detail}."
     shown = ApiError(error.status_code, message, headers=error.headers)
     return await _api_error(http, shown)
+
+
+async def _too_deep(http: Request, error: Exception) -> Response:
+    """The only recursion here is over the request's JSON."""
+    return await _api_error(http, ApiError(400, "The body is nested too deeply."))
 
 
 async def _unexpected_error(http: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from labtools.endpoint.published_profiles import PUBLISHED
 from labtools.errors import ConfigurationError, one_of
 from labtools.latency_model import LatencyProfile
 
@@ -31,7 +32,7 @@ SLOW = LatencyProfile(
     decode_tokens_per_s=60,
 )
 
-NAMED = {profile.name: profile for profile in (FAST, SLOW)}
+NAMED = {profile.name: profile for profile in (FAST, SLOW, *PUBLISHED)}
 
 
 def named_profile(name: str) -> LatencyProfile:
@@ -49,7 +50,7 @@ def load_profiles(path: str | Path) -> dict[str, LatencyProfile]:
     """
     path = Path(path)
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         tables = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"Cannot read profiles from {path}: {error}.") from None

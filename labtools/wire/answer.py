@@ -36,6 +36,11 @@ class Answer:
         """Whether there is an end-of-sequence step after the last token."""
         return self.finish_reason != "length"
 
+    @property
+    def steps(self) -> int:
+        """Decode steps from its first token to its end, both included."""
+        return len(self.pieces) + self.stops_by_itself
+
     def text(self, kind: Literal["reasoning", "content"]) -> str:
         return "".join(piece.text for piece in self.pieces if piece.kind == kind)
 

@@ -47,7 +47,7 @@ def message_of(status: int, body: bytes) -> str:
     """What an error body says, for a body from any server: JSON, HTML or nothing."""
     try:
         parsed: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body[:200].decode("utf-8", "replace").strip() or f"HTTP status {status}"
     error = parsed.get("error", parsed) if isinstance(parsed, dict) else parsed
     message = error.get("message") if isinstance(error, dict) else error

@@ -10,6 +10,10 @@ from typing import Any
 from labtools.records import CallError, ToolCall
 from labtools.wire import sse
 from labtools.wire.api_error import message_of
+from labtools.wire.usage import count_in
+
+# What a body of server-sent events begins with; ":" is a comment.
+_EVENT_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 @dataclass(slots=True)
@@ -37,24 +41,34 @@ class ChatReading:
 def read_chat_stream(chunks: Iterable[tuple[float, bytes]]) -> ChatReading:
     """Read a streamed body, given as (instant, bytes) in order of arrival.
 
-    A body that ends before `[DONE]` and before any finish reason is an error, "cut_off": what
-    came until then is kept.
+    A body that ends before `[DONE]` and before any finish reason is an error, "cut_off"; one
+    that is not a stream of chat completion chunks is another, "protocol". What came until then is
+    kept. Of several choices the first is read; the instants are those of all.
     """
     reading = ChatReading()
+    chunks = list(chunks)
     for event in sse.events(chunks):
         if event.data == "[DONE]":
             reading.complete = True
             break
         try:
             _take(json.loads(event.data), event.at, reading)
-        except (ValueError, TypeError, AttributeError, KeyError):
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
             found = event.data[:80]
             reading.error = CallError("protocol", f"not a chat completion chunk: {found!r}")
         if reading.error:
             break
     if not reading.complete and reading.error is None:
-        reading.error = CallError("cut_off", "the stream ended before the answer was complete")
+        reading.error = _unfinished(b"".join(chunk for _, chunk in chunks))
     return reading
+
+
+def _unfinished(body: bytes) -> CallError:
+    head = body.lstrip()[:6]
+    if any(head.startswith(field) or field.startswith(head) for field in _EVENT_FIELDS):
+        return CallError("cut_off", "the stream ended before the answer was complete")
+    start = body[:80].decode("utf-8", "replace")
+    return CallError("protocol", f"not a stream of server-sent events: {start!r}")
 
 
 def _take(chunk: dict[str, Any], at: float, reading: ChatReading) -> None:
@@ -65,35 +79,47 @@ def _take(chunk: dict[str, Any], at: float, reading: ChatReading) -> None:
     if usage := chunk.get("usage"):
         _take_usage(usage, reading)
     for choice in chunk["choices"]:
-        if reason := choice.get("finish_reason"):
-            reading.finish_reason = reason
-            reading.complete = True
         delta = choice.get("delta") or {}
-        thought = delta.get("reasoning_content") or delta.get("reasoning") or ""
-        text = delta.get("content") or delta.get("refusal") or ""
-        fragments = delta.get("tool_calls") or ()
-        reading.reasoning += thought
-        reading.content += text
-        for fragment in fragments:
-            _take_fragment(fragment, reading.calls)
+        thought = _text(delta.get("reasoning_content") or delta.get("reasoning"))
+        text = _text(delta.get("content") or delta.get("refusal"))
+        fragments = delta.get("tool_calls") or []
+        reason = _text(choice.get("finish_reason"))
         if text or fragments or thought:
             reading.chunks_at.append(at)
         if (text or fragments) and reading.first_output_at is None:
             reading.first_output_at = at
+        if choice.get("index"):
+            continue
+        reading.reasoning += thought
+        reading.content += text
+        for fragment in fragments:
+            _take_fragment(fragment, reading.calls)
+        if reason:
+            reading.finish_reason = reason
+            reading.complete = True
 
 
-def _take_usage(usage: dict[str, Any], reading: ChatReading) -> None:
-    reading.input_tokens = usage.get("prompt_tokens")
-    reading.output_tokens = usage.get("completion_tokens")
-    reading.cached_tokens = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    details = usage.get("completion_tokens_details") or {}
-    reading.reasoning_tokens = details.get("reasoning_tokens")
+def _text(value: object) -> str:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("not a text")
+    return value or ""
+
+
+def _take_usage(usage: object, reading: ChatReading) -> None:
+    reading.input_tokens = count_in(usage, "prompt_tokens")
+    reading.output_tokens = count_in(usage, "completion_tokens")
+    reading.cached_tokens = count_in(usage, "prompt_tokens_details", "cached_tokens")
+    reading.reasoning_tokens = count_in(usage, "completion_tokens_details", "reasoning_tokens")
 
 
 def _take_fragment(fragment: dict[str, Any], calls: dict[int, dict[str, str]]) -> None:
     index = fragment.get("index", len(calls))
-    call = calls.setdefault(index, {"id": "", "name": "", "arguments": ""})
     function = fragment.get("function") or {}
-    call["id"] = fragment.get("id") or call["id"]
-    call["name"] += function.get("name") or ""
-    call["arguments"] += function.get("arguments") or ""
+    id, name = _text(fragment.get("id")), _text(function.get("name"))
+    arguments = _text(function.get("arguments"))
+    if not isinstance(index, int):
+        raise TypeError("not an index")
+    call = calls.setdefault(index, {"id": "", "name": "", "arguments": ""})
+    call["id"] = id or call["id"]
+    call["name"] += name
+    call["arguments"] += arguments

@@ -12,6 +12,7 @@ from labtools.wire.generation import (
     MockOptions,
     Strict,
     Tool,
+    checked_choice,
     parse_json_object,
     render_prompt,
     validated,
@@ -136,15 +137,7 @@ def _tool_choice(chat: _ChatBody, tools: tuple[Tool, ...]) -> str:
         )
     if isinstance(choice, str):
         return choice
-    name = choice.function.name
-    if name not in {tool.name for tool in tools}:
-        raise ApiError(
-            400,
-            f"'tool_choice' names {name!r}, which is not among 'tools': "
-            f"{', '.join(tool.name for tool in tools)}.",
-            param="tool_choice",
-        )
-    return name
+    return checked_choice(choice.function.name, tools)
 
 
 def _answer_schema(response_format: _ResponseFormat | None) -> dict[str, Any] | bool | None:

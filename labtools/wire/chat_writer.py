@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from labtools.wire import sse
@@ -22,23 +23,23 @@ class ChatWriter:
         self._usage = usage
         chunk_head = json.dumps({**self._head, "object": "chat.completion.chunk"})[:-1]
         self._before = [
-            f'data: {chunk_head}, "choices": [{{"index": {choice}, "delta": '
+            f'data: {chunk_head}, "choices": [{{"index": {choice}, "delta": '.encode()
             for choice in range(choices)
         ]
-        self._after_choice = "}]" + (', "usage": null' if usage else "") + "}\n\n"
-        self._after = ', "logprobs": null, "finish_reason": null' + self._after_choice
+        self._after_choice = b"}]" + (b', "usage": null' if usage else b"") + b"}\n\n"
+        self._after = b', "logprobs": null, "finish_reason": null' + self._after_choice
         self._chunk_head = chunk_head
 
     def opening(self) -> bytes:
-        delta = '{"role": "assistant", "content": ""}'
-        return "".join(before + delta + self._after for before in self._before).encode()
+        delta = b'{"role": "assistant", "content": ""}'
+        return b"".join(before + delta + self._after for before in self._before)
 
     def piece(self, choice: int, piece: Piece) -> bytes:
-        return (self._before[choice] + _delta(piece) + self._after).encode()
+        return b"".join((self._before[choice], _delta(piece), self._after))
 
     def end_of_choice(self, choice: int, answer: Answer) -> bytes:
-        reason = f', "logprobs": null, "finish_reason": "{answer.finish_reason}"'
-        return (self._before[choice] + "{}" + reason + self._after_choice).encode()
+        reason = f'{{}}, "logprobs": null, "finish_reason": "{answer.finish_reason}"'
+        return self._before[choice] + reason.encode() + self._after_choice
 
     def closing(self, answers: Sequence[Answer], usage: Usage) -> bytes:
         if not self._usage:
@@ -60,16 +61,22 @@ class ChatWriter:
         return json.dumps({**head, "choices": choices, "usage": _usage(usage)}).encode()
 
 
-def _delta(piece: Piece) -> str:
+def _delta(piece: Piece) -> bytes:
     if piece.kind == "content":
-        return f'{{"content": {json.dumps(piece.text)}}}'
+        return _text_delta("content", piece.text)
     if piece.kind == "reasoning":
-        return f'{{"reasoning_content": {json.dumps(piece.text)}}}'
+        return _text_delta("reasoning_content", piece.text)
     call: dict[str, Any] = {"index": piece.call, "function": {"arguments": piece.text}}
     if piece.kind == "call":
         call["function"] = {"name": piece.call_name, "arguments": ""}
         call |= {"id": piece.call_id, "type": "function"}
-    return json.dumps({"tool_calls": [call]})
+    return json.dumps({"tool_calls": [call]}).encode()
+
+
+@lru_cache(maxsize=4096)
+def _text_delta(field: str, text: str) -> bytes:
+    """The same words come again and again, in every stream at once."""
+    return json.dumps({field: text}).encode()
 
 
 def _message(answer: Answer) -> dict[str, Any]:

@@ -77,8 +77,8 @@ class GenerationRequest:
     cache_key: str | None = None
     """What the client says about where to route requests that share a prefix."""
     mock: MockOptions = field(default_factory=MockOptions)
-    echo: Mapping[str, Any] = field(default_factory=dict)
-    """Fields that the API's answer repeats."""
+    prompt_field: str = "messages"
+    """What the API calls the field that the prompt is in, for errors about it."""
 
 
 def render_prompt(
@@ -97,10 +97,22 @@ def render_prompt(
     return "".join(parts)
 
 
+def checked_choice(name: str, tools: Iterable[Tool]) -> str:
+    """The named tool that must be called, or a 400 if there is none of that name."""
+    names = [tool.name for tool in tools]
+    if name not in names:
+        raise ApiError(
+            400,
+            f"'tool_choice' names {name!r}, which is not among 'tools': {', '.join(names)}.",
+            param="tool_choice",
+        )
+    return name
+
+
 def parse_json_object(body: bytes) -> dict[str, Any]:
     """The request's body, or the 400 that OpenAI's API would answer."""
     try:
-        parsed = json.loads(body)
+        parsed = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"The body is not valid JSON: {error}.") from None
     if not isinstance(parsed, dict):
@@ -109,16 +121,20 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     return parsed
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
+
+
 M = TypeVar("M", bound=BaseModel)
 
 
-def validated(model: type[M], body: Mapping[str, Any]) -> M:
-    """The body as `model`, or a 400 that names the first wrong field."""
+def validated(model: type[M], body: Mapping[str, Any], within: str = "") -> M:
+    """The body as `model`, or a 400 that names the first wrong field; `within` is its path."""
     try:
         return model.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        param = _path(first["loc"])
+        param = _path(first["loc"], within)
         if first["type"] == "missing":
             message = f"Missing required parameter: '{param}'."
         else:
@@ -127,9 +143,10 @@ def validated(model: type[M], body: Mapping[str, Any]) -> M:
         raise ApiError(400, message, param=param) from None
 
 
-def _path(location: tuple[int | str, ...]) -> str:
-    path = ""
+def _path(location: tuple[int | str, ...], path: str) -> str:
     for part in location:
+        if isinstance(part, str) and not part.isidentifier():
+            break  # A union's member, not a field: "literal['none','auto']".
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     return path
 

@@ -33,7 +33,7 @@ class TokenCount:
 
 
 def usage_in(body: bytes) -> TokenCount | None:
-    """The last usage in a body, streamed or whole. None if there is none."""
+    """The last usage in a body of either API, streamed or whole. None if there is none."""
     start = body.rfind(b'"usage"')
     while start >= 0:
         brace = body.find(b"{", start)
@@ -41,13 +41,26 @@ def usage_in(body: bytes) -> TokenCount | None:
             try:
                 text = body[brace:].decode("utf-8", "replace")
                 return _count(json.JSONDecoder().raw_decode(text)[0])
-            except (ValueError, KeyError, TypeError, AttributeError):
-                return None
+            except (ValueError, AttributeError, RecursionError):
+                pass  # A property of that name, in a schema that a response repeats.
         start = body.rfind(b'"usage"', 0, start)
     return None
 
 
+def count_in(usage: object, *path: str) -> int | None:
+    """The number of tokens at `path` in a usage object. None if there is no number there."""
+    for name in path:
+        usage = usage.get(name) if isinstance(usage, dict) else None
+    is_count = isinstance(usage, int) and not isinstance(usage, bool) and usage >= 0
+    return usage if is_count else None
+
+
 def _count(usage: dict[str, Any]) -> TokenCount:
-    details = usage.get("prompt_tokens_details") or {}
-    cached = details.get("cached_tokens") or 0
-    return TokenCount(usage["prompt_tokens"], cached, usage["completion_tokens"])
+    """Raises ValueError when it is no usage."""
+    names = ("input_tokens", "output_tokens")  # Responses
+    if "prompt_tokens" in usage:
+        names = ("prompt_tokens", "completion_tokens")  # Chat Completions
+    given, made = (count_in(usage, name) for name in names)
+    if given is None or made is None:
+        raise ValueError("not a usage")
+    return TokenCount(given, count_in(usage, f"{names[0]}_details", "cached_tokens") or 0, made)

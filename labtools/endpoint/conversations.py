@@ -1,0 +1,82 @@
+"""What the endpoint remembers of earlier responses, so that a request can continue one."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labtools.wire.api_error import ApiError
+from labtools.wire.responses_items import Item
+
+MOST_RESPONSES = 10_000
+MOST_CHARACTERS = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    items: tuple[Item, ...]
+    output_ids: tuple[str, ...]
+    characters: int
+
+
+class Conversations:
+    """Responses by id, each with all items up to its last; the longest unused are forgotten.
+
+    The bounds count every response with its whole conversation, also where they share items.
+    """
+
+    def __init__(
+        self, most_responses: int = MOST_RESPONSES, most_characters: int = MOST_CHARACTERS
+    ) -> None:
+        self._most_responses = most_responses
+        self._most_characters = most_characters
+        self._responses: OrderedDict[str, _Remembered] = OrderedDict()
+        self._items: dict[str, Item] = {}
+        self._characters = 0
+
+    def __len__(self) -> int:
+        return len(self._responses)
+
+    def remember(
+        self, response_id: str, items: Sequence[Item], output: Sequence[Item], characters: int
+    ) -> None:
+        """Keep one response: the items it was asked with, its output, and their length."""
+        self._forget(response_id)
+        output_ids = tuple(item["id"] for item in output)
+        self._responses[response_id] = _Remembered((*items, *output), output_ids, characters)
+        self._items.update(zip(output_ids, output, strict=True))
+        self._characters += characters
+        while len(self) > self._most_responses or self._characters > self._most_characters:
+            self._forget(next(iter(self._responses)))
+
+    def conversation(self, response_id: str) -> Sequence[Item]:
+        """All items up to that response's last. Raises ApiError (400) if it is not known."""
+        if response_id not in self._responses:
+            raise ApiError(
+                400,
+                f"Previous response with id {response_id!r:.80} not found. The mock keeps the last "
+                f"{self._most_responses} responses in memory, unless they had 'store': false.",
+                param="previous_response_id",
+                code="previous_response_not_found",
+            )
+        self._responses.move_to_end(response_id)
+        return self._responses[response_id].items
+
+    def item(self, item_id: str) -> Item:
+        """One item of an earlier response. Raises ApiError (400) if it is not known."""
+        if item_id not in self._items:
+            raise ApiError(
+                400,
+                f"Item with id {item_id!r:.80} not found. The mock keeps the items of the last "
+                f"{self._most_responses} responses in memory, unless they had 'store': false.",
+                param="input",
+            )
+        return self._items[item_id]
+
+    def _forget(self, response_id: str) -> None:
+        forgotten = self._responses.pop(response_id, None)
+        if forgotten is not None:
+            self._characters -= forgotten.characters
+            for item_id in forgotten.output_ids:
+                del self._items[item_id]

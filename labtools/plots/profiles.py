@@ -1,0 +1,155 @@
+"""What endpoints promise: TTFT against the context, speed against the number of clients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from labtools.closed_loop import closed_loop
+from labtools.errors import NothingMeasured
+from labtools.latency_model import LatencyProfile
+from labtools.plots.canvas import DECODE, INK, PAPER, TTFT, LabFigure, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STYLES = ("-", "--", "-.", ":")
+
+
+def ttft_by_context(
+    profiles: Sequence[LatencyProfile], shortest: int = 100, longest: int = 128_000
+) -> LabFigure:
+    """TTFT of a lone call against its prompt's length, nothing cached. Both axes logarithmic.
+
+    A curve ends at its profile's context limit. Raises NothingMeasured without profiles.
+    """
+    curves = {}
+    for profile in profiles:
+        limit = min(longest, profile.context_limit_tokens)
+        lengths = _log_steps(shortest, max(shortest, limit))
+        curves[profile.name] = (lengths, [profile.ttft_s(round(n)) for n in lengths])
+    ends = "; ".join(
+        f"{name} {times[0]:.2g} s at {lengths[0]:,.0f} and {times[-1]:.2g} s at {lengths[-1]:,.0f}"
+        for name, (lengths, times) in curves.items()
+    )
+    return _drawn(
+        curves,
+        colour=TTFT,
+        x_label="uncached input tokens (log scale)",
+        y_label="TTFT in seconds (log scale)",
+        alt=f"TTFT grows with the context, each curve flat first and then in proportion: {ends}.",
+        caption="TTFT against the length of the prompt, for a lone call with nothing cached. "
+        "Flat: overhead decides. Rising: prefill does. A curve ends where the context does.",
+    )
+
+
+def speed_by_concurrency(
+    profiles: Sequence[LatencyProfile],
+    most_clients: int = 512,
+    output_tokens: int = 300,
+    input_tokens: int = 480,
+) -> LabFigure:
+    """One client's speed against the number of clients in a closed loop; logarithmic axes.
+
+    Speed is output tokens over end-to-end time, queueing included. The default lengths are those
+    of Oracle's benchmark. Profiles that say nothing about load are left out and named in the
+    caption. Raises NothingMeasured when no profile is left.
+    """
+    loaded = [p for p in profiles if p.batch_penalty or p.max_batch]
+    silent = ", ".join(p.name for p in profiles if p not in loaded)
+    clients = sorted({round(n) for n in _log_steps(1, most_clients)})
+    curves = {}
+    for profile in loaded:
+        calls = [closed_loop(profile, n, output_tokens, input_tokens) for n in clients]
+        curves[profile.name] = ([float(n) for n in clients], [c.tokens_per_s for c in calls])
+    ends = "; ".join(
+        f"{name} {speeds[0]:.3g} alone and {speeds[-1]:.2g} among {most_clients}"
+        for name, (_, speeds) in curves.items()
+    )
+    omitted = f" Not drawn, since their sources say nothing of load: {silent}." if silent else ""
+    return _drawn(
+        curves,
+        colour=DECODE,
+        x_label="clients at once (log scale)",
+        y_label="tokens per second and client (log scale)",
+        alt=f"Each client's tokens per second fall as clients are added: {ends}.",
+        caption=f"One client's speed, {output_tokens} tokens over the end-to-end time at "
+        f"{input_tokens} input tokens, with that many clients in a closed loop." + omitted,
+    )
+
+
+def _drawn(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    colour: str,
+    x_label: str,
+    y_label: str,
+    alt: str,
+    caption: str,
+) -> LabFigure:
+    if not curves:
+        raise NothingMeasured("There is no curve to draw: pass profiles that have one.")
+    with canvas(height_in=3.6) as drawing:
+        axes = drawing.axes
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for index, (xs, ys) in enumerate(curves.values()):
+            axes.plot(xs, ys, color=colour, linestyle=_STYLES[index % 4], linewidth=2)
+        _label_ends(axes, curves)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        return drawing.done(alt, caption)
+
+
+def _label_ends(axes: Axes, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
+    """Each curve's name at its end: right of the plot, moved apart, or above an early end."""
+    low, high = (math.log10(limit) for limit in axes.get_ylim())
+    right = max(xs[-1] for xs, _ in curves.values())
+    axes.set_xlim(min(xs[0] for xs, _ in curves.values()), right)
+    for name, (xs, ys) in curves.items():
+        if xs[-1] < right:
+            end = (xs[-1], ys[-1])
+            axes.annotate(
+                name,
+                end,
+                (4, 3),
+                textcoords="offset points",
+                color=INK,
+                fontsize=10,
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
+            )
+    by_height = sorted(
+        (math.log10(ys[-1]), name) for name, (xs, ys) in curves.items() if xs[-1] == right
+    )
+    for (_, name), height in zip(
+        by_height, _apart([y for y, _ in by_height], (high - low) * 0.075), strict=True
+    ):
+        xs, ys = curves[name]
+        axes.annotate(
+            name,
+            xy=(xs[-1], ys[-1]),
+            xytext=(1.04, (height - low) / (high - low)),
+            textcoords="axes fraction",
+            va="center",
+            color=INK,
+            fontsize=10,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": "#BBBBBB", "linewidth": 0.8, "shrinkB": 2},
+        )
+
+
+def _apart(rising: Sequence[float], gap: float) -> list[float]:
+    """The heights, moved as little as a sweep up and one down need to keep `gap` between them."""
+    placed: list[float] = []
+    for height in rising:
+        placed.append(max(height, placed[-1] + gap) if placed else height)
+    shift = sum(p - r for p, r in zip(placed, rising, strict=True)) / len(placed)
+    return [p - shift for p in placed]
+
+
+def _log_steps(first: float, last: float, steps: int = 120) -> list[float]:
+    ratio = math.log(last / first)
+    return [first * math.exp(ratio * step / steps) for step in range(steps + 1)]

@@ -1,0 +1,144 @@
+"""Items of the Responses API: what a client passes in, checked, and what the model reads of it.
+
+An item is a JSON object: a message, a function call, a function call's output, a reasoning item,
+or a reference to one of these. Answers are made of the same items, so that they can be passed back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel
+
+from labtools.wire.api_error import ApiError
+from labtools.wire.generation import Strict, validated
+
+Item = Mapping[str, Any]
+
+
+class Memory(Protocol):
+    """Earlier responses, by their ids."""
+
+    def conversation(self, response_id: str) -> Sequence[Item]:
+        """All items up to that response's last. Raises ApiError (400) if it is not known."""
+
+    def item(self, item_id: str) -> Item:
+        """One item of an earlier response. Raises ApiError (400) if it is not known."""
+
+
+class _Message(Strict):
+    role: Literal["user", "assistant", "system", "developer"]
+    content: str | list[dict[str, Any]]
+
+
+class _FunctionCall(Strict):
+    call_id: str
+    name: str
+    arguments: str
+
+
+class _FunctionCallOutput(Strict):
+    call_id: str
+    output: str | list[dict[str, Any]]
+
+
+class _Reasoning(Strict):
+    summary: list[dict[str, Any]]
+    content: list[dict[str, Any]] | None = None
+
+
+class _ItemReference(Strict):
+    id: str
+
+
+_KINDS: dict[str, type[BaseModel]] = {
+    "message": _Message,
+    "function_call": _FunctionCall,
+    "function_call_output": _FunctionCallOutput,
+    "reasoning": _Reasoning,
+    "item_reference": _ItemReference,
+}
+
+
+def checked_items(given: object, memory: Memory) -> tuple[Item, ...]:
+    """The request's `input` as items, references resolved. Raises ApiError (400)."""
+    if given is None:
+        raise ApiError(400, "Missing required parameter: 'input'.", param="input")
+    if isinstance(given, str):
+        return ({"type": "message", "role": "user", "content": given},)
+    if not isinstance(given, list):
+        kind = type(given).__name__
+        raise ApiError(
+            400, f"'input' must be a string or a list of items; found {kind}.", param="input"
+        )
+    return tuple(_checked_item(item, f"input[{index}]", memory) for index, item in enumerate(given))
+
+
+def _checked_item(item: object, where: str, memory: Memory) -> Item:
+    if not isinstance(item, dict):
+        raise ApiError(
+            400, f"'{where}' must be an object; found {type(item).__name__}.", param=where
+        )
+    kind = item.get("type") or ("message" if "role" in item else "item_reference")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ApiError(
+            400,
+            f"Invalid value for '{where}.type': {kind!r:.80} is not an item that this endpoint "
+            f"takes. Allowed: {', '.join(_KINDS)}.",
+            param=f"{where}.type",
+        )
+    validated(_KINDS[kind], item, where)
+    return memory.item(item["id"]) if kind == "item_reference" else {"type": kind, **item}
+
+
+def check_pairs(items: Iterable[Item]) -> None:
+    """Every function call has its output and every output its call, as the API demands."""
+    open_calls = dict[str, None]()
+    seen = set[str]()
+    for item in items:
+        if item["type"] == "function_call":
+            open_calls[item["call_id"]] = None
+            seen.add(item["call_id"])
+        elif item["type"] == "function_call_output":
+            if item["call_id"] not in seen:
+                raise ApiError(
+                    400,
+                    f"No tool call found for function call output with call_id {item['call_id']}.",
+                    param="input",
+                )
+            open_calls.pop(item["call_id"], None)
+    for call_id in open_calls:
+        raise ApiError(400, f"No tool output found for function call {call_id}.", param="input")
+
+
+def as_messages(items: Iterable[Item]) -> list[dict[str, Any]]:
+    """The items as the model reads them, for `render_prompt`.
+
+    Ids and states are left out: an item reads the same whether the client passed it back with
+    them, without them, or named the response that it was part of.
+    """
+    return [_as_message(item) for item in items]
+
+
+def _as_message(item: Item) -> dict[str, Any]:
+    kind = item["type"]
+    if kind == "message":
+        return {"role": item["role"], "content": _text(item["content"])}
+    if kind == "reasoning":
+        thought = _text([*item["summary"], *(item.get("content") or ())])
+        return {"role": "assistant", "content": thought, "type": "reasoning"}
+    if kind == "function_call":
+        call = {key: item[key] for key in ("call_id", "name", "arguments")}
+        return {"role": "assistant", "content": "", **call}
+    return {"role": "tool", "content": _text(item["output"]), "call_id": item["call_id"]}
+
+
+def _text(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Parts of plain text as one text; parts of other kinds as they are."""
+    if isinstance(content, str):
+        return content
+    texts = [part.get("text") for part in content]
+    if all(isinstance(text, str) for text in texts):
+        return "".join(str(text) for text in texts)
+    return content

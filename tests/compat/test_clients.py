@@ -1,0 +1,79 @@
+"""Other people's clients, unchanged, against the mock over HTTP: each in an environment of its own.
+
+Off by default, since it installs them from the package registries. `make compat` runs it, and
+leaves the versions that it found in `_build/compat/versions.txt`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labtools.endpoint.profiles import NAMED
+from labtools.endpoint.server import ServerProcess
+
+CLIENTS = Path(__file__).parent / "clients"
+BUILD = Path(__file__).parents[2] / "_build" / "compat"
+PYTHON_CLIENTS = {
+    "openai_sdk": ["openai"],
+    "langchain_openai_client": ["langchain-openai"],
+    # LiteLLM imports mcp for a completion with tools, and does not require it.
+    "litellm_client": ["litellm", "mcp"],
+    "instructor_client": ["instructor"],
+    "pydantic_ai_client": ["pydantic-ai-slim[openai]"],
+    "openai_agents_client": ["openai-agents"],
+}
+
+pytestmark = pytest.mark.compat
+
+
+@pytest.fixture(scope="module")
+def base_url() -> Iterator[str]:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    (BUILD / "versions.txt").unlink(missing_ok=True)
+    server = ServerProcess(NAMED)
+    yield server.base_url
+    server.stop()
+
+
+@pytest.mark.parametrize("client", PYTHON_CLIENTS)
+def test_python_client(client: str, base_url: str) -> None:
+    folder = BUILD / client
+    python = folder / "bin" / "python"
+    if not python.exists():
+        _run(sys.executable, "-m", "venv", str(folder))
+    pip = (str(python), "-m", "pip", "--disable-pip-version-check")
+    _run(*pip, "install", "--quiet", "--upgrade", *PYTHON_CLIENTS[client])
+    _record(client, _run(*pip, "freeze"))
+    _run(str(python), str(CLIENTS / f"{client}.py"), base_url)
+
+
+def test_node_client(base_url: str) -> None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("no npm: install Node.js to try npm's openai")
+    folder = BUILD / "openai_node"
+    folder.mkdir(exist_ok=True)
+    (folder / "package.json").write_text('{"private": true}')
+    _run(npm, "install", "--silent", "openai@latest", cwd=folder)
+    _record("openai_node", _run(npm, "list", cwd=folder) + "node " + _run(node, "--version"))
+    script = shutil.copy(CLIENTS / "openai_node.mjs", folder)
+    _run(node, str(script), base_url, cwd=folder)
+
+
+def _run(*command: str, cwd: Path = BUILD) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr)[-4000:]
+        pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{said}", pytrace=False)
+    return done.stdout
+
+
+def _record(client: str, versions: str) -> None:
+    with (BUILD / "versions.txt").open("a") as file:
+        file.write(f"# {client}\n{versions}\n")

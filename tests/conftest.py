@@ -1,0 +1,99 @@
+"""What most tests need: simulated time, and a client on the mock in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from hypothesis import settings
+
+from labtools.clock import SimLoop
+from labtools.endpoint.app import create_app
+from labtools.latency_model import LatencyProfile
+from labtools.timing.arrivals import StampingTransport
+from labtools.timing.in_process import InProcessTransport
+
+# On a busy machine an example may take longer than hypothesis allows by default.
+settings.register_profile("course", deadline=None, print_blob=True)
+settings.load_profile("course")
+
+
+class Sim:
+    """A simulated clock, and clients of applications that run on it."""
+
+    def __init__(self) -> None:
+        self.loop = SimLoop()
+
+    @property
+    def now(self) -> float:
+        return self.loop.time()
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run to the end, then cancel what was left behind, as asyncio.run does."""
+        try:
+            return self.loop.run_until_complete(coroutine)
+        finally:
+            left = asyncio.all_tasks(self.loop)
+            for task in left:
+                task.cancel()
+            if left:
+                self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+
+    def transport(self, app: Any) -> httpx2.AsyncBaseTransport:
+        return StampingTransport(InProcessTransport(app, self.loop))
+
+    def http(self, app: Any) -> httpx2.AsyncClient:
+        """Plain HTTP to `app`, for what the SDK would not send."""
+        return httpx2.AsyncClient(
+            transport=self.transport(app), base_url="http://mock", trust_env=False
+        )
+
+    def client(self, app: Any, api_key: str = "any") -> openai.AsyncOpenAI:
+        """The SDK's client, past its first request (which looks its platform up in a thread)."""
+        client = openai.AsyncOpenAI(
+            base_url="http://mock/v1",
+            api_key=api_key,
+            max_retries=0,
+            http_client=httpx2.AsyncClient(transport=self.transport(app), trust_env=False),
+        )
+
+        async def first_request() -> None:
+            with self.loop.standing_still():
+                try:
+                    await client.models.list()
+                except openai.APIError:
+                    pass
+
+        self.run(first_request())
+        return client
+
+    def mock(
+        self, profile: LatencyProfile | Mapping[str, LatencyProfile], **settings: Any
+    ) -> openai.AsyncOpenAI:
+        """A client of the mock endpoint with this profile."""
+        profiles = {profile.name: profile} if isinstance(profile, LatencyProfile) else profile
+        return self.client(create_app(profiles, **settings))
+
+
+@pytest.fixture(scope="session")
+def new_sim() -> type[Sim]:
+    """For property tests, which want a new clock for every example."""
+    return Sim
+
+
+@pytest.fixture
+def sim() -> Iterator[Sim]:
+    simulated = Sim()
+    yield simulated
+    simulated.loop.close()
+
+
+@pytest.fixture(autouse=True)
+def no_endpoint_of_the_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit tests never reach for the endpoint that somebody has set up for their labs."""
+    for name in ("LABTOOLS_ENDPOINT", "LABTOOLS_MODEL", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
