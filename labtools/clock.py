@@ -8,7 +8,8 @@ real one, and the same program reads the same digits on every machine.
 What a `SimLoop` promises:
 
 - Time is kept as whole nanoseconds, so sums of sleeps are exact.
-- Parallel waits overlap; they do not add up.
+- Parallel waits overlap; they do not add up. What is due at one instant happens in the order in
+  which it was asked for.
 - While work runs in a thread (`asyncio.to_thread`, `run_in_executor`) time stands still.
 - When nothing is ready, no timer is set and no thread reports back, it raises `Deadlock`.
 
@@ -18,13 +19,22 @@ What it does not have: sockets, pipes, signals, subprocess transports. Do such w
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import datetime
+import heapq
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from labtools.errors import ClockError, Deadlock
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 # Past this, a float no longer holds a nanosecond and timers would stop firing.
 LONGEST_RUN_S = 2**23
@@ -46,13 +56,32 @@ def unix_time_s() -> float:
     return datetime.datetime.now(datetime.UTC).timestamp()
 
 
+def wall_epoch_s() -> float:
+    """The calendar's time when an ordinary loop's clock read 0."""
+    return unix_time_s() - time.monotonic()
+
+
+def _whole_ns(seconds: float) -> int:
+    """To the nearest nanosecond. What is beyond the longest run, infinity too, stays beyond it."""
+    if abs(seconds) > 2 * LONGEST_RUN_S:
+        seconds = math.copysign(2 * LONGEST_RUN_S, seconds)
+    return round(seconds * 1e9)
+
+
 class SimLoop(asyncio.BaseEventLoop):
     """An event loop whose clock jumps to the next timer instead of waiting for it."""
+
+    if TYPE_CHECKING:
+        # asyncio's own, which its stubs leave out.
+        _scheduled: list[asyncio.TimerHandle]
+
+        def _check_closed(self) -> None: ...
 
     def __init__(self) -> None:
         super().__init__()
         self._now_ns = 0
         self._clock_resolution = 0.5e-9
+        self._timer_numbers = count()
         self._working_threads = 0
         self._wake = threading.Event()
         self._selector = _Jump(self)
@@ -62,21 +91,48 @@ class SimLoop(asyncio.BaseEventLoop):
         return self._now_ns / 1e9
 
     def call_at(
-        self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
-        return super().call_at(round(when * 1e9) / 1e9, callback, *args, context=context)
+        return self._set_timer(_whole_ns(when), callback, args, context)
 
     def call_later(
-        self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
-        when = (self._now_ns + round(delay * 1e9)) / 1e9
-        return super().call_at(when, callback, *args, context=context)
+        return self._set_timer(self._now_ns + _whole_ns(delay), callback, args, context)
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def _set_timer(
+        self,
+        when_ns: int,
+        callback: Callable[[*Ts], object],
+        args: tuple[*Ts],
+        context: contextvars.Context | None,
+    ) -> asyncio.TimerHandle:
+        self._check_closed()
+        timer = _Timer(when_ns / 1e9, callback, args, self, context)
+        timer.number = next(self._timer_numbers)
+        timer._scheduled = True
+        heapq.heappush(self._scheduled, timer)
+        return timer
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
         future = super().run_in_executor(executor, func, *args)
         self._working_threads += 1
         future.add_done_callback(self._thread_done)
         return future
+
+    async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
+        with self.standing_still():
+            await super().shutdown_default_executor(*args, **kwargs)
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
@@ -103,7 +159,7 @@ class SimLoop(asyncio.BaseEventLoop):
         if self._working_threads:
             self._wake.wait()
         elif self._scheduled:
-            self._jump_to(round(self._scheduled[0]._when * 1e9))
+            self._jump_to(round(self._scheduled[0].when() * 1e9))
         elif not self._wake.wait(THREAD_GRACE_S):
             raise Deadlock(
                 "The simulated clock cannot go on: nothing is ready to run and no timer is set. "
@@ -113,16 +169,32 @@ class SimLoop(asyncio.BaseEventLoop):
         self._wake.clear()
 
     def _jump_to(self, when_ns: int) -> None:
-        if when_ns > LONGEST_RUN_S * 10**9:
+        if when_ns >= LONGEST_RUN_S * 10**9:
             raise ClockError(
-                f"The simulated clock was asked to sleep until {when_ns / 1e9:.0f} s; it is exact "
-                f"up to {LONGEST_RUN_S} s (97 days). Look for a sleep that is too long."
+                f"The simulated clock was asked to sleep until {when_ns / 1e9:.0f} s or later; it "
+                f"is exact up to {LONGEST_RUN_S} s (97 days). Look for a sleep that is too long."
             )
         self._now_ns = max(self._now_ns, when_ns)
 
     def __del__(self) -> None:
         if not self.is_closed() and not self.is_running():
             self.close()
+
+
+class _Timer(asyncio.TimerHandle):
+    """A timer. Of two for the same instant, the one that was set first fires first."""
+
+    __slots__ = ("number",)
+
+    if TYPE_CHECKING:
+        number: int
+        _when: float
+        _scheduled: bool
+
+    def __lt__(self, other: Any) -> bool:
+        if self._when == other._when:
+            return bool(self.number < other.number)
+        return bool(self._when < other._when)
 
 
 class _Jump:

@@ -68,3 +68,8 @@ class NothingMeasured(LabtoolsError, ValueError):
 def one_of(what: str, found: object, allowed: Iterable[str]) -> ConfigurationError:
     """The error for a name that is not among the allowed ones."""
     return ConfigurationError(f"Unknown {what}: {found!r}. Allowed: {', '.join(sorted(allowed))}.")
+
+
+def redacted(text: str, secret: str) -> str:
+    """`text` without the secret. What is shorter than eight characters ("none") is no secret."""
+    return text.replace(secret, "[key]") if len(secret) >= 8 else text

@@ -10,8 +10,7 @@ import sys
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import openai
@@ -19,20 +18,34 @@ import openai
 from labtools.clock import SimLoop
 from labtools.endpoint.app import create_app
 from labtools.endpoint.faults import FaultPlan
-from labtools.endpoint.profiles import named_profile
 from labtools.endpoint.server import ServerProcess
-from labtools.errors import ClockError, ConfigurationError, EndpointUnreachable, one_of
-from labtools.latency_model import DEFAULT_INPUT_TOKENS, LatencyProfile
+from labtools.errors import (
+    ClockError,
+    ConfigurationError,
+    EndpointUnreachable,
+    one_of,
+    redacted,
+)
+from labtools.latency_model import DEFAULT_INPUT_TOKENS
 from labtools.loop_thread import LoopThread
 from labtools.prompts import prompt_of
 from labtools.records import CallRecord
+from labtools.target import (
+    Profiles,
+    Target,
+    checked_key,
+    models_of,
+    profiles_of,
+    without_credentials,
+)
 from labtools.timing.arrivals import StampingTransport
 from labtools.timing.budget import Budget, Meter
+from labtools.timing.http_transport import HttpTransport, network_transport
 from labtools.timing.in_process import InProcessTransport
 from labtools.timing.stopwatch import timed_call
 from labtools.timing.trace import Recorder, SpanInProgress, Trace
 
-Profiles = str | LatencyProfile | Mapping[str, str | LatencyProfile]
+T = TypeVar("T")
 
 MODES = ("sim", "mock", "a base URL such as https://api.example.com/v1")
 
@@ -65,48 +78,36 @@ def connect(
     if faults is not None and endpoint != "sim":
         raise ConfigurationError(f'Faults are for the endpoint "sim"; this one is {endpoint!r}.')
     if endpoint == "sim":
-        profiles = _profiles(profile)
+        profiles = profiles_of(profile)
         loop = SimLoop()
-        transport = InProcessTransport(create_app(profiles, seed=seed, faults=faults), loop)
-        target = _Target("sim", "http://mock/v1", _models(model, profiles), seed)
-        return Lab(target, loop, transport, budget or Budget.unlimited())
+        app = create_app(profiles, seed=seed, faults=faults)
+        stamped = StampingTransport(InProcessTransport(app, loop))
+        target = Target("sim", "http://mock/v1", models_of(model, profiles), seed)
+        return Lab(target, loop, stamped, budget or Budget.unlimited())
     if endpoint == "mock":
-        profiles = _profiles(profile)
-        models = _models(model, profiles)
+        profiles = profiles_of(profile)
+        models = models_of(model, profiles)
         server = ServerProcess(profiles, seed)
-        target = _Target("mock", server.base_url, models, seed)
+        target = Target("mock", server.base_url, models, seed)
         budget = budget or Budget.unlimited()
-        return Lab(target, asyncio.new_event_loop(), _network(), budget, on_close=server.stop)
+        wall = asyncio.new_event_loop()
+        return Lab(target, wall, HttpTransport(), budget, on_close=server.stop)
     if not endpoint.startswith(("http://", "https://")):
         raise one_of("endpoint", endpoint, MODES)
     model = model or os.environ.get("LABTOOLS_MODEL")
     if not model:
         raise ConfigurationError(
-            f"Which model of {endpoint} is meant? Say connect(..., model=NAME) or set "
+            f"Which model of {without_credentials(endpoint)} is meant? Say connect(..., model=NAME) or set "
             "LABTOOLS_MODEL. The endpoint's GET /models lists them."
         )
-    target = _Target("url", endpoint, _models(model, None), seed)
-    key = api_key or os.environ.get("OPENAI_API_KEY")
-    return Lab(target, asyncio.new_event_loop(), _network(), budget or Budget(), api_key=key)
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where a lab's calls go."""
-
-    mode: str
-    base_url: str
-    models: Mapping[str, str]
-    """From step to model; "default" is for every other step."""
-    seed: int
-
-    def __str__(self) -> str:
-        models = ", ".join(dict.fromkeys(self.models.values()))
-        if self.mode == "sim":
-            return f"the embedded mock ({models}), on the simulated clock"
-        if self.mode == "mock":
-            return f"the mock ({models}) at {self.base_url}, on the wall clock"
-        return f"{self.base_url} ({models}), on the wall clock"
+    target = Target("url", endpoint, models_of(model, None), seed)
+    key = checked_key(api_key or os.environ.get("OPENAI_API_KEY"))
+    try:
+        transport = network_transport(endpoint)
+    except httpx2.InvalidURL as error:
+        shown = without_credentials(endpoint)
+        raise ConfigurationError(f"{shown} is not an address: {error}.") from None
+    return Lab(target, asyncio.new_event_loop(), transport, budget or Budget(), api_key=key)
 
 
 class Lab:
@@ -114,7 +115,7 @@ class Lab:
 
     def __init__(
         self,
-        target: _Target,
+        target: Target,
         loop: asyncio.AbstractEventLoop,
         transport: httpx2.AsyncBaseTransport,
         budget: Budget,
@@ -125,8 +126,9 @@ class Lab:
         self._target = target
         self._loop = loop
         self._thread = LoopThread(loop)
-        self._meter = Meter(StampingTransport(transport), budget)
-        self._recorder = Recorder()
+        self._meter = Meter(transport, budget)
+        self._key = api_key or ""
+        self._recorder = Recorder(self._key)
         self._calls = 0
         self._run_started_at = self._next_progress_at = 0.0
         self.last_trace: Trace | None = None
@@ -181,7 +183,7 @@ class Lab:
             coroutine.close()
             raise ClockError("This lab is closed. Make a new one with connect(...).")
         if not self._loop.is_running():
-            self._recorder = Recorder()
+            self._recorder = Recorder(self._key)
         recorder, started_at, result = self._recorder, self._loop.time(), None
         self._run_started_at, self._next_progress_at = started_at, started_at + 2
         try:
@@ -235,6 +237,20 @@ class Lab:
         with self._recorder.span(step, "tool"):
             await asyncio.sleep(seconds)
 
+    async def work(self, step: str, function: Callable[[], T], *, modelled_s: float = 0.0) -> T:
+        """The agent's own work, really done; a step of the trace.
+
+        `function` runs in a thread. On the simulated clock time stands still for it, and it is
+        then charged `modelled_s`; on the wall clock it is charged what it took. Returns what it
+        returns. What it raises is raised, and is the step's error.
+        """
+        self._check_clock()
+        with self._recorder.span(step, "tool"):
+            result = await asyncio.to_thread(function)
+            if isinstance(self._loop, SimLoop):
+                await asyncio.sleep(modelled_s)
+        return result
+
     def group(self, step: str) -> AbstractContextManager[SpanInProgress]:
         """`with lab.group("gather"):` holds the steps inside it together in the trace."""
         self._check_clock()
@@ -242,17 +258,12 @@ class Lab:
 
     def model_for(self, step: str) -> str:
         """The model that a step is sent to."""
-        models = self._target.models
-        if step in models:
-            return models[step]
-        if "default" not in models:
-            raise one_of("step", step, models)
-        return models["default"]
+        return self._target.model_for(step)
 
     def close(self) -> None:
         """Close the client and stop the server, if there is one. A second call does nothing."""
         if not self._loop.is_closed() and not self._loop.is_running():
-            self._loop.run_until_complete(self.client.close())
+            self._thread.run(self.client.close())
             self._loop.close()
         if self._finalizer:
             self._finalizer()
@@ -262,20 +273,21 @@ class Lab:
         try:
             if isinstance(self._loop, SimLoop):
                 with self._loop.standing_still():
-                    await self.client.models.list()
+                    await self.client.models.with_raw_response.list()
             else:
-                await self.client.models.list()
+                await self.client.models.with_raw_response.list()
         except openai.AuthenticationError:
             raise ConfigurationError(
-                f"{self._target.base_url} refused the key. Set OPENAI_API_KEY to this endpoint's "
+                f"{self._target.address} refused the key. Set OPENAI_API_KEY to this endpoint's "
                 "key, or pass api_key=..."
             ) from None
         except openai.APIStatusError:
             pass  # Not every endpoint lists its models; this one answers, which is enough.
         except openai.APIConnectionError as error:
             raise EndpointUnreachable(
-                f"Nobody answers at {self._target.base_url}: {error.__cause__ or error}. Check "
-                "the address (it usually ends in /v1) and that the server is running."
+                f"Nobody answers at {self._target.address}: "
+                f"{redacted(str(error.__cause__ or error), self._key)}. Check the address (it "
+                "usually ends in /v1) and that the server is running."
             ) from None
 
     def _check_clock(self) -> None:
@@ -307,41 +319,3 @@ class Lab:
         self._next_progress_at = now + 0.5
         seconds = now - self._run_started_at
         print(f"\r{len(self._recorder.spans)} steps, {seconds:.0f} s", end="", file=sys.stderr)
-
-
-def _profiles(profile: Profiles) -> dict[str, LatencyProfile]:
-    if isinstance(profile, LatencyProfile):
-        return {profile.name: profile}
-    if isinstance(profile, str):
-        return {profile: named_profile(profile)}
-    if not isinstance(profile, Mapping) or not profile:
-        raise ConfigurationError(
-            f"profile must be a name, a LatencyProfile or a mapping from model name to either; "
-            f"found {profile!r}."
-        )
-    return {name: next(iter(_profiles(one).values())) for name, one in profile.items()}
-
-
-def _models(
-    model: str | Mapping[str, str] | None, profiles: Mapping[str, LatencyProfile] | None
-) -> dict[str, str]:
-    """From step to model. Without a mapping every step gets the one model."""
-    if isinstance(model, Mapping):
-        models = dict(model)
-    elif model is None and profiles:
-        models = {"default": next(iter(profiles))}
-    else:
-        models = {"default": model} if isinstance(model, str) else {}
-    if not models or not all(isinstance(name, str) and name for name in models.values()):
-        raise ConfigurationError(
-            f"model must be a name or a mapping from step to name; found {model!r}."
-        )
-    if profiles is not None:
-        for name in models.values():
-            if name not in profiles:
-                raise one_of("model", name, profiles)
-    return models
-
-
-def _network() -> httpx2.AsyncBaseTransport:
-    return httpx2.AsyncHTTPTransport()

@@ -34,6 +34,7 @@ def _require(
     at_most: float | None = None,
     whole: bool = False,
     optional: bool = False,
+    finite: bool = True,
 ) -> None:
     value = getattr(owner, name)
     if value is None and optional:
@@ -42,6 +43,8 @@ def _require(
     if isinstance(value, bool) or not isinstance(value, kind) or math.isnan(value):
         noun = "whole number" if whole else "number"
         raise ConfigurationError(f"{name} must be a {noun}; found {value!r}.")
+    if finite and math.isinf(value):
+        raise ConfigurationError(f"{name} must be finite; found {value!r}.")
     if at_least is not None and value < at_least:
         raise ConfigurationError(f"{name} must be at least {at_least}; found {value!r}.")
     if above is not None and value <= above:
@@ -66,8 +69,13 @@ class PrefixCache:
     def __post_init__(self) -> None:
         _require(self, "block_tokens", at_least=1, whole=True)
         _require(self, "minimum_tokens", at_least=0, whole=True)
-        _require(self, "ttl_s", above=0)
+        _require(self, "ttl_s", above=0, finite=False)
         _require(self, "capacity_tokens", at_least=0, whole=True)
+
+    def cached_tokens(self, shared_tokens: int) -> int:
+        """What of `shared_tokens` at two prompts' start is reused: whole blocks, or nothing."""
+        tokens = shared_tokens // self.block_tokens * self.block_tokens
+        return tokens if tokens >= self.minimum_tokens else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +147,8 @@ class LatencyProfile:
     def __post_init__(self) -> None:
         if not self.name or not isinstance(self.name, str):
             raise ConfigurationError(f"A profile needs a name; found {self.name!r}.")
-        _require(self, "decode_tokens_per_s", above=0)
-        _require(self, "prefill_tokens_per_s", above=0)
+        _require(self, "decode_tokens_per_s", above=0, finite=False)
+        _require(self, "prefill_tokens_per_s", above=0, finite=False)
         for name in ("rtt_s", "overhead_s", "batch_penalty", "schema_compile_s", "jitter_sigma"):
             _require(self, name, at_least=0)
         for name in ("replicas", "context_limit_tokens"):
@@ -179,7 +187,7 @@ class LatencyProfile:
         """Request sent to first token."""
         return self.rtt_s + queue_s + pace * self.prefill_s(input_tokens, cached_tokens, new_schema)
 
-    def step_s(self, active: int = 1, structured: bool = False, pace: float = 1.0) -> float:
+    def step_s(self, active: float = 1, structured: bool = False, pace: float = 1.0) -> float:
         """One decode step of one stream, while `active` sequences share the replica."""
         factor = self.structured_factor if structured else 1.0
         slowdown = 1 + self.batch_penalty * (active - 1)

@@ -50,9 +50,11 @@ class LoopThread:
                 outcome.append(self.loop.run_until_complete(task))
             except BaseException as error:  # carried to the thread that asked
                 raised.append(error)
-            finally:
+            try:
                 _cancel_leftovers(self.loop)
-                asyncio.set_event_loop(None)
+            except BaseException as error:
+                raised.append(error)
+            asyncio.set_event_loop(None)
 
         self._thread = threading.Thread(target=work, name="labtools-loop", daemon=True)
         self._thread.start()
@@ -63,11 +65,10 @@ class LoopThread:
             self._thread.join(UNWIND_S)
             raise
         if raised:
-            error = raised.pop()
             try:
-                raise error
+                raise raised[0]
             finally:
-                del error  # breaks the cycle between the traceback and this frame
+                raised.clear()  # breaks the cycle between the traceback and this frame
         return outcome[0]
 
 

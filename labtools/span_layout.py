@@ -11,16 +11,16 @@ from labtools.records import Span
 def lanes(spans: Sequence[Span]) -> dict[int, int]:
     """A lane for each span's id, such that spans in one lane nest or follow, never overlap.
 
-    A span shares its parent's lane unless a sibling is there at the same time. Lane 0 holds the
-    first span; concurrent ones take the lowest free lane above.
+    A span shares its parent's lane unless it outlives its parent or a sibling is there at the
+    same time. Lane 0 holds the first span; concurrent ones take the lowest free lane above.
     """
     placed: dict[int, int] = {}
     by_id = {span.id: span for span in spans}
     for span in in_order(spans):
         lane = placed.get(span.parent_id, 0) if span.parent_id is not None else 0
-        ancestors = set(_ancestors(span, by_id))
+        held_by = {id for id in _ancestors(span, by_id) if by_id[id].ended_at >= span.ended_at}
         while any(
-            placed[other.id] == lane and other.id not in ancestors and _overlap(span, other)
+            placed[other.id] == lane and other.id not in held_by and _overlap(span, other)
             for other in spans
             if other.id in placed
         ):

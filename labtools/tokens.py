@@ -11,7 +11,13 @@ import random
 
 CHARS_PER_TOKEN = 4
 
-_WORDS = ["the", "and", "for", "are", "but", "not", "you", "all", "any", "can", "had", "her", "was", "one", "our", "out", "day", "get", "has", "him", "his", "how", "man", "new", "now", "old", "see", "two", "way", "who", "boy", "did", "its", "let", "put", "say", "she", "too", "use", "run", "set", "try", "end", "add", "key", "row", "map", "log", "bug", "fix", "own", "low", "top", "far", "few", "big", "bit", "car", "cut", "eat", "eye", "fly", "gas", "hot", "ice", "job", "lay", "leg", "lie"]
+_WORDS = """
+the and for are but not you all any can had her was one our out day get has him his how
+man new now old see two way who boy did its let put say she too use run set try end add
+key row map log bug fix own low top far few big bit car cut eat eye fly gas hot ice job
+lay leg lie
+""".split()
+_FILLER = [word + " " for word in _WORDS]
 
 
 def count_tokens(text: str) -> int:
@@ -21,7 +27,7 @@ def count_tokens(text: str) -> int:
 
 def filler(tokens: int, rng: random.Random) -> str:
     """Text of exactly `tokens` tokens. Without meaning, with a meaningful length."""
-    return "".join(word + " " for word in rng.choices(_WORDS, k=tokens))
+    return "".join(rng.choices(_FILLER, k=tokens))
 
 
 def split_tokens(text: str, tokens: int | None = None) -> list[str]:

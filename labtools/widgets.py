@@ -6,7 +6,7 @@ import asyncio
 import html
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labtools.lab import Lab, connect
 from labtools.latency_model import DEFAULT_INPUT_TOKENS
@@ -54,7 +54,8 @@ async def _run_one(lab: Lab, name: str, pane: ipywidgets.HTML, calls: int) -> No
     started_at = shown_at = loop.time()
     text = ""
     for done in range(calls):
-        stream = await lab.client.chat.completions.create(
+        create: Any = lab.client.chat.completions.create
+        stream = await create(
             model=name,
             messages=prompt_of(DEFAULT_INPUT_TOKENS, random.Random(done)),
             extra_body={"mock": {"output_tokens": 100}},

@@ -64,7 +64,7 @@ class Sim:
         async def first_request() -> None:
             with self.loop.standing_still():
                 try:
-                    await client.models.list()
+                    await client.models.with_raw_response.list()
                 except openai.APIError:
                     pass
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from labtools.endpoint.schema_values import value_for
@@ -42,9 +42,15 @@ def answer(request: GenerationRequest, rng: random.Random) -> Answer:
         pieces += _call_pieces(calls, tokens, rng)
     else:
         spoken = split_tokens(text.ljust(tokens or 0), tokens)
-        pieces += [Piece("content", piece) for piece in _before_stop(spoken, request.stop)]
+        pieces += [_content(piece) for piece in _before_stop(spoken, request.stop)]
     ends = Answer(tuple(pieces), "tool_calls" if calls else "stop")
     return ends.cut(request.max_output_tokens)
+
+
+@lru_cache(maxsize=4096)
+def _content(text: str) -> Piece:
+    """Filler says the same few words again and again; so it costs no new objects."""
+    return Piece("content", text)
 
 
 def _check_size(request: GenerationRequest, tokens: int) -> None:
@@ -62,7 +68,7 @@ def _text(request: GenerationRequest, tokens: int | None, rng: random.Random) ->
         return request.mock.content
     if request.schema is True:
         return json.dumps({"answer": filler(8, rng).strip()})
-    if request.schema is not None:
+    if isinstance(request.schema, Mapping):
         return json.dumps(value_for(dict(request.schema), rng))
     return filler(DEFAULT_OUTPUT_TOKENS if tokens is None else tokens, rng)
 

@@ -151,12 +151,14 @@ class Sequence:
         come as one. `stall_s` is spent half-way.
         """
         loop = asyncio.get_running_loop()
-        anchor_at, anchor, step_s = self.first_token_at, 1, 0.0
+        anchor_at, anchor, step_s, active = self.first_token_at, 1, 0.0, 0
         for reached in range(1, total):
-            current_s = self._replica.step_s(self._structured, self._pace)
-            if current_s != step_s:
-                anchor_at += (reached - anchor) * step_s
-                anchor, step_s = reached, current_s
+            if self._replica.active != active:
+                active = self._replica.active
+                current_s = self._replica.step_s(self._structured, self._pace)
+                if current_s != step_s:
+                    anchor_at += (reached - anchor) * step_s
+                    anchor, step_s = reached, current_s
             if stall_s and reached == max(1, total // 2):
                 anchor_at += stall_s
             due_at = anchor_at + (reached + 1 - anchor) * step_s
@@ -181,10 +183,10 @@ class _Replica:
         return self._profile.step_s(self.active, structured, pace)
 
     def cached_tokens(self, prompt: str, now: float) -> int:
-        return self._prefixes.cached_tokens(prompt, now) if self._prefixes else 0
+        return 0 if self._prefixes is None else self._prefixes.cached_tokens(prompt, now)
 
     def remember(self, prompt: str, now: float) -> None:
-        if self._prefixes:
+        if self._prefixes is not None:
             self._prefixes.remember(prompt, now)
 
     async def acquire(self, slots: int) -> bool:
@@ -197,11 +199,10 @@ class _Replica:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.release(slots)
-            else:
-                self._waiting.remove((slots, turn))
+            if turn.cancelled():
                 self._admit_waiting()
+            else:
+                self.release(slots)
             raise
         return True
 
@@ -210,10 +211,16 @@ class _Replica:
         self._admit_waiting()
 
     def _admit_waiting(self) -> None:
-        while self._waiting and self._fits(self._waiting[0][0]):
-            slots, turn = self._waiting.popleft()
-            self.active += slots
-            turn.set_result(None)
+        while self._waiting:
+            slots, turn = self._waiting[0]
+            if turn.cancelled():  # whoever waited has left
+                self._waiting.popleft()
+            elif self._fits(slots):
+                self._waiting.popleft()
+                self.active += slots
+                turn.set_result(None)
+            else:
+                return
 
     def _fits(self, slots: int) -> bool:
         # A request for more slots than there are gets the replica to itself.

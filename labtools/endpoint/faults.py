@@ -68,9 +68,14 @@ class FaultPlan:
         for number in self.script:
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
                 raise ConfigurationError(f"A script counts requests from 1; found {number!r}.")
+        for fault in (*self.script.values(), *self.chances):
+            if not isinstance(fault, Fault):
+                raise ConfigurationError(
+                    f"A plan is made of faults; found {fault!r}. Write Fault('500'), for example."
+                )
         if any(not 0 <= chance <= 1 for chance in self.chances.values()):
             raise ConfigurationError(f"Chances are between 0 and 1; found {dict(self.chances)}.")
-        if sum(self.chances.values()) > 1:
+        if sum(self.chances.values()) > 1 + 1e-9:
             raise ConfigurationError(f"Chances add up to more than 1: {dict(self.chances)}.")
 
     def fault_for(self, number: int, rng: random.Random) -> Fault | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
-from labtools.endpoint import engine
+from labtools.endpoint.engine import Engine
+from labtools.endpoint.engine import Sequence as EngineSequence
 from labtools.endpoint.faults import Fault
 from labtools.wire.answer import Answer, Writer, usage_of
 
@@ -22,7 +23,8 @@ from labtools.wire.answer import Answer, Writer, usage_of
 class Generation:
     """Answers to one request, and all that decides when and how they go out."""
 
-    engine: engine.Engine
+    id: str
+    engine: Engine
     prompt: str
     answers: Sequence[Answer]
     writer: Writer
@@ -58,15 +60,15 @@ class Generation:
             else:
                 await self._whole(sequence, send)
 
-    async def _stream(self, sequence: engine.Sequence, send: Send) -> None:
+    async def _stream(self, sequence: EngineSequence, send: Send) -> None:
         await self._start(send, b"text/event-stream; charset=utf-8")
         await sequence.prefill(self._seconds("slow_first_byte"))
         sent = 0
-        total = self._total_steps
+        total, allowed = self._total_steps, self._allowed_steps
         async for reached in sequence.steps(total, self._seconds("stall")):
-            if self._is_cut(reached, total):
+            if reached > allowed:
                 return
-            body = b"".join(self._between(sent, reached))
+            body = self._between(sent, reached)
             sent = reached
             if reached == total:
                 usage = usage_of(self.answers, sequence.input_tokens, sequence.cached_tokens)
@@ -75,11 +77,13 @@ class Generation:
                 more = reached < total
                 await send({"type": "http.response.body", "body": body, "more_body": more})
 
-    async def _whole(self, sequence: engine.Sequence, send: Send) -> None:
+    async def _whole(self, sequence: EngineSequence, send: Send) -> None:
         await sequence.prefill(self._seconds("slow_first_byte"))
-        total = self._total_steps
-        async for reached in sequence.steps(total, self._seconds("stall")):
-            if self._is_cut(reached, total):
+        allowed = self._allowed_steps
+        async for reached in sequence.steps(self._total_steps, self._seconds("stall")):
+            if reached > allowed:
+                # Over HTTP, an answer that never began would become the server's own 500.
+                await self._start(send, b"application/json")
                 return
         usage = usage_of(self.answers, sequence.input_tokens, sequence.cached_tokens)
         await self._start(send, b"application/json")
@@ -88,19 +92,24 @@ class Generation:
     @property
     def _total_steps(self) -> int:
         """Steps until the longest answer has ended; its end-of-sequence token takes one."""
-        return max(1, *(len(a.pieces) + a.stops_by_itself for a in self.answers))
+        return max(1, *(answer.steps for answer in self.answers))
 
-    def _between(self, sent: int, reached: int) -> Iterator[bytes]:
+    @property
+    def _allowed_steps(self) -> int:
+        """Steps until the connection is cut: the answer is left unfinished, which closes it."""
+        cut = self.fault is not None and self.fault.kind == "cut"
+        return self._total_steps // 2 if cut else self._total_steps
+
+    def _between(self, sent: int, reached: int) -> bytes:
         """What the steps after `sent`, up to `reached`, put on the wire."""
-        if sent == 0:
-            yield self.writer.opening()
+        parts = [self.writer.opening()] if sent == 0 else []
         for step in range(sent, reached):
             for choice, answer in enumerate(self.answers):
-                length = len(answer.pieces)
-                if step < length:
-                    yield self.writer.piece(choice, answer.pieces[step])
-                if step + 1 == length + answer.stops_by_itself:
-                    yield self.writer.end_of_choice(choice, answer)
+                if step < len(answer.pieces):
+                    parts.append(self.writer.piece(choice, answer.pieces[step]))
+                if step + 1 == answer.steps:
+                    parts.append(self.writer.end_of_choice(choice, answer))
+        return b"".join(parts)
 
     async def _start(self, send: Send, content_type: bytes) -> None:
         extra = [(name.encode(), value.encode()) for name, value in self.headers.items()]
@@ -109,10 +118,6 @@ class Generation:
 
     def _seconds(self, kind: str) -> float:
         return self.fault.seconds if self.fault and self.fault.kind == kind else 0.0
-
-    def _is_cut(self, reached: int, total: int) -> bool:
-        """A cut connection: the answer is left unfinished, which closes it."""
-        return self.fault is not None and self.fault.kind == "cut" and reached > total // 2
 
 
 async def _disconnected(receive: Receive) -> None:

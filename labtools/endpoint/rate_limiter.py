@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from labtools.latency_model import RateLimits
 from labtools.wire.api_error import ApiError
 
+# What sums of floats may be off by: whoever waited as long as told must be admitted.
+_DUST = 1e-9
+
 
 @dataclass(slots=True)
 class _Bucket:
@@ -25,7 +28,8 @@ class _Bucket:
 
     def wait_s(self, amount: float) -> float:
         """Until `amount` is there; more than a full bucket is never there, so wait for full."""
-        return max(0.0, (min(amount, self.limit) - self.level) * 60 / self.limit)
+        missing = min(amount, self.limit) - self.level
+        return missing * 60 / self.limit if missing > _DUST else 0.0
 
 
 class RateLimiter:

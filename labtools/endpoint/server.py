@@ -22,6 +22,9 @@ from labtools.errors import ConfigurationError, EndpointUnreachable
 from labtools.latency_model import LatencyProfile
 
 START_TIMEOUT_S = 60
+# uvicorn's usual loop accepts one connection a turn from each listening socket. Under load a turn
+# takes milliseconds, and a crowd of new clients would wait for seconds.
+_LISTENERS = 1 if sys.platform == "win32" else 16
 
 
 def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -30,17 +33,28 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
     Raises ConfigurationError when the address cannot be used.
     """
     try:
+        if not 0 <= port <= 65535:
+            raise OSError("a port is a number from 0 to 65535")
         listening = socket.create_server((host, port), backlog=2048)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigurationError(
             f"Cannot listen on {host}:{port}: {error}. Choose another port, or 0 for any free one."
         ) from None
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, lifespan="off", timeout_keep_alive=75
+        app,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        # A stream may take minutes; whoever stops the server does not want to wait for it.
+        timeout_graceful_shutdown=1,
     )
-    # What start-up left behind is never garbage; looking at it again would delay tokens.
+    # What start-up left behind is never garbage, and a token that waits for a collection is late.
     gc.freeze()
-    _AnnouncingServer(config).run(sockets=[listening])
+    gc.set_threshold(20_000, 20, 20)
+    listeners = [listening, *(listening.dup() for _ in range(_LISTENERS - 1))]
+    _AnnouncingServer(config).run(sockets=listeners)
 
 
 class _AnnouncingServer(uvicorn.Server):
@@ -67,6 +81,8 @@ class ServerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # Ctrl-C goes to every process of a session. It is meant for the lab's coroutine.
+            start_new_session=True,
         )
         try:
             self.base_url = self._read_address()

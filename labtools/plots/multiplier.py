@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
@@ -123,7 +123,8 @@ def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
     shares = np.linspace(0.0, 1.0, 101)
     with canvas() as drawing:
         axes = drawing.axes
-        for side, colour in (("slow", DECODE), ("fast", TTFT)):
+        sides: dict[Literal["slow", "fast"], str] = {"slow": DECODE, "fast": TTFT}
+        for side, colour in sides.items():
             speedups = [amdahl_speedup(share, factor, measured_on=side) for share in shares]
             axes.plot(shares, speedups, color=colour, linewidth=2)
             at = 0.72 if side == "slow" else 0.36
@@ -146,7 +147,7 @@ def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
         axes.set_ylabel("end-to-end speed-up (times)")
         span = [
             amdahl_speedup(share, factor, measured_on=side)
-            for side in ("slow", "fast")
+            for side in sides
             for share in (share_low, share_high)
         ]
         return drawing.done(

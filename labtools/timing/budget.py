@@ -25,7 +25,8 @@ class Budget:
     prices: Prices | None = None
 
     def __post_init__(self) -> None:
-        if self.requests < 0 or self.tokens < 0 or (self.usd is not None and self.usd < 0):
+        limits = (self.requests, self.tokens, 0 if self.usd is None else self.usd)
+        if not all(limit >= 0 for limit in limits):
             raise ConfigurationError(f"A budget's limits must be 0 or more; found {self}.")
         if self.usd is not None and self.prices is None:
             raise ConfigurationError("A budget in dollars needs `prices=Prices(...)`.")
@@ -39,7 +40,7 @@ class Budget:
 class Meter(httpx2.AsyncBaseTransport):
     """Lets a request through only if the budget holds its worst case.
 
-    Before: its body's length in tokens and its `max_tokens`. Afterwards: what the endpoint's
+    Before: its body's length in tokens and its limit on the output. Afterwards: what the endpoint's
     `usage` says, where it says anything; else the worst case stands.
     """
 
@@ -48,13 +49,15 @@ class Meter(httpx2.AsyncBaseTransport):
         self.budget = budget
         self.requests = 0
         self._settled = TokenCount()
+        self._unanswered: list[TokenCount] = []
         self._open: list[tuple[TokenCount, Arrivals]] = []
 
     @property
     def spent(self) -> TokenCount:
         """Tokens so far; requests under way count as their worst case."""
         self._settle()
-        return sum((worst for worst, _ in self._open), self._settled)
+        under_way = [*self._unanswered, *(worst for worst, _ in self._open)]
+        return sum(under_way, self._settled)
 
     @property
     def spent_usd(self) -> float | None:
@@ -66,7 +69,11 @@ class Meter(httpx2.AsyncBaseTransport):
         worst = _worst_case(await request.aread())
         self._check(worst)
         self.requests += 1
-        response = await self._inner.handle_async_request(request)
+        self._unanswered.append(worst)
+        try:
+            response = await self._inner.handle_async_request(request)
+        finally:
+            self._unanswered.remove(worst)
         if response.is_success:
             self._open.append((worst, response.extensions[EXTENSION]))
         return response
@@ -107,8 +114,9 @@ class Meter(httpx2.AsyncBaseTransport):
 def _worst_case(body: bytes) -> TokenCount:
     try:
         asked = json.loads(body)
-        most = asked.get("max_completion_tokens") or asked.get("max_tokens") or 0
+        limits = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+        most = next((asked[name] for name in limits if asked.get(name)), 0)
         output_tokens = int(most) * int(asked.get("n") or 1)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         output_tokens = 0
     return TokenCount(count_tokens(body.decode("utf-8", "replace")), 0, output_tokens)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
 
 import httpx2
 import openai
 
+from labtools.errors import redacted
 from labtools.records import CallError, CallRecord
 from labtools.timing.arrivals import EXTENSION, Arrivals
 from labtools.wire.chat_reader import ChatReading, read_chat_stream
@@ -21,18 +25,20 @@ async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
     request that the client itself refuses (a wrong keyword, say) raises.
 
     A client from `connect(...)` stamps bytes in its transport; for any other the instants are
-    when its reader was handed them.
+    when its reader was handed them. Where the transport receives by itself, this waits for the
+    end and then reads, so that measuring one stream does not delay another.
     """
     loop = asyncio.get_running_loop()
     arrivals = Arrivals(loop.time())
     error: CallError | None = None
-    options = {"include_usage": True, **request.pop("stream_options", {})}
+    options = {"include_usage": True, **(request.pop("stream_options", None) or {})}
+    create = cast(Callable[..., Any], client.chat.completions.with_streaming_response.create)
     try:
-        async with client.chat.completions.with_streaming_response.create(
-            **request, stream=True, stream_options=options
-        ) as response:
+        async with create(**request, stream=True, stream_options=options) as response:
             stamped = response.http_response.extensions.get(EXTENSION)
             arrivals = stamped or arrivals
+            if arrivals.complete:
+                await arrivals.complete.wait()
             async for chunk in response.iter_bytes():
                 if stamped is None:
                     arrivals.chunks.append((loop.time(), chunk))
@@ -44,9 +50,15 @@ async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
         error = CallError("connection", _reason(failure))
     except httpx2.TransportError as failure:
         error = CallError("cut_off", _reason(failure))
+    except httpx2.DecodingError as failure:
+        error = CallError("protocol", f"the body cannot be decompressed: {failure}")
     ended_at = arrivals.ended_at if arrivals.ended_at is not None else loop.time()
     reading = read_chat_stream(arrivals.chunks)
-    return _record(request["model"], arrivals.sent_at, ended_at, reading, error or reading.error)
+    error = error or reading.error
+    if error:
+        # Some endpoints repeat the key that they refuse.
+        error = replace(error, message=redacted(error.message, client.api_key))
+    return _record(request["model"], arrivals.sent_at, ended_at, reading, error)
 
 
 def _record(
@@ -71,14 +83,18 @@ def _record(
 
 
 def _status_error(failure: openai.APIStatusError) -> CallError:
-    retry_after = failure.response.headers.get("retry-after", "")
-    try:
-        retry_after_s = float(retry_after)
-    except ValueError:
-        retry_after_s = None
     body = failure.body if isinstance(failure.body, dict) else {}
     message = str(body.get("message") or failure.message)
+    retry_after_s = _seconds(failure.response.headers.get("retry-after", ""))
     return CallError("status", message, failure.status_code, retry_after_s)
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:  # a date, for one
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _reason(failure: BaseException) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labtools.clock import elapsed_s
-from labtools.errors import ConfigurationError
+from labtools.errors import ConfigurationError, redacted
 from labtools.records import CallRecord, Span
 from labtools.span_layout import covered_s, depths, in_order, lanes
 
@@ -89,7 +89,7 @@ class Trace:
         empty = [
             name
             for name in ("cached_tokens", "error")
-            if name in table and not table[name].fillna(0).any()
+            if name in table and not any(row[name] for row in rows)
         ]
         return table.drop(columns=empty).round(3)
 
@@ -123,9 +123,9 @@ class Trace:
                     f"{path} has format {values['format']!r}; this version reads {FORMAT!r}."
                 )
             spans = tuple(_span(span) for span in values["spans"])
-            times = (values["started_at"], values["ended_at"])
+            times = (float(values["started_at"]), float(values["ended_at"]))
             return cls(spans, *times, values["endpoint"], values["clock"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if isinstance(error, ConfigurationError):
                 raise
             raise ConfigurationError(
@@ -178,9 +178,13 @@ class Trace:
 
 
 class Recorder:
-    """Collects the spans of one run. Nesting follows the code, through tasks as well."""
+    """Collects the spans of one run. Nesting follows the code, through tasks as well.
 
-    def __init__(self) -> None:
+    `secret` is kept out of what is recorded.
+    """
+
+    def __init__(self, secret: str = "") -> None:
+        self._secret = secret
         self._spans: list[Span] = []
         self._ids = count(1)
 
@@ -199,7 +203,8 @@ class Recorder:
         try:
             yield progress
         except BaseException as error:
-            progress.error = progress.error or f"{type(error).__name__}: {error}"
+            said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            progress.error = progress.error or redacted(said, self._secret)
             raise
         finally:
             _parent_id.reset(token)

@@ -51,8 +51,9 @@ def count_in(usage: object, *path: str) -> int | None:
     """The number of tokens at `path` in a usage object. None if there is no number there."""
     for name in path:
         usage = usage.get(name) if isinstance(usage, dict) else None
-    is_count = isinstance(usage, int) and not isinstance(usage, bool) and usage >= 0
-    return usage if is_count else None
+    if isinstance(usage, int) and not isinstance(usage, bool) and usage >= 0:
+        return usage
+    return None
 
 
 def _count(usage: dict[str, Any]) -> TokenCount:

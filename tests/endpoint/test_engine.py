@@ -317,6 +317,25 @@ def test_being_let_in_and_cancelled_at_one_instant_does_not_lose_the_slot():
     assert active == 0
 
 
+@given(st.permutations(range(5)), st.integers(1, 3))
+def test_however_many_leave_at_one_instant_no_slot_is_lost(order, max_batch):
+    profile = LatencyProfile("p", decode_tokens_per_s=100, max_batch=max_batch)
+
+    async def all_at_once():
+        engine = Engine(profile)
+        tasks = [asyncio.create_task(generate(engine, 100)) for _ in range(5)]
+        await asyncio.sleep(0.5)
+        for index in order:
+            tasks[index].cancel()
+        await asyncio.wait(tasks)
+        assert all(task.cancelled() for task in tasks)
+        return engine.active, await generate(engine, 1)
+
+    active, timed = simulate(all_at_once())
+    assert active == 0
+    assert timed.queue_s == 0
+
+
 # faults in time
 
 

@@ -1,0 +1,195 @@
+"""A coroutine run to its end from anywhere, and a loop that can be used again whatever happened."""
+
+import asyncio
+import contextvars
+import threading
+
+import pytest
+
+from labtools import clock
+from labtools.clock import SimLoop
+from labtools.errors import ClockError, Deadlock
+from labtools.loop_thread import LoopThread
+
+
+@pytest.fixture(params=[SimLoop, asyncio.new_event_loop], ids=["simulated", "wall"])
+def thread(request):
+    loop = request.param()
+    yield LoopThread(loop)
+    loop.close()
+
+
+@pytest.fixture
+def sim_thread():
+    loop = SimLoop()
+    yield LoopThread(loop)
+    loop.close()
+
+
+async def give(value):
+    await asyncio.sleep(0)
+    return value
+
+
+def usable(thread):
+    return thread.run(give("usable")) == "usable"
+
+
+def test_it_returns_what_the_coroutine_returns(thread):
+    assert thread.run(give(42)) == 42
+    assert thread.run(give(None)) is None
+
+
+def test_it_raises_what_the_coroutine_raises_with_the_line_that_raised_it(thread):
+    async def fail():
+        await asyncio.sleep(0)
+        raise ValueError("by the coroutine")
+
+    with pytest.raises(ValueError, match="by the coroutine") as caught:
+        thread.run(fail())
+    assert "fail" in [entry.name for entry in caught.traceback]
+    assert usable(thread)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+def test_errors_that_are_no_exceptions_are_raised_as_well(thread, error):
+    async def fail():
+        raise error
+
+    with pytest.raises(type(error)):
+        thread.run(fail())
+    assert usable(thread)
+
+
+def test_it_runs_in_another_thread_and_keeps_the_callers_context(thread):
+    colour = contextvars.ContextVar("colour", default="none")
+    colour.set("red")
+
+    async def look():
+        return threading.current_thread() is threading.main_thread(), colour.get()
+
+    assert thread.run(look()) == (False, "red")
+
+
+def test_it_works_while_a_loop_runs_in_the_calling_thread(thread):
+    async def like_a_notebook_cell():
+        return thread.run(give(1))
+
+    assert asyncio.run(like_a_notebook_cell()) == 1
+
+
+def test_the_clock_goes_on_from_run_to_run(sim_thread):
+    async def wait():
+        await asyncio.sleep(2)
+        return asyncio.get_running_loop().time()
+
+    assert [sim_thread.run(wait()) for _ in range(3)] == [2, 4, 6]
+
+
+def test_a_run_inside_a_run_is_refused_and_the_outer_one_goes_on(thread):
+    async def outer():
+        with pytest.raises(ClockError, match=r"already running.*use `await`"):
+            thread.run(give("inner"))
+        return await give("outer")
+
+    assert thread.run(outer()) == "outer"
+    assert usable(thread)
+
+
+def test_a_run_from_a_second_thread_is_refused(thread):
+    started, finish = threading.Event(), threading.Event()
+
+    async def outer():
+        started.set()
+        await asyncio.to_thread(finish.wait)
+        return "outer"
+
+    outcome = []
+    first = threading.Thread(target=lambda: outcome.append(thread.run(outer())))
+    first.start()
+    assert started.wait(5)
+    with pytest.raises(ClockError, match="already running"):
+        thread.run(give("second"))
+    finish.set()
+    first.join()
+    assert outcome == ["outer"]
+    assert usable(thread)
+
+
+def test_tasks_that_are_left_behind_are_cancelled_and_clean_up(sim_thread):
+    log = []
+
+    async def straggler():
+        try:
+            await asyncio.sleep(100)
+            log.append("ran on")
+        finally:
+            await asyncio.sleep(1)
+            log.append("cleaned up")
+
+    async def leave_behind():
+        leave_behind.task = asyncio.create_task(straggler())
+        await asyncio.sleep(1)
+        return "done"
+
+    assert sim_thread.run(leave_behind()) == "done"
+    assert log == ["cleaned up"]
+    assert leave_behind.task.cancelled()
+    assert usable(sim_thread)
+
+
+def test_a_left_behind_task_that_fails_while_it_is_cancelled_does_not_hide_the_result(thread):
+    async def fails_on_the_way_out():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise RuntimeError("on the way out")
+
+    async def leave_behind():
+        leave_behind.task = asyncio.create_task(fails_on_the_way_out())
+        return await give("done")
+
+    assert thread.run(leave_behind()) == "done"
+    assert usable(thread)
+
+
+def test_a_coroutine_that_hangs_is_a_deadlock_and_is_unwound(sim_thread, monkeypatch):
+    monkeypatch.setattr(clock, "THREAD_GRACE_S", 0.01)
+    log = []
+
+    async def hang():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            log.append("unwound")
+
+    with pytest.raises(Deadlock):
+        sim_thread.run(hang())
+    assert log == ["unwound"]
+    assert usable(sim_thread)
+
+
+def test_a_coroutine_that_hangs_and_will_not_be_cancelled_is_still_only_a_deadlock(
+    sim_thread, monkeypatch
+):
+    monkeypatch.setattr(clock, "THREAD_GRACE_S", 0.01)
+
+    async def stubborn():
+        while not stubborn.may_end:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+
+    stubborn.may_end = False
+    with pytest.raises(Deadlock):
+        sim_thread.run(stubborn())
+    stubborn.may_end = True
+    assert usable(sim_thread)
+
+
+def test_nothing_stays_set_in_the_calling_thread(thread):
+    usable(thread)
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.get_running_loop()
+    assert "labtools-loop" not in [t.name for t in threading.enumerate()]
