@@ -1,6 +1,12 @@
 """Records in, figures out."""
 
 from labtools.plots.canvas import LabFigure
+from labtools.plots.model_size import (
+    call_by_clients,
+    decode_bounds,
+    faster_by_load_and_length,
+    ttft_against_rate,
+)
 from labtools.plots.multiplier import (
     amdahl,
     call_anatomy,
@@ -27,6 +33,7 @@ from labtools.plots.prefix_caching import (
 )
 from labtools.plots.profiles import speed_by_concurrency, ttft_by_context
 from labtools.plots.routing import cascade_latency, delivered, routed_shares, router_seconds
+from labtools.plots.structured_output import percentiles_of_calls, schema_cost
 from labtools.plots.timeline import timeline
 
 __all__ = [
@@ -34,23 +41,29 @@ __all__ = [
     "amdahl",
     "cached_against_shared",
     "call_anatomy",
+    "call_by_clients",
     "candidates_in_turn_or_at_once",
     "cascade_latency",
     "ceiling",
     "chance_of_a_slow_call",
+    "decode_bounds",
     "delivered",
+    "faster_by_load_and_length",
     "inference_shares",
     "jitter_speedup",
+    "percentiles_of_calls",
     "race",
     "requests_sent",
     "reuse_by_call",
     "reused_tokens",
     "routed_shares",
     "router_seconds",
+    "schema_cost",
     "side_by_side",
     "speed_by_concurrency",
     "tails",
     "timeline",
+    "ttft_against_rate",
     "ttft_by_call",
     "ttft_by_context",
     "ttft_share",
