@@ -1,3 +1,5 @@
+"""`python -m labtools`."""
+
 from labtools.cli import main
 
 main()

@@ -8,6 +8,7 @@ real tokenizers also count as one token each.
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 CHARS_PER_TOKEN = 4
 
@@ -39,4 +40,4 @@ def split_tokens(text: str, tokens: int | None = None) -> list[str]:
     if tokens is None:
         return [text[i : i + CHARS_PER_TOKEN] for i in range(0, len(text), CHARS_PER_TOKEN)]
     edges = [len(text) * i // tokens for i in range(tokens + 1)]
-    return [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(edges)]

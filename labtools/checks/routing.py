@@ -10,10 +10,10 @@ from labtools.dispatch.routing import Cascaded, break_even_escalation, cascade
 from labtools.endpoint.essay_models import MAVERICK, SCOUT, sped_up
 from labtools.essay import STEPS, EssayStep
 from labtools.lab import connect
-from labtools.labelled_steps import StepRequest, labelled_steps
 from labtools.latency_model import LatencyProfile
 from labtools.records import CallRecord
-from labtools.router_score import (
+from labtools.studies.labelled_steps import StepRequest, labelled_steps
+from labtools.studies.router_score import (
     SECOND_PASS,
     RouterScore,
     always,

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from labtools.closed_loop import closed_loop
-from labtools.crossover import crossover_clients
 from labtools.errors import NothingMeasured
 from labtools.latency_model import DEFAULT_INPUT_TOKENS, LatencyProfile
 from labtools.plots.canvas import DECODE, HIGHLIGHT, INK, MUTED, PAPER, TTFT, LabFigure, canvas
+from labtools.studies.crossover import crossover_clients
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -27,7 +27,7 @@ def call_anatomy(calls: Mapping[str, CallRecord]) -> LabFigure:
     longest_s = max(sum(pair) for pair in parts.values())
     with canvas(height_in=0.9 + 0.6 * len(parts)) as drawing:
         axes = drawing.axes
-        for row, (name, (ttft_s, decode_s)) in enumerate(parts.items()):
+        for row, (ttft_s, decode_s) in enumerate(parts.values()):
             axes.barh(-row, ttft_s, height=0.5, color=TTFT)
             axes.barh(-row, decode_s, left=ttft_s, height=0.5, color=DECODE)
             _inside(axes, ttft_s / 2, -row, f"{ttft_s:.2f}", ttft_s / longest_s)
@@ -151,9 +151,10 @@ def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
             for share in (share_low, share_high)
         ]
         return drawing.done(
-            f"With calls {factor:g} times faster and an inference share of {share_low:.0%} to "
-            f"{share_high:.0%}, the run is {span[0]:.2f} to {span[1]:.2f} times faster if the share "
-            f"was measured on the slow backend, {span[2]:.2f} to {span[3]:.2f} times if on the fast.",
+            f"With calls {factor:g} times faster and inference shares of {share_low:.0%} to "
+            f"{share_high:.0%}, a run is {span[0]:.2f} to {span[1]:.2f} times faster with the "
+            f"share measured on the slow backend, and {span[2]:.2f} to {span[3]:.2f} times with it "
+            "measured on the fast one.",
             f"Calls {factor:g} times faster. The grey band is a share of {share_low:.0%} to "
             f"{share_high:.0%}: the same figure means two things.",
         )
@@ -181,7 +182,7 @@ def chance_of_a_slow_call(marked: Sequence[int], q: float = 0.95) -> LabFigure:
         axes.set_ylabel(f"runs with a call above p{q * 100:.0f}")
         told = ", ".join(f"{chance_one_exceeds(n, q):.0%} with {n} calls" for n in marked)
         return drawing.done(
-            f"The chance that a run meets at least one call slower than its p{q * 100:.0f}: {told}.",
+            f"The chance that a run meets a call slower than its p{q * 100:.0f}: {told}.",
             "One call in twenty is slow. Most runs of twenty calls meet one.",
         )
 

@@ -18,8 +18,8 @@ from labtools.plots.canvas import (
     canvas,
     key,
 )
-from labtools.router_score import RouterScore
-from labtools.verifiers import Outcomes
+from labtools.studies.router_score import RouterScore
+from labtools.studies.verifiers import Outcomes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

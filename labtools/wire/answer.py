@@ -73,6 +73,7 @@ class Usage:
 
 
 def usage_of(answers: Sequence[Answer], input_tokens: int, cached_tokens: int) -> Usage:
+    """The tokens of a request whose prompt was read once for all `answers`."""
     pieces = [piece for answer in answers for piece in answer.pieces]
     reasoning_tokens = sum(piece.kind == "reasoning" for piece in pieces)
     return Usage(input_tokens, cached_tokens, len(pieces), reasoning_tokens)

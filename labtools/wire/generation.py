@@ -59,7 +59,7 @@ class GenerationRequest:
 
     model: str
     prompt: str
-    """Everything the model reads, in the order in which a prefix counts: schema, tools, messages."""
+    """Everything the model reads, as a prefix counts: schema, then tools, then messages."""
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
     """One of none, auto, required, or the name of the tool that must be called."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labtools.checks.routing import check_break_even, check_gain, check_router
-from labtools.labelled_steps import labelled_steps
+from labtools.studies.labelled_steps import labelled_steps
 
 
 def seconds(steps):

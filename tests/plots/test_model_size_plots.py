@@ -3,7 +3,7 @@
 import pytest
 
 from labtools import plots
-from labtools.crossover import crossover_clients
+from labtools.studies.crossover import crossover_clients
 from labtools.endpoint.published_profiles import BATCH_13B, LATENCY_70B
 from labtools.errors import NothingMeasured
 

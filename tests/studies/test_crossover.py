@@ -5,10 +5,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from labtools.closed_loop import closed_loop
-from labtools.crossover import crossover_clients, crossover_tokens
 from labtools.endpoint.published_profiles import BATCH_13B, LATENCY_70B
 from labtools.errors import ConfigurationError
 from labtools.latency_model import LatencyProfile
+from labtools.studies.crossover import crossover_clients, crossover_tokens
 
 QUICK_START = LatencyProfile("quick start", decode_tokens_per_s=50, overhead_s=0.1)
 QUICK_END = LatencyProfile("quick end", decode_tokens_per_s=100, overhead_s=0.6)

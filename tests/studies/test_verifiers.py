@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labtools.errors import ConfigurationError
-from labtools.verifiers import Verifier, assumed_verifiers, expected_outcomes
+from labtools.studies.verifiers import Verifier, assumed_verifiers, expected_outcomes
 
 shares = st.floats(0, 1)
 

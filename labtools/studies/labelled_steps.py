@@ -42,7 +42,8 @@ class LabelledStep:
 @cache
 def labelled_steps() -> tuple[LabelledStep, ...]:
     """The course's set, in the order of its file."""
-    return parse_steps(json.loads((files("labtools") / "data/labelled_steps.json").read_text()))
+    file = files("labtools.studies") / "data/labelled_steps.json"
+    return parse_steps(json.loads(file.read_text()))
 
 
 def parse_steps(values: Any) -> tuple[LabelledStep, ...]:

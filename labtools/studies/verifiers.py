@@ -81,7 +81,7 @@ class AssumedVerifiers:
 @cache
 def assumed_verifiers() -> AssumedVerifiers:
     """What `data/assumed_verifiers.json` says."""
-    values = json.loads((files("labtools") / "data/assumed_verifiers.json").read_text())
+    values = json.loads((files("labtools.studies") / "data/assumed_verifiers.json").read_text())
     false_alarms = values["false_alarm_rate"]
     by_model = {
         model: Verifier(rates, false_alarms) for model, rates in values["catch_rates"].items()

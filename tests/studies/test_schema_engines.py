@@ -4,7 +4,7 @@ import pytest
 
 from labtools import connect
 from labtools.endpoint.profiles import FAST, SLOW
-from labtools.schema_engines import SCHEMA_ENGINES, bound_by, slowdown
+from labtools.studies.schema_engines import SCHEMA_ENGINES, bound_by, slowdown
 
 SCHEMA = {
     "type": "json_schema",

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from labtools.endpoint.essay_models import MAVERICK
 from labtools.errors import ConfigurationError, NothingMeasured, one_of
 from labtools.essay import pass_from
-from labtools.labelled_steps import LabelledStep, StepRequest
 from labtools.latency_model import LatencyProfile
+from labtools.studies.labelled_steps import LabelledStep, StepRequest
 
 Route = Callable[[StepRequest], str]
 """A router of two models: from a request to "small" or "big"."""

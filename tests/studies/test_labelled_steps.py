@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from labtools.errors import ConfigurationError
-from labtools.labelled_steps import STEP_TYPES, labelled_steps, parse_steps
+from labtools.studies.labelled_steps import STEP_TYPES, labelled_steps, parse_steps
 
 GOOD = {
     "id": "s1",

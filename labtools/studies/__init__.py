@@ -1,0 +1,1 @@
+"""What single chapters study: their data, and the arithmetic on it."""
