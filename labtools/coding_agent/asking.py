@@ -1,0 +1,205 @@
+"""One question to a model: the request, the check of the answer, and asking again.
+
+An answer that cannot be used is not the end. The model gets its own answer back with what was
+wrong with it, as the result of its tool call, and another attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+
+from labtools.coding_agent.context import messages_for, tools_for
+from labtools.coding_agent.outcome import cost_of, tokens_of
+from labtools.coding_agent.settings import Limits, Switches
+from labtools.coding_agent.steps import Step
+from labtools.coding_agent.tools import Tool, parsed
+from labtools.coding_agent.workspace import ToolError, Workspace
+from labtools.errors import ConfigurationError
+from labtools.latency_model import Prices
+from labtools.records import CallRecord, ToolCall
+
+if TYPE_CHECKING:
+    from labtools.lab import Lab
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Which answer a script is asked for."""
+
+    step: str
+    iteration: int
+    attempt: int
+    """1, and more when the answers before could not be used."""
+    model: str
+
+
+Script = Callable[[Asking], Mapping[str, Any]]
+"""What the mock is to answer: the request's `mock` object."""
+
+
+class Used(NamedTuple):
+    """A tool call that was carried out, and what came of it."""
+
+    tool: Tool
+    result: str
+
+
+class Stopped(Exception):
+    """The agent gives up; `why` is the Outcome's word for it."""
+
+    def __init__(self, why: str, detail: str) -> None:
+        super().__init__(detail)
+        self.why = why
+
+
+class Asker:
+    """Asks the models of one run, and keeps the records of all calls."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        workspace: Workspace,
+        switches: Switches,
+        limits: Limits,
+        script: Script | None,
+        prices: Mapping[str, Prices] | None,
+    ) -> None:
+        if limits.usd is not None and prices is None:
+            raise ConfigurationError("A limit in dollars needs the models' `prices`.")
+        self._lab = lab
+        self._workspace = workspace
+        self._switches = switches
+        self._limits = limits
+        self._script = script
+        self._prices = prices
+        self.records: list[CallRecord] = []
+
+    async def tool_calls(self, step: Step, notes: Mapping[str, str], iteration: int) -> list[Used]:
+        """Ask for the tool calls of a step and carry them out. Raises Stopped."""
+        expected = step.tool
+        assert expected is not None
+
+        async def use(record: CallRecord) -> list[Used]:
+            calls = record.tool_calls
+            if len(calls) == step.calls:
+                return [await self._use(call, expected) for call in calls]
+            wrong = f"Call {expected.name} {step.calls} time(s); found {len(calls)} tool calls."
+            return await self._lab.work(expected.name, lambda: refuse(wrong))
+
+        return await self.answer(step, notes, iteration, use)
+
+    async def answer(
+        self,
+        step: Step,
+        notes: Mapping[str, str],
+        iteration: int,
+        receive: Callable[[CallRecord], Awaitable[T]],
+    ) -> T:
+        """Ask, and return what `receive` makes of the answer. When it raises ToolError, ask again.
+
+        Raises Stopped when no attempt gives a usable answer or a limit is reached.
+        """
+        cacheable = self._switches.prefix_caching
+        model = self._switches.routing.get(step.name) or self._lab.model_for(step.name)
+        messages = messages_for(step, notes, cacheable=cacheable)
+        request = _tool_fields(step, cacheable)
+        problem = ""
+        for attempt in range(1, self._limits.attempts + 1):
+            self._check_spending()
+            asking = Asking(step.name, iteration, attempt, model)
+            record = await self._lab.call(
+                step.name,
+                model=model,
+                messages=messages,
+                **request,
+                **self._length_or_script(asking),
+            )
+            self.records.append(record)
+            if record.error:
+                problem = str(record.error)
+                await asyncio.sleep(record.error.retry_after_s or 0)
+                continue
+            try:
+                return await receive(record)
+            except ToolError as error:
+                problem = str(error)
+                messages = [*messages, *_sent_back(record, problem)]
+        raise Stopped(
+            "stuck", f"{step.name}: {self._limits.attempts} answers, none usable. {problem}"
+        )
+
+    async def _use(self, call: ToolCall, expected: type[Tool]) -> Used:
+        def use() -> Used:
+            tool = parsed(call, expected)
+            return Used(tool, tool.use(self._workspace))
+
+        return await self._lab.work(call.name[:40] or "unnamed", use)
+
+    def _length_or_script(self, asking: Asking) -> dict[str, Any]:
+        if self._script is None:
+            return {"output_tokens": self._limits.output_tokens}
+        return {"extra_body": {"mock": dict(self._script(asking))}}
+
+    def _check_spending(self) -> None:
+        inputs, _, outputs = tokens_of(self.records)
+        if inputs + outputs >= self._limits.tokens:
+            raise Stopped(
+                "tokens", f"{inputs + outputs} of {self._limits.tokens} tokens are spent."
+            )
+        usd = cost_of(self.records, self._prices)
+        if self._limits.usd is not None and usd is not None and usd >= self._limits.usd:
+            raise Stopped("usd", f"{usd:.4f} of {self._limits.usd} dollars are spent.")
+
+
+def _tool_fields(step: Step, cacheable: bool) -> dict[str, Any]:
+    """The request's tools, and which of them must be called."""
+    tools = tools_for(step, cacheable=cacheable)
+    if not tools:
+        return {}
+    if step.tool is None:
+        return {"tools": tools, "tool_choice": "none"}
+    if step.calls > 1:
+        return {"tools": tools, "tool_choice": "required", "parallel_tool_calls": True}
+    named = {"type": "function", "function": {"name": step.tool.name}}
+    return {"tools": tools, "tool_choice": named}
+
+
+def _sent_back(record: CallRecord, problem: str) -> list[dict[str, Any]]:
+    """The model's own answer and what was wrong with it, as the next messages."""
+    if not record.tool_calls:
+        return [
+            {"role": "assistant", "content": record.content},
+            {"role": "user", "content": problem},
+        ]
+    calls = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": _json_or_nothing(call.arguments)},
+        }
+        for call in record.tool_calls
+    ]
+    results = [
+        {"role": "tool", "tool_call_id": call.id, "content": problem} for call in record.tool_calls
+    ]
+    return [{"role": "assistant", "content": None, "tool_calls": calls}, *results]
+
+
+def _json_or_nothing(arguments: str) -> str:
+    """Some endpoints refuse a conversation whose own earlier arguments are not JSON."""
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return "{}"
+    return arguments
+
+
+def refuse(why: str) -> NoReturn:
+    """Turn an answer down. Done as a tool's work, it is in the trace."""
+    raise ToolError(why)

@@ -1,0 +1,134 @@
+"""One run of a workspace's tests: pytest in a subprocess that has little and may take little."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from labtools.coding_agent.workspace import Workspace
+
+_RUNNER = Path(__file__).with_name("guarded_pytest.py")
+_ARGUMENTS = ("-q", "--tb=short", "--no-header", "--color=no", "--rootdir=.", "-c", os.devnull,
+              "-p", "no:cacheprovider", "tests")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What one test run may take. Memory and file size hold on POSIX."""
+
+    time_s: float = 30.0
+    """On the wall, whatever clock the lab has: an endless loop does not know of simulated time."""
+    memory_bytes: int = 2**30
+    file_bytes: int = 2**20
+    """The largest file it may write; its output is one."""
+    output_chars: int = 2_000
+    """How much of the output is handed on: the beginning and the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """What pytest said. `passed` needs its own word for it, not only its exit code."""
+
+    __test__ = False  # pytest would take the name for a test.
+
+    passed: bool
+    output: str
+
+
+class PytestRun:
+    """A test run on a copy of the workspace. Whatever the tests write goes with the copy."""
+
+    def __init__(self, workspace: Workspace, limits: RunLimits = RunLimits()) -> None:
+        self._workspace = workspace
+        self._limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def run(self) -> TestReport:
+        """Run to the end, for at most the time limit. Blocks: call it in a thread."""
+        limits = self._limits
+        with self._workspace.copy() as workspace, tempfile.TemporaryFile() as output:
+            # -P and -s: nothing is imported from the current folder or the user's by accident.
+            command = [sys.executable, "-P", "-s", str(_RUNNER)]
+            command += [str(limits.memory_bytes), str(limits.file_bytes), *_ARGUMENTS]
+            self._process = subprocess.Popen(
+                command,
+                cwd=workspace.root,
+                env=_environment(workspace.root),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                if self._stopped:
+                    self._kill()
+                code = self._process.wait(limits.time_s)
+                ending = ""
+            except subprocess.TimeoutExpired:
+                code = -1
+                ending = f"\nThe test run was stopped after its limit of {limits.time_s:g} s."
+            finally:
+                self._kill()
+            output.seek(0)
+            text = output.read(limits.file_bytes).decode("utf-8", "replace")
+            text = _repeatable(text, workspace.root) + ending
+            # os._exit(0) in the code under test gives the exit code of success, but no summary.
+            passed = code == 0 and re.search(r"^\d+ passed", text, re.MULTILINE) is not None
+            return TestReport(passed, shortened(text.strip() or "no output", limits.output_chars))
+
+    def stop(self) -> None:
+        """End the run early, from another thread."""
+        self._stopped = True
+        self._kill()
+
+    def _kill(self) -> None:
+        """The process and whatever it started."""
+        process = self._process
+        if process is None:
+            return
+        try:
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+        except (ProcessLookupError, PermissionError):
+            pass  # It has ended, and its group with it.
+        process.wait()
+
+
+def run_tests(workspace: Workspace, limits: RunLimits = RunLimits()) -> TestReport:
+    """Run the tests now and wait for them."""
+    return PytestRun(workspace, limits).run()
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """Nothing of the caller's but what a process needs to start: no key, no path, no home."""
+    needed = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+    return {
+        **needed,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONHASHSEED": "0",
+        "TMPDIR": str(root),
+        "TEMP": str(root),
+    }
+
+
+def _repeatable(text: str, root: Path) -> str:
+    """The output without what differs from run to run: where and how fast it ran."""
+    text = text.replace(str(root) + os.sep, "").replace(str(root), ".")
+    return re.sub(r" in \d+\.\d+s\b( \(.*?\))?", "", text)
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning and the end of a text that is too long."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[-half:]}"

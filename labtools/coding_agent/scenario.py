@@ -1,0 +1,154 @@
+"""Scenarios: a folder each, with a broken repository and what a model says about it.
+
+    scenarios/NAME/scenario.toml   the title, the story, and the script of the model's answers
+                   repository/     the code with its fault, and tests/ with a test that fails
+                   hidden/         more tests, which the agent is not shown: is it really right?
+
+An answer in the script belongs to a step, from an iteration on, and if it says so to certain
+models only. It is a text or a tool call. Its length in tokens is the essay's for that step,
+however long the text: the mock spreads it over that many.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from labtools.coding_agent import steps
+from labtools.coding_agent.asking import Asking
+from labtools.coding_agent.pytest_run import TestReport, run_tests
+from labtools.coding_agent.workspace import Workspace
+from labtools.errors import ConfigurationError, one_of
+
+FOLDER = Path(__file__).with_name("scenarios")
+
+_OUTPUT_TOKENS = {step.name: step.row.output_tokens for step in steps.STEPS}
+
+
+class Answer(BaseModel):
+    """What the model says at a step."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    step: str
+    iteration: int = Field(default=1, ge=1)
+    """From this iteration on, until a later answer takes over."""
+    models: tuple[str, ...] | None = Field(default=None, strict=False)
+    """Only when one of these is asked; None for any."""
+    text: str | None = None
+    call: str | None = None
+    arguments: dict[str, Any] = {}
+    output_tokens: int | None = None
+    """None for the essay's number."""
+
+    @model_validator(mode="after")
+    def _is_one_answer(self) -> Answer:
+        if self.step not in _OUTPUT_TOKENS:
+            raise ValueError(f"unknown step {self.step!r}; known: {', '.join(_OUTPUT_TOKENS)}")
+        if (self.text is None) == (self.call is None):
+            raise ValueError(f"the answer to {self.step} needs either a text or a call")
+        return self
+
+    @property
+    def tokens(self) -> int:
+        """How long the answer is."""
+        return self.output_tokens or _OUTPUT_TOKENS[self.step]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    title: str
+    story: str
+    test_s: float
+    answer: list[Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One task for the agent, with a script for a mock that plays the model."""
+
+    name: str
+    folder: Path
+    title: str
+    story: str
+    test_s: float
+    """What a test run is charged on the simulated clock; the essay's 3 s."""
+    answers: tuple[Answer, ...]
+
+    def workspace(self) -> Workspace:
+        """A fresh copy of the broken repository."""
+        return Workspace(self.folder / "repository")
+
+    def script(self, asking: Asking) -> dict[str, Any]:
+        """The request's `mock` object for one call."""
+        if asking.step == steps.READ_BOTH.name:
+            both = [
+                self._answer(asking, step.name) for step in (steps.READ_SOURCE, steps.READ_TEST)
+            ]
+            return {
+                "tool_calls": [_call(answer) for answer in both],
+                "output_tokens": sum(answer.tokens for answer in both),
+            }
+        answer = self._answer(asking, asking.step)
+        if answer.text is not None:
+            return {"content": answer.text.strip(), "output_tokens": answer.tokens}
+        return {"tool_calls": [_call(answer)], "output_tokens": answer.tokens}
+
+    def hidden_check(self, workspace: Workspace) -> TestReport:
+        """Whether the code is right by the hidden tests as well. Leaves the workspace alone."""
+        with workspace.copy() as copy:
+            shutil.copytree(self.folder / "hidden", copy.root / "tests", dirs_exist_ok=True)
+            return run_tests(copy)
+
+    def _answer(self, asking: Asking, step: str) -> Answer:
+        fitting = [
+            answer
+            for answer in self.answers
+            if answer.step == step
+            and answer.iteration <= asking.iteration
+            and (answer.models is None or asking.model in answer.models)
+        ]
+        if not fitting:
+            raise ConfigurationError(
+                f"The scenario {self.name!r} has no answer for {step} in iteration "
+                f"{asking.iteration} by {asking.model}. Add one to its scenario.toml."
+            )
+        # The latest iteration; of several, the one for this very model.
+        return max(fitting, key=lambda answer: (answer.iteration, answer.models is not None))
+
+
+def scenario_names() -> tuple[str, ...]:
+    """The scenarios that come with the package."""
+    return tuple(sorted(path.parent.name for path in FOLDER.glob("*/scenario.toml")))
+
+
+def load_scenario(name: str | Path) -> Scenario:
+    """A scenario by its name, or by the path of its folder. Raises ConfigurationError."""
+    folder = name if isinstance(name, Path) else FOLDER / name
+    if not isinstance(name, Path) and name not in scenario_names():
+        raise one_of("scenario", name, scenario_names())
+    path = folder / "scenario.toml"
+    try:
+        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"Cannot read the scenario {path}: {error}.") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{path}, {where}: {first['msg']}.") from None
+    story = file.story.strip()
+    return Scenario(folder.name, folder, file.title, story, file.test_s, tuple(file.answer))
+
+
+def _call(answer: Answer) -> dict[str, Any]:
+    arguments = {
+        name: value.strip("\n") if isinstance(value, str) else value
+        for name, value in answer.arguments.items()
+    }
+    return {"name": answer.call, "arguments": arguments}

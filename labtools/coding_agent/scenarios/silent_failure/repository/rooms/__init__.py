@@ -1,0 +1,1 @@
+"""Meeting rooms and who has them."""

@@ -1,0 +1,56 @@
+"""What can be set about the agent: the ways to make it faster, and where it gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from labtools.coding_agent.steps import STEPS
+from labtools.errors import ConfigurationError, one_of
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """The ways to make the agent faster, each by itself. All are off at first."""
+
+    parallel_reads: bool = False
+    """Both reads at once. With `several_tool_calls` too, this one is used: it is the faster."""
+    several_tool_calls: bool = False
+    """Both reads in one answer: one call instead of two."""
+    routing: Mapping[str, str] = field(default_factory=dict)
+    """From a step's name to a model. The lab's own model answers the rest."""
+    prefix_caching: bool = False
+    """Prompts whose beginnings agree. It takes an endpoint with a prefix cache to gain by it."""
+    speculative_tests: bool = False
+    """The tests start as soon as the fix is written, on a copy, while the patch is still being
+    applied. When the patched files are the tested ones, as they should be, the result counts.
+    When not, it is thrown away and the tests run again: the outcome never rests on the guess."""
+
+    def __post_init__(self) -> None:
+        for name in self.routing:
+            if name not in (known := [step.name for step in STEPS]):
+                raise one_of("step in routing", name, known)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where the agent gives up."""
+
+    iterations: int = 3
+    time_s: float | None = 300.0
+    """On the lab's clock."""
+    tokens: float = 100_000
+    """Input and output of all calls together; none begins once they are spent."""
+    usd: float | None = None
+    """The same in dollars, where the models' prices are known."""
+    attempts: int = 3
+    """How often a step is asked before the answers count as unusable."""
+    output_tokens: int = 2_000
+    """The limit of one answer, where no script sets its length."""
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "attempts", "output_tokens"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(
+                    f"{name} must be at least 1; found {getattr(self, name)!r}."
+                )

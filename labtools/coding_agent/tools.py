@@ -1,0 +1,160 @@
+"""What the model may do: five tools, each with a JSON schema, checked arguments and plain errors.
+
+A tool is a pydantic model of its arguments with a `use` method. Its docstring and its fields are
+what the model is told; the same fields check what the model sends. What goes wrong is a
+ToolError: its text goes back to the model, and marks the tool's span in the trace.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from labtools.coding_agent.workspace import ToolError, Workspace
+from labtools.records import ToolCall
+
+_MOST_HITS = 12
+_MOST_LINE_CHARS = 120
+
+
+class Tool(BaseModel):
+    """One call of a tool, its arguments checked."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    name: ClassVar[str]
+
+    @abstractmethod
+    def use(self, workspace: Workspace) -> str:
+        """Do it, and say what came of it. Raises ToolError."""
+
+    @classmethod
+    def schema_for_model(cls) -> dict[str, Any]:
+        """The tool as the API takes it."""
+        parameters = _without_titles(cls.model_json_schema())
+        description = parameters.pop("description")
+        function = {"name": cls.name, "description": description, "parameters": parameters}
+        return {"type": "function", "function": function}
+
+
+class Search(Tool):
+    """Find lines in the source."""
+
+    name = "search"
+    error: str = Field(description="what failed, in a line")
+    text: str = Field(description="what to look for")
+
+    def use(self, workspace: Workspace) -> str:
+        """Each line with the text in it, as path:number: line."""
+        hits = [
+            f"{path}:{number}: {line.strip()[:_MOST_LINE_CHARS]}"
+            for path, text in workspace.texts().items()
+            for number, line in enumerate(text.splitlines(), start=1)
+            if self.text in line
+        ]
+        if not hits:
+            files = ", ".join(workspace.paths())
+            raise ToolError(f"No line contains {self.text[:100]!r}. Files here: {files}.")
+        return "\n".join(hits[:_MOST_HITS])
+
+
+class Locate(Tool):
+    """Name the file to fix, and its test."""
+
+    name = "locate"
+    source: str
+    test: str
+
+    def use(self, workspace: Workspace) -> str:
+        """Both paths, once both are known to be files."""
+        workspace.file(self.source)
+        workspace.file(self.test)
+        return f"source: {self.source}\ntest: {self.test}"
+
+
+class Read(Tool):
+    """Read a file."""
+
+    name = "read"
+    path: str
+
+    def use(self, workspace: Workspace) -> str:
+        """The file's text."""
+        return workspace.read(self.path)
+
+
+class Edit(Tool):
+    """Replace a text that occurs once in a file."""
+
+    name = "edit"
+    path: str
+    old: str = Field(description="exact, with its indentation")
+    new: str
+
+    def use(self, workspace: Workspace) -> str:
+        """What was changed, as a diff."""
+        text = workspace.read(self.path)
+        found = text.count(self.old)
+        if found != 1:
+            raise ToolError(
+                f"`old` occurs {found} times in {self.path}; it must occur exactly once. "
+                "Copy it from the file, with enough lines around it to be unique."
+            )
+        if self.old == self.new:
+            raise ToolError("`old` and `new` are the same: this edit changes nothing.")
+        workspace.write(self.path, text.replace(self.old, self.new))
+        return workspace.diff()
+
+
+class Verdict(Tool):
+    """Accept the fix or send it back."""
+
+    name = "verdict"
+    accepted: bool
+    reason: str
+    go_back_to: Literal["plan", "locate_file"] = "plan"
+
+    def use(self, workspace: Workspace) -> str:
+        """The reason."""
+        return self.reason
+
+
+TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (Search, Locate, Read, Edit, Verdict)}
+"""By name, in the order in which a request lists them."""
+
+
+def parsed(call: ToolCall, expected: type[Tool]) -> Tool:
+    """A model's tool call, checked. Raises ToolError that says what is wrong with it."""
+    if call.name not in TOOLS:
+        raise ToolError(f"There is no tool {call.name[:100]!r}. Tools: {', '.join(TOOLS)}.")
+    if call.name != expected.name:
+        raise ToolError(f"This step needs {expected.name}; found a call of {call.name}.")
+    try:
+        return expected.model_validate_json(call.arguments)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "arguments"
+        raise ToolError(f"{call.name}: {where}: {first['msg'][:200]}.") from None
+
+
+def proposed_file(answer: str) -> str:
+    """The file in a model's answer: its one block of Python. Raises ToolError."""
+    blocks = re.findall(r"^```(?:python|py)?[ \t]*\n(.*?)^```", answer, re.DOTALL | re.MULTILINE)
+    if len(blocks) != 1:
+        raise ToolError(
+            f"Found {len(blocks)} blocks of code. Answer with the corrected file, whole, in one "
+            "block that begins with ```python and ends with ```."
+        )
+    return str(blocks[0])
+
+
+def _without_titles(schema: Any) -> Any:
+    """Pydantic's schema less the titles it makes up from the names, which cost tokens."""
+    if isinstance(schema, dict):
+        kept = {key: value for key, value in schema.items() if key != "title"}
+        return {key: _without_titles(value) for key, value in kept.items()}
+    if isinstance(schema, list):
+        return [_without_titles(value) for value in schema]
+    return schema

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from labtools.coding_agent.pytest_run import PytestRun, RunLimits, run_tests, shortened
+from labtools.coding_agent.tools import Edit
+from labtools.coding_agent.workspace import Workspace
+
+Repository = Callable[[Mapping[str, str]], Path]
+posix = pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+
+
+def test_a_failing_test_is_reported_in_the_same_words_each_time(workspace: Workspace) -> None:
+    report, again = run_tests(workspace), run_tests(workspace)
+    assert not report.passed
+    assert "test_last_page_may_be_short" in report.output
+    assert "1 failed, 2 passed" in report.output
+    assert str(workspace.root) not in report.output
+    assert report == again
+
+
+def test_a_passing_test_is_reported(workspace: Workspace) -> None:
+    Edit(path="listing/pages.py", old="items // page_size", new="-(-items // page_size)").use(
+        workspace
+    )
+    report = run_tests(workspace)
+    assert report.passed
+    assert "3 passed" in report.output
+
+
+HOSTILE_TEST = """
+import os, sys, pytest
+
+OUTSIDE = {outside!r}
+
+def test_environment():
+    allowed = {{"PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTHONHASHSEED", "TMPDIR", "TEMP", "SYSTEMROOT",
+               "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "LC_CTYPE", "__CF_USER_TEXT_ENCODING"}}
+    assert set(os.environ) <= allowed
+    assert "sk-secret" not in str(dict(os.environ))
+    assert os.read(0, 1) == b""
+
+def test_files_outside():
+    with pytest.raises(PermissionError):
+        open(OUTSIDE)
+    with pytest.raises(PermissionError):
+        os.open(OUTSIDE, os.O_RDONLY)
+    with pytest.raises(PermissionError):
+        open(OUTSIDE + ".new", "w")
+    with pytest.raises(PermissionError):
+        open("../new", "w")
+    with pytest.raises(PermissionError):
+        open(os.path.join(sys.prefix, "new"), "w")
+    for change in (os.remove, os.mkdir, lambda p: os.rename(p, "x"), lambda p: os.link(p, "x"),
+                   lambda p: os.symlink(p, "x"), lambda p: os.chmod(p, 0o777)):
+        with pytest.raises(PermissionError):
+            change(OUTSIDE)
+
+def test_processes_network_and_foreign_functions():
+    import socket, subprocess
+    with pytest.raises(PermissionError):
+        subprocess.run([sys.executable, "-c", ""])
+    with pytest.raises(PermissionError):
+        os.system("true")
+    with pytest.raises(PermissionError):
+        socket.create_connection(("127.0.0.1", 9))
+    with pytest.raises(PermissionError):
+        import ctypes
+
+def test_inside_is_allowed(tmp_path):
+    (tmp_path / "file").write_text("text")
+    open("new.txt", "w").write("text")
+    assert open("new.txt").read() == "text"
+"""
+
+
+def test_the_tests_run_with_little(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("secret")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    folder = repository({"tests/test_a.py": HOSTILE_TEST.format(outside=str(outside))})
+    with Workspace(folder) as workspace:
+        report = run_tests(workspace)
+        assert report.passed, report.output
+        assert workspace.paths() == ["tests/test_a.py"]
+    assert outside.read_text() == "secret"
+    assert sorted(tmp_path.iterdir()) == sorted([folder, outside])
+
+
+@posix
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("    x = bytearray(2**31)\n", "MemoryError"),
+        ("    open('big', 'wb').write(bytes(2**21))\n", "File too large"),
+        ("    import os; os._exit(0)\n", "no output"),
+        ("    import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n", "no output"),
+    ],
+)
+def test_what_goes_too_far_does_not_pass(repository: Repository, body: str, said: str) -> None:
+    with Workspace(repository({"tests/test_a.py": f"def test():\n{body}"})) as workspace:
+        report = run_tests(workspace)
+    assert not report.passed
+    assert said in report.output
+
+
+def test_no_tests_do_not_pass(repository: Repository) -> None:
+    with Workspace(repository({"tests/test_a.py": ""})) as workspace:
+        assert not run_tests(workspace).passed
+
+
+def test_much_output_is_shortened(repository: Repository) -> None:
+    source = "def test():\n    print('x' * 50_000)\n    assert False\n"
+    with Workspace(repository({"tests/test_a.py": source})) as workspace:
+        report = run_tests(workspace, RunLimits(output_chars=500))
+    assert not report.passed
+    assert len(report.output) < 600
+    assert "1 failed" in report.output
+
+
+def test_shortened_keeps_both_ends() -> None:
+    assert shortened("abc", 3) == "abc"
+    assert shortened("a" * 10 + "b" * 10, 8) == "aaaa\n[12 characters left out]\nbbbb"
+
+
+def test_a_run_that_was_stopped_ends_at_once(repository: Repository) -> None:
+    with Workspace(
+        repository({"tests/test_a.py": "def test():\n    while True: pass\n"})
+    ) as endless:
+        run = PytestRun(endless, RunLimits(time_s=60))
+        run.stop()
+        assert not run.run().passed
+
+
+@pytest.mark.slow
+def test_an_endless_loop_is_stopped(repository: Repository) -> None:
+    with Workspace(
+        repository({"tests/test_a.py": "def test():\n    while True: pass\n"})
+    ) as endless:
+        report = run_tests(endless, RunLimits(time_s=1.5))
+    assert not report.passed
+    assert report.output.endswith("after its limit of 1.5 s.")
+
+
+def test_the_repository_comes_before_what_is_installed(repository: Repository) -> None:
+    files = {
+        "pandas/__init__.py": "WHO = 'ours'\n",
+        "tests/test_a.py": "import pandas\n\ndef test():\n    assert pandas.WHO == 'ours'\n",
+    }
+    with Workspace(repository(files)) as workspace:
+        report = run_tests(workspace)
+    assert report.passed, report.output
