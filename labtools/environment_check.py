@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 
 from labtools.errors import LabtoolsError
 from labtools.lab import connect
+from labtools.target import without_credentials
 
 _TO_RUN_LABS = ("jupyterlab", "ipywidgets", "ipykernel")
 
@@ -34,14 +35,15 @@ def _checks() -> Iterator[tuple[str, str | None]]:
         yield _package(requirement)
     yield "a call on the simulated clock", _problem(_simulated_call)
     if os.environ.get("LABTOOLS_ENDPOINT", "sim") != "sim":
-        yield f"the endpoint {os.environ['LABTOOLS_ENDPOINT']}", _problem(_own_endpoint)
+        shown = without_credentials(os.environ["LABTOOLS_ENDPOINT"])
+        yield f"the endpoint {shown}", _problem(_own_endpoint)
 
 
 def _endpoint_in_force() -> str:
     endpoint = os.environ.get("LABTOOLS_ENDPOINT")
     if endpoint is None:
         return "sim (the embedded mock; set LABTOOLS_ENDPOINT to change it)"
-    return f"{endpoint} (from LABTOOLS_ENDPOINT)"
+    return f"{without_credentials(endpoint)} (from LABTOOLS_ENDPOINT)"
 
 
 def _requirements() -> list[Requirement]:

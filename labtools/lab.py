@@ -97,8 +97,8 @@ def connect(
     model = model or os.environ.get("LABTOOLS_MODEL")
     if not model:
         raise ConfigurationError(
-            f"Which model of {without_credentials(endpoint)} is meant? Say connect(..., model=NAME) or set "
-            "LABTOOLS_MODEL. The endpoint's GET /models lists them."
+            f"Which model of {without_credentials(endpoint)} is meant? Say connect(..., "
+            "model=NAME) or set LABTOOLS_MODEL. The endpoint's GET /models lists them."
         )
     target = Target("url", endpoint, models_of(model, None), seed)
     key = checked_key(api_key or os.environ.get("OPENAI_API_KEY"))

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 # A cancelled coroutine that does not return within this time blocks its thread.
 UNWIND_S = 5.0
+_TURNS = 4
 
 
 class LoopThread:
@@ -25,7 +26,7 @@ class LoopThread:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._thread: threading.Thread | None = None
+        self._busy = False
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return the coroutine's result, or raise what it raised.
@@ -33,7 +34,7 @@ class LoopThread:
         Ctrl-C cancels the coroutine and raises KeyboardInterrupt. Tasks that it left behind are
         cancelled. Raises ClockError when a coroutine is still running on this loop.
         """
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy:
             coroutine.close()
             raise ClockError(
                 "This lab is already running a coroutine. Inside a coroutine use `await`, not "
@@ -42,6 +43,7 @@ class LoopThread:
             )
         outcome: list[T] = []
         raised: list[BaseException] = []
+        done = threading.Event()
         task = self.loop.create_task(coroutine)
 
         def work() -> None:
@@ -51,18 +53,20 @@ class LoopThread:
             except BaseException as error:  # carried to the thread that asked
                 raised.append(error)
             try:
-                _cancel_leftovers(self.loop)
+                cancel_leftovers(self.loop)
             except BaseException as error:
                 raised.append(error)
             asyncio.set_event_loop(None)
+            self._busy = False
+            done.set()
 
-        self._thread = threading.Thread(target=work, name="labtools-loop", daemon=True)
-        self._thread.start()
+        self._busy = True
         try:
-            self._thread.join()
+            threading.Thread(target=work, name="labtools-loop", daemon=True).start()
+            done.wait()
         except KeyboardInterrupt:
             self.loop.call_soon_threadsafe(task.cancel)
-            self._thread.join(UNWIND_S)
+            done.wait(UNWIND_S)
             raise
         if raised:
             try:
@@ -72,10 +76,17 @@ class LoopThread:
         return outcome[0]
 
 
-def _cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what the coroutine started and did not wait for, as asyncio.run does."""
+def cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what a coroutine started and did not wait for, as asyncio.run does."""
+    loop.run_until_complete(_let_generators_close())
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
     if tasks:
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+
+async def _let_generators_close() -> None:
+    """An async generator that was dropped half-way is closed by the loop, a few turns later."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx2
@@ -14,6 +14,7 @@ from hypothesis import settings
 from labtools.clock import SimLoop
 from labtools.endpoint.app import create_app
 from labtools.latency_model import LatencyProfile
+from labtools.loop_thread import cancel_leftovers
 from labtools.timing.arrivals import StampingTransport
 from labtools.timing.in_process import InProcessTransport
 
@@ -37,11 +38,7 @@ class Sim:
         try:
             return self.loop.run_until_complete(coroutine)
         finally:
-            left = asyncio.all_tasks(self.loop)
-            for task in left:
-                task.cancel()
-            if left:
-                self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            cancel_leftovers(self.loop)
 
     def transport(self, app: Any) -> httpx2.AsyncBaseTransport:
         return StampingTransport(InProcessTransport(app, self.loop))
@@ -62,11 +59,8 @@ class Sim:
         )
 
         async def first_request() -> None:
-            with self.loop.standing_still():
-                try:
-                    await client.models.with_raw_response.list()
-                except openai.APIError:
-                    pass
+            with self.loop.standing_still(), suppress(openai.APIError):
+                await client.models.with_raw_response.list()
 
         self.run(first_request())
         return client

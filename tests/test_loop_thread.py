@@ -2,11 +2,14 @@
 
 import asyncio
 import contextvars
+import os
+import signal
 import threading
+from contextlib import suppress
 
 import pytest
 
-from labtools import clock
+from labtools import clock, loop_thread
 from labtools.clock import SimLoop
 from labtools.errors import ClockError, Deadlock
 from labtools.loop_thread import LoopThread
@@ -153,6 +156,25 @@ def test_a_left_behind_task_that_fails_while_it_is_cancelled_does_not_hide_the_r
     assert usable(thread)
 
 
+def test_a_generator_that_is_dropped_half_way_is_closed(thread):
+    log = []
+
+    async def numbers():
+        try:
+            while True:
+                yield 1
+        finally:
+            await asyncio.sleep(0)
+            log.append("closed")
+
+    async def take_one():
+        async for number in numbers():
+            return number
+
+    assert thread.run(take_one()) == 1
+    assert log == ["closed"]
+
+
 def test_a_coroutine_that_hangs_is_a_deadlock_and_is_unwound(sim_thread, monkeypatch):
     monkeypatch.setattr(clock, "THREAD_GRACE_S", 0.01)
     log = []
@@ -176,10 +198,8 @@ def test_a_coroutine_that_hangs_and_will_not_be_cancelled_is_still_only_a_deadlo
 
     async def stubborn():
         while not stubborn.may_end:
-            try:
+            with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                pass
 
     stubborn.may_end = False
     with pytest.raises(Deadlock):
@@ -192,4 +212,49 @@ def test_nothing_stays_set_in_the_calling_thread(thread):
     usable(thread)
     with pytest.raises(RuntimeError, match="no running event loop"):
         asyncio.get_running_loop()
-    assert "labtools-loop" not in [t.name for t in threading.enumerate()]
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_ctrl_c_at_any_moment_cancels_the_coroutine(thread, moment):
+    log = []
+
+    async def busy():
+        try:
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            os.kill(os.getpid(), signal.SIGINT)
+            while True:  # noqa: ASYNC110 - busy on purpose
+                await asyncio.sleep(0)
+        finally:
+            log.append("unwound")
+
+    with pytest.raises(KeyboardInterrupt):
+        thread.run(busy())
+    assert log == ["unwound"]
+    assert usable(thread)
+
+
+def test_ctrl_c_does_not_wait_for_ever_for_what_will_not_give_way(thread, monkeypatch):
+    monkeypatch.setattr(loop_thread, "UNWIND_S", 0.05)
+    release = threading.Event()
+
+    async def blocks_its_thread():
+        os.kill(os.getpid(), signal.SIGINT)
+        release.wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        thread.run(blocks_its_thread())
+    with pytest.raises(ClockError, match="interrupted and never gave way"):
+        thread.run(give(1))
+    release.set()
+    wait_until_free(thread)
+    assert usable(thread)
+
+
+def wait_until_free(thread):
+    for _ in range(1000):
+        try:
+            return thread.run(give(None))
+        except ClockError:
+            threading.Event().wait(0.005)
+    raise AssertionError("it never gave way")

@@ -16,9 +16,7 @@ def traces(draw, within=False):
         low, high = (parent.started_at, parent.ended_at) if parent else (0, 12)
         start = draw(st.integers(int(low), int(high)))
         end = draw(st.integers(start, int(high) if within else 14))
-        spans.append(
-            Span(number, f"s{number}", "group", start, end, parent.id if parent else None)
-        )
+        spans.append(Span(number, f"s{number}", "group", start, end, parent.id if parent else None))
     # Identifiers are given as spans begin.
     ranked = sorted(spans, key=lambda span: (span.started_at, span.id))
     new_id = {span.id: rank for rank, span in enumerate(ranked, start=1)}
@@ -32,9 +30,7 @@ def traces(draw, within=False):
 def nests_or_follows(one, other):
     inside = one.started_at <= other.started_at and other.ended_at <= one.ended_at
     around = other.started_at <= one.started_at and one.ended_at <= other.ended_at
-    return (
-        inside or around or one.ended_at <= other.started_at or other.ended_at <= one.started_at
-    )
+    return inside or around or one.ended_at <= other.started_at or other.ended_at <= one.started_at
 
 
 @given(traces())

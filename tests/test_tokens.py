@@ -1,5 +1,6 @@
 """Four characters are a token: counted, made and cut consistently."""
 
+import json
 import random
 
 import pytest
@@ -54,8 +55,6 @@ def test_a_set_number_of_pieces_is_met_with_nearly_equal_ones(text, tokens):
 
 
 def body(messages, tools=()):
-    import json
-
     request = {"model": "m", "messages": messages}
     return json.dumps(request | ({"tools": list(tools)} if tools else {})).encode()
 

@@ -89,6 +89,11 @@ class ServerProcess:
         finally:
             Path(file.name).unlink(missing_ok=True)
 
+    @property
+    def pid(self) -> int:
+        """The process's id, for who measures what it costs."""
+        return self._process.pid
+
     def stop(self) -> None:
         """End the process. A second call does nothing."""
         for stream in (self._process.stdin, self._process.stdout):

@@ -31,6 +31,9 @@ class ChatReading:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     complete: bool = False
+    """Whether there was a finish reason or `[DONE]`."""
+    done: bool = False
+    """Whether there was `[DONE]`: nothing can follow it."""
     error: CallError | None = None
 
     @property
@@ -49,7 +52,7 @@ def read_chat_stream(chunks: Iterable[tuple[float, bytes]]) -> ChatReading:
     chunks = list(chunks)
     for event in sse.events(chunks):
         if event.data == "[DONE]":
-            reading.complete = True
+            reading.complete = reading.done = True
             break
         try:
             _take(json.loads(event.data), event.at, reading)

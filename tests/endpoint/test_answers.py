@@ -171,9 +171,7 @@ def test_one_call_where_several_at_a_time_are_refused():
 @given(st.integers(1, 4), st.integers(0, 200), st.integers())
 def test_calls_have_a_set_length_and_stay_valid(count, more, seed):
     tokens = 2 * count + more
-    said = say(
-        seed=seed, tools=(READ,), mock={"tool_call_count": count, "output_tokens": tokens}
-    )
+    said = say(seed=seed, tools=(READ,), mock={"tool_call_count": count, "output_tokens": tokens})
     assert len(said.tool_calls()) == count
     for arguments in arguments_of(said):
         jsonschema.validate(arguments, SCHEMA)
@@ -255,7 +253,7 @@ def test_an_answer_too_long_to_make_up_is_refused(changes):
 
 
 def test_more_tool_calls_than_it_makes_up_are_refused():
-    with pytest.raises(ApiError, match="128 answers of 2 tool calls.*128 tool calls in all"):
+    with pytest.raises(ApiError, match=r"128 answers of 2 tool calls.*128 tool calls in all"):
         say(tools=(READ,), n=128, mock={"tool_call_count": 2})
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import httpx2
 import jsonschema
@@ -10,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labtools.clock import SimLoop
 from labtools.endpoint.app import LARGEST_BODY_BYTES, create_app
 from labtools.endpoint.faults import Fault, FaultPlan
 from labtools.errors import ConfigurationError
@@ -621,6 +621,44 @@ def test_a_client_that_runs_out_of_patience_frees_its_slot(sim):
     ended_at, active = sim.run(impatient())
     assert ended_at - started_at == pytest.approx(5)
     assert active == 0
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\u2028", "😀", '"\\'])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_odd_characters_everywhere_are_only_characters(sim, odd, streamed):
+    app = create_app({"p": PROFILE.but(replicas=3)})
+    tool = {"type": "function", "function": {"name": odd, "description": odd}}
+    request = body(
+        messages=[{"role": "user", "content": odd, "name": odd}, {"role": "tool", "content": odd}],
+        tools=[tool],
+        seed=1,
+        stop=odd,
+        prompt_cache_key=odd,
+        stream=streamed,
+        mock={"content": f"before {odd}{odd} after", "output_tokens": 9},
+    )
+
+    async def send():
+        async with sim.http(app) as http:
+            return await http.post("/v1/chat/completions", json=request)
+
+    response = sim.run(send())
+    assert response.status_code == 200, response.text
+    said = [json.loads(line) for line in re.findall(r"^(?:data: )?({.*})$", response.text, re.M)]
+    parts = [c.get("delta", c.get("message")) for one in said for c in one["choices"]]
+    assert "".join(part.get("content", "") for part in parts).strip() == "before"
+
+
+@pytest.mark.parametrize("content", ["\ud800", [{"type": "text", "text": "\ud800"}]])
+def test_half_a_character_is_no_reason_to_fail(sim, app, content):
+    """JSON can hold it, as an escape; UTF-8 cannot."""
+    request = body(messages=[{"role": "user", "content": content}], seed=1)
+
+    async def send():
+        async with sim.http(app) as http:
+            return await http.post("/v1/chat/completions", content=json.dumps(request))
+
+    assert sim.run(send()).status_code == 200
 
 
 # hostile requests

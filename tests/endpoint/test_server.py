@@ -70,9 +70,10 @@ def connect_to(base_url):
 
 
 def post(body, headers=b""):
-    return (
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: mock\r\n"
-        b"Content-Length: %d\r\n%s\r\n%s" % (len(body), headers, body)
+    return b"POST /v1/chat/completions HTTP/1.1\r\nHost: mock\r\nContent-Length: %d\r\n%s\r\n%s" % (
+        len(body),
+        headers,
+        body,
     )
 
 
@@ -158,7 +159,9 @@ def test_what_is_wrong_is_answered_over_the_wire(server, raw, status):
 
 
 def test_a_body_beyond_all_measure_is_refused_before_it_is_all_there(server):
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: mock\r\nContent-Length: 99999999999\r\n\r\n"
+    head = (
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: mock\r\nContent-Length: 99999999999\r\n\r\n"
+    )
     received = b""
     with connect_to(server.base_url) as connection:
         connection.sendall(head)
@@ -255,7 +258,7 @@ def test_stopping_is_quick_and_a_second_time_does_nothing():
         read_until(connection, b'"content": "')
         assert seconds_of(running.stop) < 10
     running.stop()
-    with pytest.raises(OSError, match="refused|reset"):
+    with pytest.raises(OSError, match=r"refused|reset"):
         connect_to(running.base_url)
 
 
@@ -293,6 +296,8 @@ def test_a_profiles_file_is_served(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("[mine]\ndecode_tokens_per_s = 500\n")
     serve_it = ("-m", "labtools", "serve", "--port", "0", "--profiles", os.fspath(path))
-    with python(*serve_it) as (_, base_url):
-        with openai.OpenAI(base_url=base_url, api_key="any", max_retries=0) as client:
-            assert [model.id for model in client.models.list()] == ["mine"]
+    with (
+        python(*serve_it) as (_, base_url),
+        openai.OpenAI(base_url=base_url, api_key="any", max_retries=0) as client,
+    ):
+        assert [model.id for model in client.models.list()] == ["mine"]

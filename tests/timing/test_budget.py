@@ -127,9 +127,11 @@ def test_dollars_are_limited_too(metered):
         send(body(20))
 
 
-@pytest.mark.parametrize("endpoint", [Endpoint(headers_s=5, body_s=0), Endpoint(headers_s=0, body_s=5)])
+@pytest.mark.parametrize(
+    "endpoint", [Endpoint(headers_s=5, body_s=0), Endpoint(headers_s=0, body_s=5)]
+)
 def test_requests_side_by_side_do_not_pass_the_limit_together(metered, endpoint):
-    meter, send = metered(Budget(tokens=250), endpoint)
+    _, send = metered(Budget(tokens=250), endpoint)
     outcomes = send(*[body(100)] * 5, together=True)
     refused = [isinstance(outcome, BudgetExceeded) for outcome in outcomes]
     assert refused == [False, False, True, True, True]
@@ -155,9 +157,11 @@ def test_a_body_that_nobody_read_to_its_end_stays_at_its_worst_case(sim):
     meter = Meter(StampingTransport(Endpoint()), Budget())
 
     async def look_away():
-        async with httpx2.AsyncClient(transport=meter, trust_env=False) as client:
-            async with client.stream("POST", "http://e/", json=body(100)):
-                pass
+        async with (
+            httpx2.AsyncClient(transport=meter, trust_env=False) as client,
+            client.stream("POST", "http://e/", json=body(100)),
+        ):
+            pass
 
     sim.run(look_away())
     assert meter.spent.total == worst_of(body(100))
@@ -173,7 +177,7 @@ def test_a_body_that_nobody_read_to_its_end_stays_at_its_worst_case(sim):
     ],
 )
 def test_every_name_of_the_limit_counts(metered, request_body):
-    meter, send = metered(Budget(tokens=105), Endpoint(usage=None))
+    _, send = metered(Budget(tokens=105), Endpoint(usage=None))
     with pytest.raises(BudgetExceeded):
         send(request_body)
 
@@ -182,8 +186,7 @@ values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | s
 
 
 @given(
-    st.dictionaries(st.sampled_from(["max_tokens", "max_completion_tokens", "n"]), values)
-    | values
+    st.dictionaries(st.sampled_from(["max_tokens", "max_completion_tokens", "n"]), values) | values
 )
 def test_no_body_is_too_odd_to_count(new_sim, odd):
     sim, meter = new_sim(), Meter(StampingTransport(Endpoint()), Budget(tokens=math.inf))

@@ -237,32 +237,51 @@ def test_nobody_listens():
         run(test)
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".example"])
-def test_a_host_that_does_not_exist(host):
-    async def test():
-        async with httpx2.AsyncClient(transport=HttpTransport(), trust_env=False) as client:
-            await client.get(f"http://{host}/")
-
-    with pytest.raises(httpx2.ConnectError):
-        run(test)
-
-
-def test_connecting_takes_too_long():
+def simulated_connecting(create_connection):
+    """What a GET of http://there.example/ raises after how long, if connecting goes like this."""
     loop = SimLoop()
-
-    async def never(*_, **__):
-        await asyncio.Event().wait()
-
-    loop.create_connection = never
+    loop.create_connection = create_connection
 
     async def test():
         async with httpx2.AsyncClient(transport=HttpTransport(), timeout=5) as client:
-            with pytest.raises(httpx2.ConnectTimeout, match=r"there\.example:80 within 5 s"):
+            with pytest.raises(httpx2.TransportError) as raised:
                 await client.get("http://there.example/")
+        return raised.value, loop.time()
 
-    loop.run_until_complete(test())
-    assert loop.time() == 5
-    loop.close()
+    try:
+        return loop.run_until_complete(test())
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        socket.gaierror("Name or service not known"),
+        UnicodeError("label too long"),
+        ssl.SSLError("WRONG_VERSION_NUMBER"),
+        ConnectionAbortedError(),
+    ],
+    ids=lambda why: type(why).__name__,
+)
+def test_connecting_fails(why):
+    async def fails(*_, **__):
+        raise why
+
+    error, after_s = simulated_connecting(fails)
+    assert type(error) is httpx2.ConnectError
+    assert str(error)
+    assert after_s == 0
+
+
+def test_connecting_takes_too_long():
+    async def never(*_, **__):
+        await asyncio.Event().wait()
+
+    error, after_s = simulated_connecting(never)
+    assert type(error) is httpx2.ConnectTimeout
+    assert "there.example:80 within 5 s" in str(error)
+    assert after_s == 5
 
 
 def test_a_server_that_says_nothing():
@@ -374,6 +393,36 @@ def test_the_sdks_stream_and_the_stopwatch_agree():
     assert record.content == "one two "
     assert record.error is None
     assert record.sent_at <= record.chunks_at[0] <= record.chunks_at[1] <= record.ended_at
+
+
+@pytest.mark.parametrize(
+    ("closes", "kind"), [(False, "timeout"), (True, "cut_off")], ids=["stalls", "is-cut"]
+)
+def test_the_stopwatch_keeps_what_came_before_a_failure(closes, kind):
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"one "}}]}\n\n'
+
+    async def answer(_, writer):
+        writer.write(STREAM + b"%x\r\n%s\r\n" % (len(event), event))
+        if closes:
+            writer.close()
+
+    async def test():
+        async with running(answer) as (_, http):
+            client = openai.AsyncOpenAI(
+                base_url=str(http.base_url),
+                api_key="any",
+                http_client=http,
+                max_retries=0,
+                timeout=httpx2.Timeout(HANGS_S, read=HANGS_S if closes else 0.05),
+            )
+            return await timed_call(
+                client, model="m", messages=[{"role": "user", "content": "hello"}]
+            )
+
+    record = run(test)
+    assert record.error.kind == kind
+    assert record.content == "one "
+    assert len(record.chunks_at) == 1
 
 
 @pytest.fixture

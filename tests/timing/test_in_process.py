@@ -138,10 +138,14 @@ def test_an_application_that_stops_looks_like_a_closed_connection(run, app):
 def test_what_came_before_the_end_is_not_lost(run):
     async def use(client):
         parts = []
-        with pytest.raises(httpx2.RemoteProtocolError):
+
+        async def read():
             async with client.stream("GET", "/") as response:
                 async for part in response.aiter_raw():
                     parts.append(part)
+
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await read()
         return parts
 
     assert run(raises_in_the_middle, use) == [b"half"]
@@ -184,7 +188,7 @@ def test_closing_early_tells_the_application_and_waits_until_it_has_noticed(run)
     run(noticing(log, cleanup_s=0.25), two_parts)
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.5, 1.5])
+@pytest.mark.parametrize("after_s", [0.5, 1.5])
 def test_cancelling_tells_the_application(run, after_s):
     log = []
 
@@ -196,7 +200,7 @@ def test_cancelling_tells_the_application(run, after_s):
         await asyncio.sleep(0)
 
     run(noticing(log), cancelled)
-    assert log == ([("http.disconnect", after_s)] if after_s else log)
+    assert log == [("http.disconnect", after_s)]
 
 
 def test_a_read_timeout_counts_simulated_seconds_and_tells_the_application(run):

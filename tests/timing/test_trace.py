@@ -15,9 +15,7 @@ from labtools.timing.trace import FORMAT, Recorder, Trace
 
 
 def call(sent_at=0.0, first_at=0.5, ended_at=2.0, **fields):
-    return CallRecord(
-        "m", sent_at, ended_at, (first_at, ended_at), first_at, 1000, 100, **fields
-    )
+    return CallRecord("m", sent_at, ended_at, (first_at, ended_at), first_at, 1000, 100, **fields)
 
 
 def trace_of(*spans, started_at=0.0, ended_at=None):
@@ -89,9 +87,12 @@ def test_nesting_goes_through_gather_and_tasks(record):
 
 def test_what_raises_is_recorded_and_raised(record):
     async def use(recorder):
-        with pytest.raises(ValueError, match="broken"), recorder.span("outer", "group"):
-            with recorder.span("inner", "tool"):
-                raise ValueError("broken")
+        with (
+            pytest.raises(ValueError, match="broken"),
+            recorder.span("outer", "group"),
+            recorder.span("inner", "tool"),
+        ):
+            raise ValueError("broken")
 
     spans = record(use)
     assert spans["inner"].error == spans["outer"].error == "ValueError: broken"
@@ -249,7 +250,9 @@ GOOD = {"format": FORMAT, "endpoint": "e", "clock": "wall", "started_at": 0, "en
 def test_a_file_that_is_no_trace_is_refused(tmp_path, content):
     path = tmp_path / "trace.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(ConfigurationError, match=r"is not a trace written by Trace\.save") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"is not a trace written by Trace\.save"
+    ) as caught:
         Trace.load(path)
     assert str(path) in str(caught.value)
 
@@ -257,7 +260,9 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path, content):
 def test_a_file_of_another_version_says_which_is_read(tmp_path):
     path = tmp_path / "trace.json"
     path.write_text(json.dumps({**GOOD, "format": "labtools-trace/9", "spans": []}))
-    with pytest.raises(ConfigurationError, match=rf"'labtools-trace/9'; this version reads '{FORMAT}'"):
+    with pytest.raises(
+        ConfigurationError, match=rf"'labtools-trace/9'; this version reads '{FORMAT}'"
+    ):
         Trace.load(path)
 
 

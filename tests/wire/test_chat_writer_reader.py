@@ -250,15 +250,17 @@ def test_a_chunk_that_is_none_is_a_protocol_error_that_shows_it(data):
 
 
 fields = st.sampled_from(
-    ["choices", "delta", "content", "reasoning", "tool_calls", "index", "id", "function", "name"]
-    + ["arguments", "finish_reason", "usage", "prompt_tokens", "completion_tokens", "error"]
-    + ["prompt_tokens_details", "cached_tokens", "message"]
+    "choices delta content reasoning tool_calls index id function name arguments finish_reason "
+    "usage prompt_tokens completion_tokens prompt_tokens_details cached_tokens error "
+    "message".split()
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(fields, inner, max_size=4),
     max_leaves=12,
 )
+
+
 @given(st.lists(json_values, max_size=4))
 def test_no_chunk_is_too_odd_to_read(values):
     reading = read_chat_stream(stream_of(*values))

@@ -1,6 +1,7 @@
 """Server-sent events however the network cuts them, against a reader that takes the whole body."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ def events_of(body: bytes) -> list[tuple[str, str]]:
 def test_events_are_the_same_wherever_the_body_is_cut(body, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=6)))
     edges = [0, *cuts, len(body)]
-    chunks = [(float(at), body[a:b]) for at, (a, b) in enumerate(zip(edges, edges[1:]))]
+    chunks = [(float(at), body[a:b]) for at, (a, b) in enumerate(pairwise(edges))]
     assert [(e.name, e.data) for e in sse.events(chunks)] == events_of(body)
 
 
@@ -59,7 +60,12 @@ def test_byte_by_byte_is_the_same_as_at_once(body):
 
 
 def test_an_event_happens_when_its_last_byte_arrives():
-    chunks = [(1.0, b"data: on"), (2.0, b"e\n"), (3.0, b"\ndata: two\n\ndata: th"), (4.0, b"ree\n\n")]
+    chunks = [
+        (1.0, b"data: on"),
+        (2.0, b"e\n"),
+        (3.0, b"\ndata: two\n\ndata: th"),
+        (4.0, b"ree\n\n"),
+    ]
     assert list(sse.events(chunks)) == [
         Event(3.0, "", "one"),
         Event(3.0, "", "two"),
