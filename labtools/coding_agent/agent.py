@@ -19,7 +19,7 @@ from labtools.coding_agent import steps
 from labtools.coding_agent.asking import Asker, Script, Stopped, refuse
 from labtools.coding_agent.context import handbook_note
 from labtools.coding_agent.outcome import Outcome, cost_of, tokens_of
-from labtools.coding_agent.pytest_run import PytestRun, TestReport
+from labtools.coding_agent.pytest_run import PytestRun, Tested, TestReport
 from labtools.coding_agent.settings import Limits, Switches
 from labtools.coding_agent.steps import Step
 from labtools.coding_agent.tools import Read, Tool, Verdict, proposed_file
@@ -38,6 +38,7 @@ class CodingAgent:
 
     `failure` is the test's output. `test_s` is what a test run is charged on the simulated clock.
     `script` makes a mock play the model; without it the model has to think for itself.
+    `tested` has the results of earlier test runs, which are then not made again.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class CodingAgent:
         script: Script | None = None,
         test_s: float = 0.0,
         prices: Mapping[str, Prices] | None = None,
+        tested: Tested | None = None,
     ) -> None:
         self._lab = lab
         self._workspace = workspace
@@ -58,6 +60,7 @@ class CodingAgent:
         self._limits = limits = limits or Limits()
         self._test_s = test_s
         self._prices = prices
+        self._tested = tested
         self._asker = Asker(lab, workspace, switches, limits, script, prices)
         self._notes = {"failure": failure, "handbook": handbook_note()}
         self._source_path = ""
@@ -175,7 +178,7 @@ class CodingAgent:
         return await self._lab.work("propose", propose)
 
     async def _run_tests(self, workspace: Workspace) -> TestReport:
-        run = PytestRun(workspace)
+        run = PytestRun(workspace, tested=self._tested)
         try:
             return await self._lab.work(steps.RUN_TESTS, run.run, modelled_s=self._test_s)
         except asyncio.CancelledError:

@@ -41,17 +41,39 @@ class TestReport:
     output: str
 
 
-class PytestRun:
-    """A test run on a copy of the workspace. Whatever the tests write goes with the copy."""
+Tested = dict[tuple[tuple[str, str], ...], TestReport]
+"""What pytest said, by the paths and texts of the files that it was run on."""
 
-    def __init__(self, workspace: Workspace, limits: RunLimits = RunLimits()) -> None:
+
+class PytestRun:
+    """A test run on a copy of the workspace. Whatever the tests write goes with the copy.
+
+    `tested` holds earlier results: files that are in it are not tested again, others are added.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        limits: RunLimits = RunLimits(),
+        tested: Tested | None = None,
+    ) -> None:
         self._workspace = workspace
         self._limits = limits
+        self._tested = tested
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
     def run(self) -> TestReport:
         """Run to the end, for at most the time limit. Blocks: call it in a thread."""
+        files = tuple(self._workspace.texts().items())
+        if self._tested is not None and files in self._tested:
+            return self._tested[files]
+        report = self._run()
+        if self._tested is not None and not self._stopped:
+            self._tested[files] = report
+        return report
+
+    def _run(self) -> TestReport:
         limits = self._limits
         with self._workspace.copy() as workspace, tempfile.TemporaryFile() as output:
             # -P and -s: nothing is imported from the current folder or the user's by accident.
@@ -103,9 +125,11 @@ class PytestRun:
         process.wait()
 
 
-def run_tests(workspace: Workspace, limits: RunLimits = RunLimits()) -> TestReport:
+def run_tests(
+    workspace: Workspace, limits: RunLimits = RunLimits(), tested: Tested | None = None
+) -> TestReport:
     """Run the tests now and wait for them."""
-    return PytestRun(workspace, limits).run()
+    return PytestRun(workspace, limits, tested).run()
 
 
 def _environment(root: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from labtools.coding_agent import steps
 from labtools.coding_agent.asking import Asking
-from labtools.coding_agent.pytest_run import TestReport, run_tests
+from labtools.coding_agent.pytest_run import Tested, TestReport, run_tests
 from labtools.coding_agent.workspace import Workspace
 from labtools.errors import ConfigurationError, one_of
 
@@ -100,11 +100,11 @@ class Scenario:
             return {"content": answer.text.strip(), "output_tokens": answer.tokens}
         return {"tool_calls": [_call(answer)], "output_tokens": answer.tokens}
 
-    def hidden_check(self, workspace: Workspace) -> TestReport:
+    def hidden_check(self, workspace: Workspace, tested: Tested | None = None) -> TestReport:
         """Whether the code is right by the hidden tests as well. Leaves the workspace alone."""
         with workspace.copy() as copy:
             shutil.copytree(self.folder / "hidden", copy.root / "tests", dirs_exist_ok=True)
-            return run_tests(copy)
+            return run_tests(copy, tested=tested)
 
     def _answer(self, asking: Asking, step: str) -> Answer:
         fitting = [

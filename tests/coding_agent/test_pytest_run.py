@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labtools.coding_agent.pytest_run import PytestRun, RunLimits, run_tests, shortened
+from labtools.coding_agent.pytest_run import PytestRun, RunLimits, Tested, run_tests, shortened
 from labtools.coding_agent.tools import Edit
 from labtools.coding_agent.workspace import Workspace
 
@@ -156,3 +156,22 @@ def test_the_repository_comes_before_what_is_installed(repository: Repository) -
     with Workspace(repository(files)) as workspace:
         report = run_tests(workspace)
     assert report.passed, report.output
+
+
+def test_the_same_files_are_tested_once_and_others_again(workspace: Workspace) -> None:
+    tested: Tested = {}
+    failing = run_tests(workspace, tested=tested)
+    assert run_tests(workspace, tested=tested) is failing
+    Edit(path="listing/pages.py", old="items // page_size", new="-(-items // page_size)").use(
+        workspace
+    )
+    assert run_tests(workspace, tested=tested).passed
+    assert [report.passed for report in tested.values()] == [False, True]
+
+
+def test_a_run_that_was_stopped_is_not_remembered(workspace: Workspace) -> None:
+    tested: Tested = {}
+    run = PytestRun(workspace, tested=tested)
+    run.stop()
+    assert not run.run().passed
+    assert tested == {}
