@@ -1,6 +1,7 @@
 """Records in, figures out."""
 
 from labtools.plots.canvas import LabFigure
+from labtools.plots.coding_agent import backends, overlaps, savings, steps_over_time
 from labtools.plots.model_size import (
     call_by_clients,
     decode_bounds,
@@ -39,6 +40,7 @@ from labtools.plots.timeline import timeline
 __all__ = [
     "LabFigure",
     "amdahl",
+    "backends",
     "cached_against_shared",
     "call_anatomy",
     "call_by_clients",
@@ -51,6 +53,7 @@ __all__ = [
     "faster_by_load_and_length",
     "inference_shares",
     "jitter_speedup",
+    "overlaps",
     "percentiles_of_calls",
     "race",
     "requests_sent",
@@ -58,9 +61,11 @@ __all__ = [
     "reused_tokens",
     "routed_shares",
     "router_seconds",
+    "savings",
     "schema_cost",
     "side_by_side",
     "speed_by_concurrency",
+    "steps_over_time",
     "tails",
     "timeline",
     "ttft_against_rate",

@@ -25,6 +25,7 @@ DECODE = "#0072B2"
 TOOL = "#009E73"
 WAITING = "#999999"
 HIGHLIGHT = "#CC79A7"
+HIGHLIGHT_TEXT = "#A33E76"  # the same hue, dark enough for words on PAPER
 INK = "#222222"
 MUTED = "#666666"
 PAPER = "#FFFFFF"

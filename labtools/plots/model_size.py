@@ -37,8 +37,8 @@ def decode_bounds(bounds: Mapping[str, float], reached: Mapping[str, float]) -> 
         axes.set_xlabel("tokens per second of one stream")
         return drawing.done(
             f"The most tokens per second that memory allows one stream: {'; '.join(told)}.",
-            "Grey: the bound from reading every weight once for each token. Blue: what a backend "
-            "with that set-up reaches alone.",
+            "Grey: the bound from reading every weight once for each token. Blue: the rate of a "
+            "backend's profile for that set-up, with one stream.",
         )
 
 
@@ -169,14 +169,11 @@ def ttft_against_rate(
         axes.set_ylim(bottom, top)
         for name, (ttft_s, rate) in points.items():
             axes.plot([rate], [ttft_s], "o", color=TTFT, markersize=7)
-            near = any(rate < r < 2 * rate and 0.7 < t / ttft_s < 1.4 for t, r in points.values())
-            _name(
-                axes,
-                name,
-                rate,
-                ttft_s,
-                "below" if near else "left" if rate > high / 2 else "right",
-            )
+            level = [r for t, r in everything if r != rate and 0.7 < t / ttft_s < 1.4]
+            side = "left" if rate > high / 2 else "right"
+            if any(r < rate if side == "left" else rate < r < 2 * rate for r in level):
+                side = "below"
+            _name(axes, name, rate, ttft_s, side)
         if path:
             rates, times = [r for _, r in path.values()], [t for t, _ in path.values()]
             axes.plot(rates, times, "o-", color=HIGHLIGHT, linewidth=1.5, markersize=5)

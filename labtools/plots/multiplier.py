@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_IN_WORDS = {1: "one", 2: "two", 3: "three", 4: "four"}
+
+
 def call_anatomy(calls: Mapping[str, CallRecord]) -> LabFigure:
     """What one call is made of, a bar for each endpoint. Failed calls cannot be drawn."""
     parts = {}
@@ -71,11 +74,12 @@ def race(traces: Mapping[str, Trace]) -> LabFigure:
         axes.set_xlabel("seconds since the start of the run")
         has_tools = any(span.kind == "tool" for trace in traces.values() for span in trace.spans)
         key(axes, {"TTFT": TTFT, "decode": DECODE, **({"tool": TOOL} if has_tools else {})})
-        told = " and ".join(f"{trace.duration_s:.1f} s on {name}" for name, trace in traces.items())
+        told = ", ".join(f"{trace.duration_s:.1f} s on {name}" for name, trace in traces.items())
         calls = len(next(iter(traces.values())).calls)
+        runs, several = _IN_WORDS.get(len(traces), str(len(traces))), "s" * (len(traces) > 1)
         return drawing.done(
-            f"Two timelines of the same {calls} calls in sequence: {told}.",
-            f"The same {calls} calls, one after another, on two endpoints.",
+            f"{runs.capitalize()} timeline{several} of the same {calls} calls in sequence: {told}.",
+            f"The same {calls} calls, one after another, in {runs} run{several}.",
         )
 
 
@@ -123,10 +127,10 @@ def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
     shares = np.linspace(0.0, 1.0, 101)
     with canvas() as drawing:
         axes = drawing.axes
-        sides: dict[Literal["slow", "fast"], str] = {"slow": DECODE, "fast": TTFT}
-        for side, colour in sides.items():
+        sides: dict[Literal["slow", "fast"], str] = {"slow": "--", "fast": "-"}
+        for side, style in sides.items():
             speedups = [amdahl_speedup(share, factor, measured_on=side) for share in shares]
-            axes.plot(shares, speedups, color=colour, linewidth=2)
+            axes.plot(shares, speedups, color=INK, linewidth=2, linestyle=style)
             at = 0.72 if side == "slow" else 0.36
             value = amdahl_speedup(at, factor, measured_on=side)
             offset = (8, -14) if side == "slow" else (-8, 6)
@@ -135,7 +139,6 @@ def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
                 (at, value),
                 textcoords="offset points",
                 xytext=offset,
-                color=colour,
                 ha="left" if side == "slow" else "right",
                 va="top" if side == "slow" else "bottom",
             )

@@ -12,6 +12,7 @@ from labtools.metrics import percentile
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
+    HIGHLIGHT_TEXT,
     INK,
     MUTED,
     TTFT,
@@ -64,7 +65,8 @@ def side_by_side(traces: Mapping[str, Trace], caption: str = "") -> LabFigure:
         axes.set_xlabel("seconds since the start")
         key(axes, {"TTFT": TTFT, "decode": DECODE})
         told = "; ".join(
-            f"{name.replace(chr(10), ' ')}, {len(calls[name])} calls in {trace.duration_s:.2f} s"
+            f"{name.replace(chr(10), ' ')}, {len(calls[name])} "
+            f"call{'s' * (len(calls[name]) > 1)} in {trace.duration_s:.2f} s"
             for name, trace in traces.items()
         )
         return drawing.done(f"Timelines of the calls: {told}.", caption)
@@ -123,7 +125,7 @@ def wall_clock(curves: Mapping[str, Mapping[int, float]], unit_s: float) -> LabF
                 textcoords="offset points",
                 xytext=(0, 7),
                 ha="right",
-                color=colour,
+                color=_words(colour),
             )
         axes.set_xlim(1, most * 1.02)
         axes.set_ylim(0, highest_s)
@@ -152,7 +154,7 @@ def requests_sent(traces: Mapping[str, Trace]) -> LabFigure:
                 textcoords="offset points",
                 xytext=(0, 5),
                 ha="right",
-                color=colour,
+                color=_words(colour),
             )
             told.append(
                 f"{name}, {len(sent)} requests sent, {refused} refused, done after "
@@ -191,7 +193,7 @@ def candidates_in_turn_or_at_once(
             (chances[0], at_once_s),
             textcoords="offset points",
             xytext=(6, -15),
-            color=HIGHLIGHT,
+            color=HIGHLIGHT_TEXT,
         )
         axes.set_xlim(chances[0], chances[-1])
         axes.set_ylim(0, first * 1.05)
@@ -227,7 +229,7 @@ def tails(runs: Mapping[str, Iterable[float]], delay_s: float) -> LabFigure:
                 0.028 if longer else 0.005,
                 f"{name}: p99 {p99_s:.2f} s",
                 ha="right" if longer else "left",
-                color=colour,
+                color=_words(colour),
             )
             told.append(f"{name}, p99 {p99_s:.2f} s, longest {latencies_s[-1]:.2f} s")
         axes.axvline(delay_s, color=MUTED, linewidth=1)
@@ -242,6 +244,11 @@ def tails(runs: Mapping[str, Iterable[float]], delay_s: float) -> LabFigure:
             f"The share of calls that take longer than a given time: {'; '.join(told)}.",
             "Up to the delay the curves agree. Beyond it a second request cuts the tail.",
         )
+
+
+def _words(colour: str) -> str:
+    """The colour for words about a line of this colour."""
+    return HIGHLIGHT_TEXT if colour == HIGHLIGHT else colour
 
 
 def _call_bar(axes: Axes, row: float, span: Span, started_at: float) -> None:

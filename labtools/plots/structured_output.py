@@ -77,7 +77,7 @@ def percentiles_of_calls(
                     textcoords="offset points",
                     xytext=(0, 6),
                     ha="center",
-                    fontsize=9,
+                    fontsize=10,
                 )
             told.append(f"{name}: {', '.join(words)}")
         axes.set_yticks([-row for row in range(len(latencies_s))], list(latencies_s))
@@ -88,5 +88,5 @@ def percentiles_of_calls(
         return drawing.done(
             f"p50 and p95 of {calls} calls each: {'; '.join(told)}.",
             f"{calls} calls each, a tick for every one. The band around p50 holds the true median "
-            f"with {confidence:.0%} confidence. A p95 without a band has no such interval.",
+            f"with at least {confidence:.0%} confidence. A p95 without a band has no interval.",
         )

@@ -3,9 +3,9 @@
 import pytest
 
 from labtools import plots
-from labtools.studies.crossover import crossover_clients
 from labtools.endpoint.published_profiles import BATCH_13B, LATENCY_70B
 from labtools.errors import NothingMeasured
+from labtools.studies.crossover import crossover_clients
 
 FIFTY = [float(n) for n in range(1, 51)]
 HUNDRED = [float(n) for n in range(1, 101)]

@@ -8,8 +8,8 @@ import pytest
 
 from labtools.endpoint.essay_models import MAVERICK, SCOUT
 from labtools.errors import NothingMeasured
-from labtools.studies.labelled_steps import labelled_steps
 from labtools.plots import cascade_latency, delivered, routed_shares, router_seconds
+from labtools.studies.labelled_steps import labelled_steps
 from labtools.studies.router_score import SECOND_PASS, always, score
 from labtools.studies.verifiers import Outcomes
 
