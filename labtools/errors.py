@@ -6,7 +6,6 @@
     ├── ClockError (RuntimeError)         the clock is used in a way it cannot serve
     │   └── Deadlock                      nothing is ready, no timer is set: it would wait for ever
     ├── EndpointUnreachable               nobody answers at the address
-    ├── CallFailed                        one call failed; `.record` is what was measured
     ├── BudgetExceeded                    the run stopped at the limit it was given
     └── NothingMeasured (ValueError)      a statistic of no values
 
@@ -16,10 +15,6 @@ A message says what was wrong, what was found, what is allowed and what to do ne
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from labtools.records import CallRecord
 
 
 class LabtoolsError(Exception):
@@ -44,17 +39,6 @@ class Deadlock(ClockError):
 
 class EndpointUnreachable(LabtoolsError):
     """No server answers at the endpoint's address."""
-
-
-class CallFailed(LabtoolsError):
-    """A call failed and its answer was needed.
-
-    `record` holds what was measured until then; its `error` says why.
-    """
-
-    def __init__(self, record: CallRecord) -> None:
-        super().__init__(f"The call failed: {record.error}")
-        self.record = record
 
 
 class BudgetExceeded(LabtoolsError):

@@ -19,7 +19,6 @@ class ChatWriter:
 
     def __init__(self, *, id: str, model: str, created: int, choices: int, usage: bool) -> None:
         self._head: dict[str, Any] = {"id": f"chatcmpl-{id}", "created": created, "model": model}
-        self._choices = choices
         self._usage = usage
         chunk_head = json.dumps({**self._head, "object": "chat.completion.chunk"})[:-1]
         self._before = [
