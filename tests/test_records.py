@@ -40,6 +40,8 @@ def records(draw):
         reasoning=draw(texts),
         tool_calls=tuple(draw(st.lists(st.builds(ToolCall, texts, texts, texts), max_size=3))),
         error=draw(st.none() | errors),
+        chunk_chars=tuple(draw(st.integers(0, 99)) for _ in chunks_at),
+        connect_s=draw(st.floats(0, 9)),
     )
 
 

@@ -60,17 +60,19 @@ async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
     if error:
         # Some endpoints repeat the key that they refuse.
         error = replace(error, message=redacted(error.message, client.api_key))
-    return _record(request["model"], arrivals.sent_at, ended_at, reading, error)
+    return _record(request["model"], arrivals, ended_at, reading, error)
 
 
 def _record(
-    model: str, sent_at: float, ended_at: float, reading: ChatReading, error: CallError | None
+    model: str, arrivals: Arrivals, ended_at: float, reading: ChatReading, error: CallError | None
 ) -> CallRecord:
     return CallRecord(
         model=model,
-        sent_at=sent_at,
+        sent_at=arrivals.sent_at,
         ended_at=ended_at,
+        connect_s=arrivals.connect_s,
         chunks_at=tuple(reading.chunks_at),
+        chunk_chars=tuple(reading.chunk_chars),
         first_output_at=reading.first_output_at,
         input_tokens=reading.input_tokens,
         output_tokens=reading.output_tokens,

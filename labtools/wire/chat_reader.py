@@ -21,6 +21,7 @@ class ChatReading:
     """What a stream of chunks amounts to. Instants are the chunks' own."""
 
     chunks_at: list[float] = field(default_factory=list)
+    chunk_chars: list[int] = field(default_factory=list)
     first_output_at: float | None = None
     content: str = ""
     reasoning: str = ""
@@ -89,6 +90,7 @@ def _take(chunk: dict[str, Any], at: float, reading: ChatReading) -> None:
         reason = _text(choice.get("finish_reason"))
         if text or fragments or thought:
             reading.chunks_at.append(at)
+            reading.chunk_chars.append(len(text) + len(thought) + sum(map(_size, fragments)))
         if (text or fragments) and reading.first_output_at is None:
             reading.first_output_at = at
         if choice.get("index"):
@@ -100,6 +102,11 @@ def _take(chunk: dict[str, Any], at: float, reading: ChatReading) -> None:
         if reason:
             reading.finish_reason = reason
             reading.complete = True
+
+
+def _size(fragment: dict[str, Any]) -> int:
+    function = fragment.get("function") or {}
+    return len(_text(function.get("name"))) + len(_text(function.get("arguments")))
 
 
 def _text(value: object) -> str:

@@ -33,8 +33,8 @@ def token(text):
     return data(chunk({"content": text}))
 
 
-def usage(output_tokens, input_tokens=10):
-    counted = {"prompt_tokens": input_tokens, "completion_tokens": output_tokens}
+def usage(output_tokens, input_tokens=10, **details):
+    counted = {"prompt_tokens": input_tokens, "completion_tokens": output_tokens, **details}
     return data(chunk(choices=False, usage={**counted, "total_tokens": 0}))
 
 
@@ -153,12 +153,19 @@ def test_a_ping_is_not_a_token_and_does_not_end_the_stream(sim, ping):
     assert len(record.chunks_at) == 3
 
 
-def test_several_tokens_a_chunk_are_counted_by_usage(sim):
-    parts = [(0.165 if not i else 0.02, token("four words in one")) for i in range(25)]
-    record = measure(sim, scripted(*parts, (0.005, STOP), (0, usage(97) + DONE)))
+@pytest.mark.parametrize(("first", "n"), [("four ", 97), ("four four four four ", 100)])
+def test_several_tokens_a_chunk_are_counted_by_usage_and_the_share_of_the_text(sim, first, n):
+    parts = [(0.15, token(first)), *((0.02, token("four four four four ")) for _ in range(24))]
+    record = measure(sim, scripted(*parts, (0.005, STOP), (0, usage(n) + DONE)))
     assert len(record.chunks_at) == 25
-    assert record.output_tokens == 97
     assert record.tpot_s == pytest.approx(24 * 0.02 / 96, abs=1e-12)
+
+
+def test_hidden_reasoning_is_not_counted_among_the_streamed_tokens(sim):
+    spent = {"completion_tokens_details": {"reasoning_tokens": 50}}
+    record = measure(sim, scripted(*tokens(50), (0.005, STOP), (0, usage(100, **spent) + DONE)))
+    assert record.streamed_tokens == 50
+    assert record.tpot_s == 0.005
 
 
 def test_a_usage_that_comes_late_makes_the_call_longer_and_not_its_tokens(sim):
