@@ -51,6 +51,20 @@ def elapsed_s(start: float, end: float) -> float:
     return round(end - start, 9)
 
 
+def cpu_time_s() -> float:
+    """What this process has computed so far, in seconds of CPU."""
+    return time.process_time()
+
+
+def must_run_on(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise ClockError unless the caller runs on this loop."""
+    if asyncio.get_running_loop() is not loop:
+        raise ClockError(
+            "This client belongs to a lab with a clock of its own. Put the code in a "
+            "coroutine and run it with lab.run(...)."
+        )
+
+
 def unix_time_s() -> float:
     """The calendar's time, for labels only (`created`, file names). Never for durations."""
     return datetime.datetime.now(datetime.UTC).timestamp()

@@ -6,6 +6,7 @@
     ├── ClockError (RuntimeError)         the clock is used in a way it cannot serve
     │   └── Deadlock                      nothing is ready, no timer is set: it would wait for ever
     ├── EndpointUnreachable               nobody answers at the address
+    ├── EndpointUnusable                  it answers, and nothing can be measured
     ├── BudgetExceeded                    the run stopped at the limit it was given
     └── NothingMeasured (ValueError)      a statistic of no values
 
@@ -39,6 +40,10 @@ class Deadlock(ClockError):
 
 class EndpointUnreachable(LabtoolsError):
     """No server answers at the endpoint's address."""
+
+
+class EndpointUnusable(LabtoolsError):
+    """The endpoint answers, but not in a way that can be measured."""
 
 
 class BudgetExceeded(LabtoolsError):

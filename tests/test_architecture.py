@@ -38,6 +38,7 @@ LAYERS = [
     "target",
     "plots",
     "lab",
+    "evaluation",
     "coding_agent",
     "checks",
     "widgets",

@@ -137,10 +137,10 @@ class Endpoint:
         return _json({"object": "list", "data": [self._model(name) for name in self.engines]})
 
     async def model(self, http: Request) -> Response:
-        """`GET /v1/models/NAME`."""
+        """`GET /v1/models/NAME`: one round trip, and nothing computed."""
         self._authorize(http)
         name = http.path_params["model"]
-        self._engine(name)
+        await asyncio.sleep(self._engine(name).profile.rtt_s)
         return _json(self._model(name))
 
     async def health(self, http: Request) -> Response:

@@ -20,6 +20,9 @@ from labtools.wire.chat_reader import ChatReading, read_chat_stream
 async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
     """Stream one chat completion and time it. `request` is what `create(...)` takes.
 
+    The endpoint is asked for its `usage`; `stream_options=None` leaves that out, for endpoints
+    that refuse it.
+
     The call fails into the record: an HTTP error, a refused connection, a timeout or a stream
     that is cut off becomes `record.error`, with everything that had arrived until then. A
     request that the client itself refuses (a wrong keyword, say) raises.
@@ -31,10 +34,12 @@ async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
     loop = asyncio.get_running_loop()
     arrivals = Arrivals(loop.time())
     error: CallError | None = None
-    options = {"include_usage": True, **(request.pop("stream_options", None) or {})}
+    options = request.pop("stream_options", {})
+    if options is not None:
+        request["stream_options"] = {"include_usage": True, **options}
     create = cast(Callable[..., Any], client.chat.completions.with_streaming_response.create)
     try:
-        async with create(**request, stream=True, stream_options=options) as response:
+        async with create(**request, stream=True) as response:
             stamped = response.http_response.extensions.get(EXTENSION)
             arrivals = stamped or arrivals
             if arrivals.complete:

@@ -1,0 +1,247 @@
+"""What was measured, on disk from the moment it was: a folder for each endpoint.
+
+    settings.json     what is sent, where, and under which name
+    records.jsonl     a line for each call as it ended, and for what else was found out
+    report.json, report.html, profile.json   made from these two, at any time again
+
+A line is written whole and at once. A process that is killed leaves at most one torn line at the
+end, of a call whose block is run again anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labtools.errors import ConfigurationError
+from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.settings import Settings
+from labtools.latency_model import Prices
+from labtools.records import CallRecord
+
+FORMAT = "labtools-evaluation/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One call of the plan, made and measured."""
+
+    axis: str
+    block: str
+    label: str
+    lane: int
+    place: int
+    """Its number in its lane, from 0."""
+    record: CallRecord
+    at: Mapping[str, float] = field(default_factory=dict)
+    attempt: int = 1
+    """A block that was interrupted is run again; the last attempt counts."""
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What identifies the call in the plan, the same for every endpoint."""
+        return self.block, self.lane, self.place
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """What the measuring machine itself added during a block, on the wall clock."""
+
+    block: str
+    lateness_s: tuple[float, ...]
+    """How late the loop woke, each time it was asked to after ten milliseconds."""
+    cpu_s: float
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which endpoint was measured, by what. No keys."""
+
+    name: str
+    endpoint: str
+    model: str
+    clock: str
+    """"simulated" or "wall"."""
+    settings: Settings
+    labtools_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All of one endpoint's results, read back."""
+
+    identity: Identity
+    abilities: Abilities | None
+    observations: tuple[Observation, ...]
+    """Of the plan's finished blocks, in order of block, lane and place."""
+    overheads: tuple[Overhead, ...] = ()
+    set_aside: int = 0
+    """Records of attempts that were interrupted: kept on disk, counted in what was spent."""
+    round_trips_s: tuple[float, ...] = ()
+    """Exchanges without inference: GET /models/NAME."""
+    finished: frozenset[str] = frozenset()
+    made: tuple[CallRecord, ...] = ()
+    """Every call that was made, those set aside included: what was spent."""
+
+    @property
+    def spent_tokens(self) -> int:
+        """Input and output tokens of all calls, as far as the endpoint said."""
+        return sum((one.input_tokens or 0) + (one.output_tokens or 0) for one in self.made)
+
+    def spent_usd(self, prices: Prices) -> float:
+        """What all calls cost, as far as the endpoint said."""
+        return sum(
+            prices.cost_usd(one.input_tokens or 0, one.cached_tokens or 0, one.output_tokens or 0)
+            for one in self.made
+        )
+
+    def on(self, axis: str, label: str | None = None) -> tuple[Observation, ...]:
+        """The observations of one axis, or of one label on it."""
+        return tuple(
+            one for one in self.observations if one.axis == axis and label in (None, one.label)
+        )
+
+
+class ResultsFolder:
+    """One endpoint's folder: written while measuring, read back to go on or to report."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records.jsonl"
+
+    def begin(self, identity: Identity) -> None:
+        """Make the folder, or go on in it. Raises ConfigurationError if it is another run's."""
+        settings = self.path / "settings.json"
+        if settings.exists():
+            found = self.identity()
+            for name in ("name", "endpoint", "model", "clock", "settings"):
+                then, now = getattr(found, name), getattr(identity, name)
+                if then != now:
+                    raise ConfigurationError(
+                        f"{self.path} holds a run with {name} {_shown(then)}; this one has "
+                        f"{_shown(now)}. To go on with it, repeat its settings. To start anew, "
+                        "choose another --name or --out, or delete the folder."
+                    )
+            self._mend()
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(f"Cannot make the folder {self.path}: {error}.") from None
+        _write_whole(settings, json.dumps({"format": FORMAT, **asdict(identity)}, indent=1))
+
+    def identity(self) -> Identity:
+        """What `settings.json` says. Raises ConfigurationError when there is none to read."""
+        path = self.path / "settings.json"
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if values.pop("format") != FORMAT:
+                raise ValueError(f"its format is not {FORMAT!r}")
+            return Identity(**{**values, "settings": Settings(**values["settings"])})
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ConfigurationError(
+                f"{self.path} is no evaluation's folder: {path.name}: {error}. "
+                "Name the folder that --out and --name made, such as results/acme."
+            ) from None
+
+    def append(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Write one line, whole and at once."""
+        line = json.dumps({"kind": kind, **values}, separators=(",", ":")) + "\n"
+        with self.records.open("ab", buffering=0) as file:
+            file.write(line.encode())
+
+    def add(self, observation: Observation) -> None:
+        """Keep one call."""
+        self.append("call", {**asdict(observation), "record": observation.record.as_dict()})
+
+    def read(self) -> Measured:
+        """Everything so far; a torn last line is left out."""
+        calls: list[Observation] = []
+        overheads: dict[str, Overhead] = {}
+        finished: dict[str, int] = {}
+        abilities, round_trips = None, []
+        for values in self._lines():
+            kind = values.pop("kind")
+            if kind == "call":
+                record = CallRecord.from_dict(values.pop("record"))
+                calls.append(Observation(**values, record=record))
+            elif kind == "finished":
+                finished[values["block"]] = values["attempt"]
+            elif kind == "overhead":
+                values["lateness_s"] = tuple(values["lateness_s"])
+                overheads[values["block"]] = Overhead(**values)
+            elif kind == "abilities":
+                abilities = Abilities.from_dict(values)
+            elif kind == "round_trip":
+                round_trips.append(values["seconds"])
+        counted = [one for one in calls if finished.get(one.block) == one.attempt]
+        return Measured(
+            self.identity(),
+            abilities,
+            tuple(sorted(counted, key=lambda one: one.key)),
+            tuple(overheads[name] for name in sorted(overheads) if name in finished),
+            set_aside=sum(
+                finished.get(one.block) != one.attempt for one in calls if one.axis != "abilities"
+            ),
+            round_trips_s=tuple(round_trips),
+            finished=frozenset(finished),
+            made=tuple(one.record for one in calls),
+        )
+
+    def attempts(self) -> Mapping[str, int]:
+        """How often each block has been begun."""
+        begun: dict[str, int] = defaultdict(int)
+        for values in self._lines():
+            if values["kind"] == "call":
+                begun[values["block"]] = max(begun[values["block"]], values["attempt"])
+        return begun
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        if not self.records.exists():
+            return
+        lines = self.records.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, start=1):
+            try:
+                if line:
+                    yield json.loads(line)
+            except ValueError:
+                if number == len(lines):
+                    return  # torn: nothing was written behind it
+                raise ConfigurationError(
+                    f"{self.records}, line {number}, is not JSON. It was changed by something "
+                    "else than an evaluation; delete that line to go on without it."
+                ) from None
+
+    def _mend(self) -> None:
+        """Cut off a torn last line, so that the next begins on one of its own."""
+        if not self.records.exists():
+            return
+        content = self.records.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole != len(content):
+            os.truncate(self.records, whole)
+
+
+def failures(observations: Iterable[Observation]) -> tuple[Observation, ...]:
+    """Those that ended in an error."""
+    return tuple(one for one in observations if one.record.error)
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """All of it or nothing, whenever the process is killed."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,211 @@
+"""Measuring: the plan's blocks on one endpoint or several, in a shuffled order, each kept at once.
+
+With several endpoints, each block is run on all of them in turn before the next block: what drifts
+meanwhile, the network or the hour, favours none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import openai
+from tqdm import tqdm
+
+from labtools.clock import elapsed_s
+from labtools.errors import EndpointUnreachable
+from labtools.evaluation import probes
+from labtools.evaluation.abilities import Abilities, find_abilities
+from labtools.evaluation.observations import (
+    Identity,
+    Measured,
+    Observation,
+    ResultsFolder,
+)
+from labtools.evaluation.overhead import watched
+from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.settings import Settings
+from labtools.lab import Lab
+from labtools.records import CallRecord
+from labtools.timing.arrivals import EXTENSION
+from labtools.timing.stopwatch import timed_call
+
+ROUND_TRIPS = 10
+LONGEST_RETRY_AFTER_S = 60.0
+# This many blocks in a row without any answer: the endpoint has gone.
+SILENT_BLOCKS = 3
+
+
+def evaluate(
+    labs: Mapping[str, Lab],
+    out: str | Path,
+    settings: Settings,
+    *,
+    progress: bool | None = None,
+) -> dict[str, Measured]:
+    """Measure each lab's endpoint into the folder OUT/NAME, and return what was measured.
+
+    What a folder already holds of the same run is not measured again. `progress` shows a bar; None
+    does so on a terminal only. Raises ConfigurationError
+    when it holds another run, EndpointUnusable for an endpoint that does not stream,
+    EndpointUnreachable when one stops answering, BudgetExceeded at a lab's limit. Whatever is
+    raised, every call that ended is kept, and the same command goes on from there.
+    """
+    sessions = [_Session(name, lab, Path(out) / name, settings) for name, lab in labs.items()]
+    for session in sessions:
+        session.prepare()
+    order = _order(sessions, settings.seed)
+    with tqdm(
+        total=sum(len(block.calls) for _, block in order),
+        unit="call",
+        disable=None if progress is None else not progress,
+        leave=False,
+    ) as bar:
+        for session, block in order:
+            bar.set_description(f"{session.name} {block.axis}")
+            session.measure(block, bar.update)
+    for session in sessions:
+        session.finish()
+    return {session.name: session.folder.read() for session in sessions}
+
+
+def _order(sessions: Iterable[_Session], seed: int) -> list[tuple[_Session, Block]]:
+    """What is still to be measured: blocks shuffled, and for each the endpoints shuffled."""
+    rng = random.Random(f"{seed}/order")
+    left = {session: {block.name: block for block in session.left()} for session in sessions}
+    names = sorted({name for blocks in left.values() for name in blocks})
+    rng.shuffle(names)
+    return [
+        (session, left[session][name])
+        for name in names
+        for session in rng.sample(list(left), len(left))
+        if name in left[session]
+    ]
+
+
+class _Session:
+    """One endpoint being measured into its folder."""
+
+    def __init__(self, name: str, lab: Lab, path: Path, settings: Settings) -> None:
+        self.name = name
+        self.folder = ResultsFolder(path)
+        self._lab = lab
+        self._model = lab.model_for("default")
+        self._settings = settings
+        self._abilities: Abilities | None = None
+        self._attempts: dict[str, int] = {}
+        self._unanswered: list[dict[str, Any]] = []
+
+    def prepare(self) -> None:
+        """Find out what the endpoint can do, unless that is known, and warm it up."""
+        lab = self._lab
+        where = (self.name, lab.endpoint, self._model, lab.clock)
+        self.folder.begin(Identity(*where, self._settings, version("labtools")))
+        self._attempts = dict(self.folder.attempts())
+        measured = self.folder.read()
+        self._abilities = measured.abilities
+        lab.run(self._prepare(already=len(measured.round_trips_s)))
+        assert self._abilities
+        for block in probes.warm_up(self._settings, self._abilities):
+            self.measure(block, lambda _: None)
+
+    def left(self) -> list[Block]:
+        """The plan's blocks that are not finished."""
+        assert self._abilities
+        finished = self.folder.read().finished
+        plan = probes.plan(self._settings, self._abilities)
+        return [block for block in plan if block.name not in finished]
+
+    def measure(self, block: Block, on_call: Callable[[int], object]) -> None:
+        """Run one block, and keep it."""
+        answered = self._lab.run(self._run(block, on_call)).result
+        # Without any answer the endpoint may be gone. Whether these calls count as its failures or
+        # are made again is known when it answers next.
+        self._unanswered.append({"block": block.name, "attempt": self._attempts[block.name]})
+        if answered:
+            self.finish()
+        elif len(self._unanswered) >= SILENT_BLOCKS:
+            raise EndpointUnreachable(
+                f"{self.name} ({self._lab.endpoint}) no longer answers. Everything measured so far "
+                f"is in {self.folder.path}; the same command goes on from there."
+            )
+
+    def finish(self) -> None:
+        """Let every block that was run count."""
+        for line in self._unanswered:
+            self.folder.append("finished", line)
+        self._unanswered.clear()
+
+    async def _prepare(self, already: int) -> None:
+        for _ in range(already, ROUND_TRIPS):
+            if (seconds := await _round_trip_s(self._lab.client, self._model)) is not None:
+                self.folder.append("round_trip", {"seconds": seconds})
+        if self._abilities is None:
+            numbers = iter(range(1000))
+
+            async def send(call: Call) -> CallRecord:
+                block = single("abilities", "abilities", call)
+                return await self._call(block, call, 0, next(numbers))
+
+            self._abilities = await find_abilities(send, self._settings.seed)
+            self.folder.append("abilities", self._abilities.as_dict())
+
+    async def _run(self, block: Block, on_call: Callable[[int], object]) -> bool:
+        """All lanes of a block. Returns whether any of its calls was answered."""
+        self._attempts[block.name] = self._attempts.get(block.name, 0) + 1
+        records: list[CallRecord] = []
+
+        async def walk(lane: int, calls: tuple[Call, ...]) -> None:
+            for place, call in enumerate(calls):
+                await asyncio.sleep(call.wait_s)
+                records.append(await self._call(block, call, lane, place))
+                on_call(1)
+
+        async with watched() as load:
+            # At a budget's limit the calls under way still end, and are kept: they are paid for.
+            ended = await asyncio.gather(
+                *(walk(number, calls) for number, calls in enumerate(block.lanes)),
+                return_exceptions=True,
+            )
+        for raised in filter(None, ended):
+            raise raised
+        if load.lateness_s:
+            values = {"lateness_s": load.lateness_s, "cpu_s": load.cpu_s, "calls": len(records)}
+            self.folder.append("overhead", {"block": block.name, **values})
+        await asyncio.sleep(_asked_to_wait_s(records))
+        return any(record.error is None or record.error.status for record in records)
+
+    async def _call(self, block: Block, call: Call, lane: int, place: int) -> CallRecord:
+        request = {"timeout": self._settings.timeout_s, **call.request}
+        if self._abilities and not self._abilities.usage:
+            request["stream_options"] = None
+        record = await timed_call(self._lab.client, model=self._model, **request)
+        attempt = self._attempts.get(block.name, 1)
+        self.folder.add(
+            Observation(
+                block.axis, block.name, call.label, lane, place, record, dict(call.at), attempt
+            )
+        )
+        return record
+
+
+async def _round_trip_s(client: openai.AsyncOpenAI, model: str) -> float | None:
+    """One exchange in which nothing is inferred, whatever its status. None if nobody answered."""
+    try:
+        response = (await client.models.with_raw_response.retrieve(model)).http_response
+    except openai.APIStatusError as refusal:
+        response = refusal.response
+    except openai.APIConnectionError:
+        return None
+    arrivals = response.extensions[EXTENSION]
+    return elapsed_s(arrivals.sent_at, arrivals.ended_at)
+
+
+def _asked_to_wait_s(records: Iterable[CallRecord]) -> float:
+    """What the endpoint asked for with its refusals; to go on at once would only be refused."""
+    waits = (record.error.retry_after_s or 0.0 for record in records if record.error)
+    return min(max(waits, default=0.0), LONGEST_RETRY_AFTER_S)

@@ -1,0 +1,120 @@
+"""What an evaluation sends: how many calls of which kind. Part of the results, to repeat them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from labtools.errors import ConfigurationError, one_of
+
+
+def _require_number(name: str, number: object, *, whole: bool) -> None:
+    kind = int if whole else int | float
+    if isinstance(number, bool) or not isinstance(number, kind) or not math.isfinite(number):
+        noun = "a whole number" if whole else "a number"
+        raise ConfigurationError(f"{name} must be {noun}; found {number!r}.")
+    if number < 0:
+        raise ConfigurationError(f"{name} must be 0 or more; found {number!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One evaluation's plan in numbers. Counts of 0 leave a probe out."""
+
+    seed: int = 0
+    """Decides every prompt and the order of the probes."""
+    contexts: tuple[int, ...] = (2_000, 4_000, 8_000)
+    """Input tokens of the calls that measure TTFT."""
+    context_calls: int = 8
+    """Calls at each context, cold."""
+    concurrency: tuple[int, ...] = (1, 2, 4, 8, 16)
+    """Clients of the closed loop: each sends its next call when its last has ended."""
+    calls_per_client: int = 4
+    request_rate_per_s: float = 2.0
+    """Of the open loop, whose calls are sent whether or not others have ended."""
+    open_loop_calls: int = 20
+    prefix_tokens: int = 3_000
+    """Length of the prompts that the prefix cache is tried with."""
+    prefix_rounds: int = 8
+    pause_s: float = 10.0
+    """How long a prefix is left alone before it is asked for again."""
+    structured_calls: int = 60
+    """Calls of each form; p95 has an interval from 59 on."""
+    cold_schemas: int = 8
+    chain_steps: int = 20
+    chain_runs: int = 2
+    chain_tokens: int = 2_000
+    """Input tokens of the chain's first step."""
+    chain_growth_tokens: int = 300
+    """What each step adds to the next one's input: a tool call and its result."""
+    output_tokens: int = 64
+    """The limit on a freeform answer."""
+    slo_s: float = 2.0
+    """Goodput counts the calls that end within this."""
+    timeout_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, value := tuple(value))
+            for number in value if isinstance(value, tuple) else (value,):
+                _require_number(field.name, number, whole="float" not in str(field.type))
+        for name in ("contexts", "concurrency"):
+            if any(number < 1 for number in getattr(self, name)):
+                raise ConfigurationError(f"{name} must be 1 or more; found {getattr(self, name)}.")
+        for name in ("request_rate_per_s", "slo_s", "timeout_s", "output_tokens"):
+            if getattr(self, name) <= 0:
+                raise ConfigurationError(f"{name} must be above 0; found {getattr(self, name)}.")
+
+    def but(self, **changes: Any) -> Settings:
+        """These settings with some changed. An unknown name lists the known ones."""
+        known = {field.name for field in fields(self)}
+        for name in changes.keys() - known:
+            raise one_of("setting", name, sorted(known))
+        return replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; `Settings(**values)` reads them back."""
+        return asdict(self)
+
+
+SIZES: Mapping[str, Settings] = MappingProxyType(
+    {
+        "quick": Settings(
+            contexts=(2_000, 8_000),
+            context_calls=4,
+            concurrency=(1, 4),
+            calls_per_client=3,
+            open_loop_calls=8,
+            prefix_rounds=3,
+            pause_s=2.0,
+            structured_calls=12,
+            cold_schemas=3,
+            chain_runs=1,
+        ),
+        "default": Settings(),
+        "thorough": Settings(
+            contexts=(2_000, 4_000, 8_000, 32_000, 100_000),
+            context_calls=20,
+            concurrency=(1, 2, 4, 8, 16, 32),
+            calls_per_client=10,
+            open_loop_calls=100,
+            prefix_rounds=20,
+            pause_s=60.0,
+            structured_calls=200,
+            cold_schemas=20,
+            chain_runs=5,
+        ),
+    }
+)
+
+
+def size(name: str) -> Settings:
+    """The settings of that size. Raises ConfigurationError that lists the sizes."""
+    if name not in SIZES:
+        raise one_of("size", name, SIZES)
+    return SIZES[name]
