@@ -8,7 +8,8 @@ with n of them and a call that holds its slot for S seconds
     ttft = e2e - S + the TTFT of a call that finds a free slot
 
 The requests are alike and without jitter, and each replica has its share of the clients (which may
-be a fraction). Concurrency as benchmarks state it is the clients of all replicas together.
+be a fraction). It knows nothing of prompts that are computed in turn (`prefill_chunk_tokens`):
+where prefill is a small share of S they hardly matter. Concurrency as benchmarks state it is the clients of all replicas together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What a call costs in seconds and in money: one set of formulas.
 
-    ttft = rtt + queue + pace * (overhead + schema_compile if new + uncached_tokens / prefill rate)
+    ttft = rtt + queue + pace * (overhead + schema_compile if new + compute)
+    compute = uncached / prefill rate + (input^2 - cached^2) / 2 / attention rate
     step = pace / decode rate * (1 + batch_penalty * (active - 1)) * structured_factor
     e2e  = ttft + output_tokens * step          the answer stops by itself: the last step is the
                                                 end-of-sequence token
@@ -8,6 +9,9 @@
 
 `pace` is 1 without jitter. With it, each request draws one factor: lognormal with mean 1, times
 `tail_factor` with probability `tail_probability`.
+
+Prefill attends from each token to all before it: n^2 / 2 pairs in a prompt of n. At the default,
+an infinite attention rate, prefill takes time in proportion to the tokens that are not cached.
 
 The mock endpoint simulates these formulas, what-if predictions evaluate them, the evaluator's
 fit inverts them and the tests hold everything else against them. Nothing here waits or draws.
@@ -65,6 +69,9 @@ class PrefixCache:
     """A block unused for this long is forgotten."""
     capacity_tokens: int = 2_000_000
     """Per replica; the least recently used blocks go first."""
+    per_slot: bool = False
+    """A slot keeps its last prompt and no other, and only it can go on from there (llama.cpp).
+    Then of several requests at once with one prefix, one reuses it. Needs a `max_batch`."""
 
     def __post_init__(self) -> None:
         _require(self, "block_tokens", at_least=1, whole=True)
@@ -125,6 +132,12 @@ class LatencyProfile:
     """What every request costs before its first token, whatever its length."""
     prefill_tokens_per_s: float = math.inf
     """Infinite: TTFT does not depend on the prompt's length."""
+    attention_pairs_per_s: float = math.inf
+    """Pairs of tokens that prefill attends to. Infinite: prefill is linear in the prompt."""
+    prefill_chunk_tokens: int | None = None
+    """Prompts are computed one after the other, so many tokens at a time, and between two such
+    chunks every running stream takes one step. None: prefill and decode do not disturb each
+    other, as if each had hardware of its own."""
     batch_penalty: float = 0.0
     """Each further active sequence slows every step by this share of the lone step."""
     max_batch: int | None = None
@@ -149,6 +162,8 @@ class LatencyProfile:
             raise ConfigurationError(f"A profile needs a name; found {self.name!r}.")
         _require(self, "decode_tokens_per_s", above=0, finite=False)
         _require(self, "prefill_tokens_per_s", above=0, finite=False)
+        _require(self, "attention_pairs_per_s", above=0, finite=False)
+        _require(self, "prefill_chunk_tokens", at_least=1, whole=True, optional=True)
         for name in ("rtt_s", "overhead_s", "batch_penalty", "schema_compile_s", "jitter_sigma"):
             _require(self, name, at_least=0)
         for name in ("replicas", "context_limit_tokens"):
@@ -157,6 +172,10 @@ class LatencyProfile:
         for name in ("structured_factor", "tail_factor"):
             _require(self, name, above=0)
         _require(self, "tail_probability", at_least=0, at_most=1)
+        if self.prefix_cache and self.prefix_cache.per_slot and self.max_batch is None:
+            raise ConfigurationError(
+                "A prefix cache per slot needs to know how many slots there are: set max_batch."
+            )
 
     def but(self, **changes: Any) -> LatencyProfile:
         """This profile with some fields changed. An unknown field names the known ones."""
@@ -171,10 +190,16 @@ class LatencyProfile:
         self, input_tokens: int, cached_tokens: int = 0, new_schema: bool = False
     ) -> float:
         """The endpoint's own work before the first token of a lone request, at pace 1."""
-        compile_s = self.schema_compile_s if new_schema else 0.0
-        return (
-            self.overhead_s + compile_s + (input_tokens - cached_tokens) / self.prefill_tokens_per_s
-        )
+        return self.setup_s(new_schema) + self.compute_s(cached_tokens, input_tokens)
+
+    def setup_s(self, new_schema: bool = False) -> float:
+        """What comes before the prompt is computed, and keeps no other request waiting."""
+        return self.overhead_s + (self.schema_compile_s if new_schema else 0.0)
+
+    def compute_s(self, start: int, end: int) -> float:
+        """Computing a prompt's tokens from number `start` up to `end`, those before being known."""
+        pairs = (end**2 - start**2) / 2
+        return (end - start) / self.prefill_tokens_per_s + pairs / self.attention_pairs_per_s
 
     def ttft_s(
         self,

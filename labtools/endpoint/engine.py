@@ -18,13 +18,14 @@ import asyncio
 import hashlib
 import math
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from labtools.clock import elapsed_s
 from labtools.endpoint.prefix_cache import PrefixStore
 from labtools.endpoint.rate_limiter import RateLimiter
+from labtools.endpoint.replica import Replica
 from labtools.latency_model import LatencyProfile
 from labtools.tokens import count_tokens
 
@@ -41,7 +42,7 @@ class Engine:
         self.profile = profile
         self.rate_limiter = RateLimiter(profile.rate_limits)
         self._seed = seed
-        self._replicas = [_Replica(profile) for _ in range(profile.replicas)]
+        self._replicas = [Replica(profile) for _ in range(profile.replicas)]
         self._schemas: set[bytes] = set()
         self._repeats: Counter[bytes] = Counter()
 
@@ -83,25 +84,26 @@ class Engine:
         if self.profile.rtt_s:
             await asyncio.sleep(self.profile.rtt_s)
         waited = await replica.acquire(choices)
+        started_at = loop.time() if waited else at_server
+        prefixes = replica.prefixes_for(prompt, started_at)
+        new_schema = schema is not None and schema not in self._schemas
+        if schema is not None:
+            self._schemas.add(schema)
+        sequence = Sequence(
+            self.profile,
+            replica,
+            prefixes,
+            prompt,
+            pace=pace,
+            structured=schema is not None,
+            cached_tokens=prefixes.cached_tokens(prompt, started_at) if prefixes is not None else 0,
+            queue_s=elapsed_s(at_server, started_at),
+            computes_at=started_at + pace * self.profile.setup_s(new_schema),
+        )
         try:
-            started_at = loop.time() if waited else at_server
-            new_schema = schema is not None and schema not in self._schemas
-            if schema is not None:
-                self._schemas.add(schema)
-            input_tokens = count_tokens(prompt)
-            cached_tokens = replica.cached_tokens(prompt, started_at)
-            prefill_s = pace * self.profile.prefill_s(input_tokens, cached_tokens, new_schema)
-            yield Sequence(
-                replica,
-                prompt,
-                pace=pace,
-                structured=schema is not None,
-                input_tokens=input_tokens,
-                cached_tokens=cached_tokens,
-                queue_s=elapsed_s(at_server, started_at),
-                first_token_at=started_at + prefill_s,
-            )
+            yield sequence
         finally:
+            sequence.leave()
             replica.release(choices)
 
     def _replica_index(self, prompt: str, rng: random.Random, cache_key: str | None) -> int:
@@ -118,43 +120,78 @@ class Sequence:
 
     def __init__(
         self,
-        replica: _Replica,
+        profile: LatencyProfile,
+        replica: Replica,
+        prefixes: PrefixStore | None,
         prompt: str,
         *,
         pace: float,
         structured: bool,
-        input_tokens: int,
         cached_tokens: int,
         queue_s: float,
-        first_token_at: float,
+        computes_at: float,
     ) -> None:
-        self.input_tokens = input_tokens
+        self.input_tokens = count_tokens(prompt)
         self.cached_tokens = cached_tokens
         self.queue_s = queue_s
-        self.first_token_at = first_token_at
+        self.first_token_at = computes_at
+        self._profile = profile
         self._replica = replica
+        self._prefixes = prefixes
         self._prompt = prompt
         self._pace = pace
         self._structured = structured
+        self._decodes = False
 
     async def prefill(self, later_s: float = 0.0) -> None:
         """Wait until the first token is due, and `later_s` longer."""
+        if self._profile.prefill_chunk_tokens is None:
+            self.first_token_at += self._compute_s(self.cached_tokens, self.input_tokens)
+        else:
+            await _sleep_until(self.first_token_at)
+            async with self._replica.prefill_turn:
+                await self._compute_in_turn(self._profile.prefill_chunk_tokens)
         self.first_token_at += later_s
         await _sleep_until(self.first_token_at)
-        self._replica.remember(self._prompt, self.first_token_at)
+        if self._prefixes is not None:
+            self._prefixes.remember(self._prompt, self.first_token_at)
+        self._replica.decode(+1)
+        self._decodes = True
+
+    async def _compute_in_turn(self, chunk_tokens: int) -> None:
+        """The prompt chunk by chunk, between which the running streams take their steps."""
+        at = max(self.first_token_at, asyncio.get_running_loop().time())
+        try:
+            for start in range(self.cached_tokens, self.input_tokens, chunk_tokens):
+                chunk_s = self._compute_s(start, min(start + chunk_tokens, self.input_tokens))
+                at += chunk_s + self._replica.between_chunks_s()
+                self._replica.compute_chunk(chunk_s)
+                await _sleep_until(at)
+        finally:
+            self._replica.compute_chunk(0.0)
+        self.first_token_at = at
+
+    def _compute_s(self, start: int, end: int) -> float:
+        return self._pace * self._profile.compute_s(start, end)
+
+    def leave(self) -> None:
+        """Over, however it ended."""
+        if self._decodes:
+            self._replica.decode(-1)
+        self._replica.leave(self._prefixes)
 
     async def steps(self, total: int, stall_s: float = 0.0) -> AsyncIterator[int]:
         """How many of `total` steps have been reached, whenever more are.
 
         The first is reached with the end of prefill. A step's length is decided when it begins,
-        by the number of active sequences then. When the process is late, the steps that are due
+        by what else the replica does then. When the process is late, the steps that are due
         come as one. `stall_s` is spent half-way.
         """
         loop = asyncio.get_running_loop()
-        anchor_at, anchor, step_s, active = self.first_token_at, 1, 0.0, 0
+        anchor_at, anchor, step_s, version = self.first_token_at, 1, 0.0, -1
         for reached in range(1, total):
-            if self._replica.active != active:
-                active = self._replica.active
+            if self._replica.version != version:
+                version = self._replica.version
                 current_s = self._replica.step_s(self._structured, self._pace)
                 if current_s != step_s:
                     anchor_at += (reached - anchor) * step_s
@@ -167,64 +204,6 @@ class Sequence:
                 yield reached
                 await asyncio.sleep(due_at - loop.time())
         yield total
-
-
-class _Replica:
-    """One copy of the model: its slots, who waits for them, and the prefixes it holds."""
-
-    def __init__(self, profile: LatencyProfile) -> None:
-        self.active = 0
-        self._profile = profile
-        self._capacity = profile.max_batch or math.inf
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._prefixes = PrefixStore(profile.prefix_cache) if profile.prefix_cache else None
-
-    def step_s(self, structured: bool, pace: float) -> float:
-        return self._profile.step_s(self.active, structured, pace)
-
-    def cached_tokens(self, prompt: str, now: float) -> int:
-        return 0 if self._prefixes is None else self._prefixes.cached_tokens(prompt, now)
-
-    def remember(self, prompt: str, now: float) -> None:
-        if self._prefixes is not None:
-            self._prefixes.remember(prompt, now)
-
-    async def acquire(self, slots: int) -> bool:
-        """Take slots, in order of arrival. Returns whether that meant waiting."""
-        if not self._waiting and self._fits(slots):
-            self.active += slots
-            return False
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append((slots, turn))
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.cancelled():
-                self._admit_waiting()
-            else:
-                self.release(slots)
-            raise
-        return True
-
-    def release(self, slots: int) -> None:
-        self.active -= slots
-        self._admit_waiting()
-
-    def _admit_waiting(self) -> None:
-        while self._waiting:
-            slots, turn = self._waiting[0]
-            if turn.cancelled():  # whoever waited has left
-                self._waiting.popleft()
-            elif self._fits(slots):
-                self._waiting.popleft()
-                self.active += slots
-                turn.set_result(None)
-            else:
-                return
-
-    def _fits(self, slots: int) -> bool:
-        # A request for more slots than there are gets the replica to itself.
-        return self.active + slots <= self._capacity or self.active == 0
 
 
 def _draw_pace(profile: LatencyProfile, rng: random.Random) -> float:

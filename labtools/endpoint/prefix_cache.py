@@ -11,6 +11,7 @@ previous answer once, as part of its own prompt.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 
@@ -29,7 +30,7 @@ def block_keys(prompt: str, block_tokens: int) -> Iterator[bytes]:
 
 
 class PrefixStore:
-    """The blocks that one replica holds; least recently used first."""
+    """The blocks that one replica holds, or one slot of it; least recently used first."""
 
     def __init__(self, settings: PrefixCache) -> None:
         self._settings = settings
@@ -59,11 +60,21 @@ class PrefixStore:
         return tokens
 
     def remember(self, prompt: str, now: float) -> None:
-        """Keep the prompt's full blocks, at the cost of those used longest ago."""
+        """Keep the prompt's full blocks, at the cost of those used longest ago.
+
+        A slot keeps nothing else.
+        """
+        if self._settings.per_slot:
+            self._used_at.clear()
         for key in reversed(list(block_keys(prompt, self._settings.block_tokens))):
             self._use(key, now)
         while len(self._used_at) * self._settings.block_tokens > self._settings.capacity_tokens:
             self._used_at.popitem(last=False)
+
+    @property
+    def last_used_at(self) -> float:
+        """When any of it was used last."""
+        return max(self._used_at.values(), default=-math.inf)
 
     def _holds(self, key: bytes, now: float) -> bool:
         used_at = self._used_at.get(key)
@@ -77,3 +88,20 @@ class PrefixStore:
     def _use(self, key: bytes, now: float) -> None:
         self._used_at[key] = now
         self._used_at.move_to_end(key)
+
+
+class SlotStores:
+    """A store for each slot of a replica: a prefix can only be gone on with where it was left."""
+
+    def __init__(self, settings: PrefixCache, slots: int) -> None:
+        self._free = [PrefixStore(settings) for _ in range(slots)]
+
+    def take(self, prompt: str, now: float) -> PrefixStore:
+        """The free slot that knows most of the prompt; among equals the one unused for longest."""
+        self._free.sort(key=lambda store: store.last_used_at)
+        store = max(self._free, key=lambda store: store.cached_tokens(prompt, now))
+        self._free.remove(store)
+        return store
+
+    def give_back(self, store: PrefixStore) -> None:
+        self._free.append(store)

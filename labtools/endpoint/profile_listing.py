@@ -36,6 +36,12 @@ def _figures(profile: LatencyProfile) -> list[str]:
         f"prefill {_rate(profile.prefill_tokens_per_s)}",
         f"decode {_rate(profile.decode_tokens_per_s)} alone",
     ]
+    if not math.isinf(profile.attention_pairs_per_s):
+        figures.append(f"{profile.attention_pairs_per_s:.3g} pairs of tokens attended to a second")
+    if profile.prefill_chunk_tokens:
+        figures.append(
+            f"prompts in turn, {profile.prefill_chunk_tokens} tokens between two steps of a stream"
+        )
     if profile.batch_penalty:
         figures.append(f"each further stream adds {profile.batch_penalty:.3g} of a step")
     if profile.max_batch:
@@ -43,7 +49,8 @@ def _figures(profile: LatencyProfile) -> list[str]:
     if profile.replicas > 1:
         figures.append(f"{profile.replicas} replicas")
     if profile.prefix_cache:
-        figures.append(f"prefix cache, {profile.prefix_cache.ttl_s:g} s to live")
+        owner = ", a prompt to a slot" if profile.prefix_cache.per_slot else ""
+        figures.append(f"prefix cache, {profile.prefix_cache.ttl_s:g} s to live{owner}")
     if profile.jitter_sigma:
         figures.append(f"jitter sigma {profile.jitter_sigma:g}")
     if profile.tail_probability:

@@ -1,0 +1,107 @@
+"""One copy of the model: its slots, who waits for them, the prefixes it holds, and its compute."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+
+from labtools.endpoint.prefix_cache import PrefixStore, SlotStores
+from labtools.latency_model import LatencyProfile
+
+
+class Replica:
+    """What the sequences on one copy of the model share."""
+
+    def __init__(self, profile: LatencyProfile) -> None:
+        self.active = 0
+        """Slots that are taken."""
+        self.version = 0
+        """Goes up whenever the length of a step may have changed."""
+        self.prefill_turn = asyncio.Lock()
+        """Held by the prompt that is being computed, where prompts take turns."""
+        self._profile = profile
+        self._takes_turns = profile.prefill_chunk_tokens is not None
+        self._decoding = 0
+        self._chunk_s = 0.0
+        self._capacity = profile.max_batch or math.inf
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        cache = profile.prefix_cache
+        self._prefixes = PrefixStore(cache) if cache and not cache.per_slot else None
+        self._slots = (
+            SlotStores(cache, profile.max_batch)
+            if cache and cache.per_slot and profile.max_batch
+            else None
+        )
+
+    def step_s(self, structured: bool, pace: float) -> float:
+        """The length of a step that begins now."""
+        if not self._takes_turns:
+            return self._profile.step_s(self.active, structured, pace)
+        # Sequences that wait to be prefilled slow nobody; the one being prefilled slows all.
+        return self._profile.step_s(max(1, self._decoding), structured, pace) + self._chunk_s
+
+    def between_chunks_s(self) -> float:
+        """What a prompt that is being computed waits for the streams between two chunks."""
+        return self._profile.step_s(self._decoding) if self._decoding else 0.0
+
+    def compute_chunk(self, seconds: float) -> None:
+        """A chunk of a prompt that takes so long is being computed; 0: none is."""
+        self._chunk_s = seconds
+        self.version += 1
+
+    def decode(self, change: int) -> None:
+        """So many more sequences are past their prefill, or fewer."""
+        self._decoding += change
+        self.version += 1
+
+    def prefixes_for(self, prompt: str, now: float) -> PrefixStore | None:
+        """The prefixes that a sequence which holds a slot can go on from, until `leave`."""
+        return self._slots.take(prompt, now) if self._slots else self._prefixes
+
+    def leave(self, prefixes: PrefixStore | None) -> None:
+        """The sequence is over."""
+        if self._slots and prefixes is not None:
+            self._slots.give_back(prefixes)
+
+    async def acquire(self, slots: int) -> bool:
+        """Take slots, in order of arrival. Returns whether that meant waiting."""
+        if not self._waiting and self._fits(slots):
+            self._take(slots)
+            return False
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((slots, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._admit_waiting()
+            else:
+                self.release(slots)
+            raise
+        return True
+
+    def release(self, slots: int) -> None:
+        """Give slots back, to whoever waits."""
+        self._take(-slots)
+        self._admit_waiting()
+
+    def _take(self, slots: int) -> None:
+        self.active += slots
+        self.version += 1
+
+    def _admit_waiting(self) -> None:
+        while self._waiting:
+            slots, turn = self._waiting[0]
+            if turn.cancelled():  # whoever waited has left
+                self._waiting.popleft()
+            elif self._fits(slots):
+                self._waiting.popleft()
+                self._take(slots)
+                turn.set_result(None)
+            else:
+                return
+
+    def _fits(self, slots: int) -> bool:
+        # A request for more slots than there are gets the replica to itself.
+        return self.active + slots <= self._capacity or self.active == 0
