@@ -36,6 +36,8 @@ class Settings:
     request_rate_per_s: float = 2.0
     """Of the open loop, whose calls are sent whether or not others have ended."""
     open_loop_calls: int = 20
+    interference_runs: int = 2
+    """Long streams that long prompts are sent beside."""
     prefix_tokens: int = 3_000
     """Length of the prompts that the prefix cache is tried with."""
     prefix_rounds: int = 8
@@ -90,6 +92,7 @@ SIZES: Mapping[str, Settings] = MappingProxyType(
             concurrency=(1, 4),
             calls_per_client=3,
             open_loop_calls=8,
+            interference_runs=1,
             prefix_rounds=3,
             pause_s=2.0,
             structured_calls=12,
@@ -103,6 +106,7 @@ SIZES: Mapping[str, Settings] = MappingProxyType(
             concurrency=(1, 2, 4, 8, 16, 32),
             calls_per_client=10,
             open_loop_calls=100,
+            interference_runs=10,
             prefix_rounds=20,
             pause_s=60.0,
             structured_calls=200,

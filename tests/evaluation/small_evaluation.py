@@ -16,6 +16,7 @@ SMALL = Settings(
     concurrency=(1, 3),
     calls_per_client=2,
     open_loop_calls=4,
+    interference_runs=1,
     prefix_tokens=1_500,
     prefix_rounds=2,
     structured_calls=3,

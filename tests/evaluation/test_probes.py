@@ -99,6 +99,7 @@ def test_counts_of_zero_leave_a_probe_out():
         contexts=(),
         concurrency=(),
         open_loop_calls=0,
+        interference_runs=0,
         prefix_rounds=0,
         structured_calls=0,
         cold_schemas=0,
@@ -136,6 +137,7 @@ def test_only_what_shares_a_prefix_is_found_in_a_cache(tmp_path):
         ("context", "cold"),
         ("concurrency", "call"),
         ("open_loop", "call"),
+        ("interference", "prompt"),
         ("prefix", "cold"),
         ("prefix", "before_pause"),
         ("prefix", "known"),
@@ -145,6 +147,18 @@ def test_only_what_shares_a_prefix_is_found_in_a_cache(tmp_path):
     assert {("prefix", "repeat"), ("prefix", "append"), ("prefix", "shared")} <= hits
     for one in measured.on("prefix", "changed_first"):
         assert one.record.cached_tokens <= 16
+
+
+@pytest.mark.parametrize("chunk", [None, 500])
+def test_a_long_prompt_meets_the_stream_beside_it(tmp_path, chunk):
+    profile = LatencyProfile(
+        "p", decode_tokens_per_s=100, prefill_tokens_per_s=10_000, prefill_chunk_tokens=chunk
+    )
+    with connect("sim", profile=profile) as lab:
+        measured = evaluate({"a": lab}, tmp_path, SMALL, progress=False)["a"]
+    [stream] = measured.on("interference", "stream")
+    expected = 0.01 if chunk is None else 0.01 + chunk / 10_000
+    assert max(stream.record.itl_s) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -26,6 +26,7 @@ CHAINS_ONLY = Settings(
     contexts=(),
     concurrency=(),
     open_loop_calls=0,
+    interference_runs=0,
     prefix_rounds=0,
     structured_calls=0,
     cold_schemas=0,
