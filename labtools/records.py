@@ -133,7 +133,10 @@ class CallRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON. `from_dict` reads it back."""
-        return asdict(self)
+        values = {name: getattr(self, name) for name in self.__slots__}
+        values["tool_calls"] = [asdict(call) for call in self.tool_calls]
+        values["error"] = self.error and asdict(self.error)
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> CallRecord:

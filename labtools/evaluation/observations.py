@@ -4,21 +4,21 @@
     records.jsonl     a line for each call as it ended, and for what else was found out
     report.json, report.html, profile.json   made from these two, at any time again
 
-A line is written whole and at once. A process that is killed leaves at most one torn line at the
-end, of a call whose block is run again anyway.
+A process that is killed leaves at most one torn line at the end (see `json_lines`), of a call
+whose block is run again anyway.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from labtools.errors import ConfigurationError
+from labtools.evaluation import json_lines
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.settings import Settings
 from labtools.latency_model import Prices
@@ -131,7 +131,7 @@ class ResultsFolder:
                         f"{_shown(now)}. To go on with it, repeat its settings. To start anew, "
                         "choose another --name or --out, or delete the folder."
                     )
-            self._mend()
+            json_lines.mend(self.records)
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -155,13 +155,12 @@ class ResultsFolder:
 
     def append(self, kind: str, values: Mapping[str, Any]) -> None:
         """Write one line, whole and at once."""
-        line = json.dumps({"kind": kind, **values}, separators=(",", ":")) + "\n"
-        with self.records.open("ab", buffering=0) as file:
-            file.write(line.encode())
+        json_lines.append(self.records, {"kind": kind, **values})
 
     def add(self, observation: Observation) -> None:
         """Keep one call."""
-        self.append("call", {**asdict(observation), "record": observation.record.as_dict()})
+        values = {name: getattr(observation, name) for name in observation.__slots__}
+        self.append("call", {**values, "record": observation.record.as_dict()})
 
     def read(self) -> Measured:
         """Everything so far; a torn last line is left out."""
@@ -169,7 +168,7 @@ class ResultsFolder:
         overheads: dict[str, Overhead] = {}
         finished: dict[str, int] = {}
         abilities, round_trips = None, []
-        for values in self._lines():
+        for values in json_lines.read(self.records):
             kind = values.pop("kind")
             if kind == "call":
                 record = CallRecord.from_dict(values.pop("record"))
@@ -200,35 +199,10 @@ class ResultsFolder:
     def attempts(self) -> Mapping[str, int]:
         """How often each block has been begun."""
         begun: dict[str, int] = defaultdict(int)
-        for values in self._lines():
+        for values in json_lines.read(self.records):
             if values["kind"] == "call":
                 begun[values["block"]] = max(begun[values["block"]], values["attempt"])
         return begun
-
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        if not self.records.exists():
-            return
-        lines = self.records.read_bytes().split(b"\n")
-        for number, line in enumerate(lines, start=1):
-            try:
-                if line:
-                    yield json.loads(line)
-            except ValueError:
-                if number == len(lines):
-                    return  # torn: nothing was written behind it
-                raise ConfigurationError(
-                    f"{self.records}, line {number}, is not JSON. It was changed by something "
-                    "else than an evaluation; delete that line to go on without it."
-                ) from None
-
-    def _mend(self) -> None:
-        """Cut off a torn last line, so that the next begins on one of its own."""
-        if not self.records.exists():
-            return
-        content = self.records.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole != len(content):
-            os.truncate(self.records, whole)
 
 
 def failures(observations: Iterable[Observation]) -> tuple[Observation, ...]:
