@@ -20,6 +20,8 @@ WARM_FROM = "Understand + plan"
 """From here on a prefix cache helps, says the essay."""
 ROUTABLE = tuple(step.name for step in STEPS if step.type in ("tool_call", "verify"))
 """The steps that the essay's router sends to its smaller model."""
+ROUTED_FACTOR = 3.0
+"""How much faster that model is, says the essay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def pass_s(
     steps: Sequence[EssayStep] = STEPS,
     *,
     slower: float = 1.0,
-    routed_factor: float = 3.0,
+    routed_factor: float = ROUTED_FACTOR,
 ) -> float:
     """Seconds for one pass through `steps`, with every call `slower` times as long."""
     later = {step.name for step in pass_from(WARM_FROM)}

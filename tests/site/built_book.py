@@ -62,9 +62,12 @@ def internal_references(page: str) -> list[Reference]:
     return found
 
 
-def glossary_terms() -> list[str]:
-    """The terms that the glossary defines; empty when no book has been built."""
+def glossary_terms() -> dict[str, str]:
+    """Where the glossary defines each of its terms; empty when no book has been built."""
     if "chapters/glossary.html" not in pages():
-        return []
+        return {}
     terms = parsed("chapters/glossary.html").select("dl.glossary > dt")
-    return [term.find(string=True, recursive=False).strip() for term in terms]
+    return {
+        term.find(string=True, recursive=False).strip(): f"chapters/glossary.html#{term['id']}"
+        for term in terms
+    }

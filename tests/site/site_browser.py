@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
@@ -40,7 +41,9 @@ UNNAMED_IMAGES = """() => [...document.images]
     .filter(image => !image.alt.trim() || !image.naturalWidth)
     .map(image => image.outerHTML.slice(0, 120))"""
 
-VISIBLE_TEXT = """() => [...document.querySelectorAll("article :is(h1, h2, h3, p, li, td, pre)")]
+VISIBLE_TEXT = """() => [...document.querySelectorAll(
+        "article :is(h1, h2, h3, p, li, td, dt, dd, pre, figcaption)"
+    )]
     .filter(element => element.checkVisibility() && element.getClientRects().length)
     .map(element => element.textContent.replace(/\\s+/g, " ").trim())
     .filter(text => text)"""
@@ -110,15 +113,26 @@ class SiteBrowser:
         self._in_tab(look, width=width, scheme=scheme, javascript=True)
 
     def found_by_search(self, query: str) -> list[str]:
-        """The titles that the site's own search lists for `query`."""
+        """Where the results lead that the site's own search lists for `query`, best first."""
 
         def look(tab: Page) -> list[str]:
-            tab.goto(f"{self._site}/search.html?q={query}", wait_until="networkidle")
             tab.wait_for_selector("#search-results p.search-summary")
             tab.wait_for_function("() => !document.querySelector('#search-progress')?.innerText")
-            return tab.locator("#search-results ul.search > li > a").all_inner_texts()
+            results = tab.locator("#search-results ul.search > li > a").all()
+            return [result.get_attribute("href") or "" for result in results]
 
-        return self._in_tab(look, width=1280, scheme="light", javascript=True)
+        return self.on_page(f"search.html?q={quote(query)}", look)
+
+    def on_page(
+        self, page: str, look: Callable[[Page], Result], *, javascript: bool = True
+    ) -> Result:
+        """What `look` returns for the tab that has opened `page`."""
+
+        def opened(tab: Page) -> Result:
+            tab.goto(f"{self._site}/{page}", wait_until="networkidle")
+            return look(tab)
+
+        return self._in_tab(opened, width=1280, scheme="light", javascript=javascript)
 
     def _in_tab(
         self, look: Callable[[Page], Result], *, width: int, scheme: str, javascript: bool

@@ -1,0 +1,31 @@
+"""The front page's table of labs says what the labs and the chapters say themselves."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from lab_runner import LABS, cells
+
+ROOT = Path(__file__).parents[2]
+ROW = re.compile(
+    r"\| \[(?P<chapter>[^]]+)\]\(chapters/(?P<file>\w+)\.md\) "
+    r"\| \[(?P<lab>Lab \d+)\]\(labs/(?P<notebook>\w+)\.ipynb\) "
+    r"\| (?P<minutes>\d+) \| (?P<shows>[^|]+) \|"
+)
+ROWS = [found.groupdict() for found in ROW.finditer((ROOT / "index.md").read_text("utf-8"))]
+
+
+def test_every_lab_has_its_row_in_order():
+    assert sorted(row["notebook"] for row in ROWS) == [lab.stem for lab in LABS]
+    assert [row["lab"] for row in ROWS] == sorted(row["lab"] for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["notebook"])
+def test_a_row_repeats_its_labs_head_and_its_chapters_title(row):
+    head = cells(ROOT / "labs" / f"{row['notebook']}.ipynb")[0].source
+    assert head.startswith(f"# {row['lab']}: {row['chapter']}\n")
+    assert f"- **Minutes:** {row['minutes']}\n" in head
+    chapter = (ROOT / "chapters" / f"{row['file']}.md").read_text("utf-8")
+    assert f"\n# {row['chapter']}\n" in chapter

@@ -1,0 +1,251 @@
+"""The explorables: their formulas are labtools', the keyboard works them, and without JavaScript
+a table stands in their place.
+"""
+
+from __future__ import annotations
+
+from itertools import chain, combinations, product
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import pytest
+from built_book import BOOK, pages, parsed
+from explorable_catalogue import CASE_STUDY, EXPLORABLES
+from playwright.sync_api import Locator, Page
+from site_browser import SiteBrowser
+
+from labtools.dispatch.slowest import fan_out_speedup, mean_of_slowest
+from labtools.latency_model import LatencyProfile
+from labtools.metrics import amdahl_speedup
+from labtools.studies.case_study_audit import (
+    PATCH_AND_TESTS,
+    READS,
+    ROUTABLE,
+    Changes,
+    pass_s,
+)
+
+pytestmark = pytest.mark.site
+
+SCRIPTS = BOOK / "_static" / "explorables"
+SCRIPTS_WEIGH_BYTES = 25_000
+
+
+def page_of(name: str) -> str:
+    """The first page that holds the explorable."""
+    holding = (p for p in pages() if parsed(p).select(f'[data-explorable="{name}"]'))
+    return next(holding, "")
+
+
+each_explorable = pytest.mark.parametrize("name", EXPLORABLES)
+
+
+# The formulas.
+
+Case = tuple[str, list[Any], float]
+
+
+def calls() -> list[Case]:
+    found: list[Case] = []
+    for ttft_s, rate, tokens in product((0.001, 0.15, 0.6, 3.0), (7, 60, 500), (1, 80, 1000)):
+        profile = LatencyProfile(name="x", decode_tokens_per_s=rate, overhead_s=ttft_s)
+        call_s = profile.e2e_latency_s(tokens)
+        found += [
+            ("e2e_latency_s", [ttft_s, rate, tokens], call_s),
+            ("break_even_tokens", [ttft_s, rate], profile.break_even_tokens()),
+            ("ttft_share", [ttft_s, rate, tokens], profile.ttft_s() / call_s),
+        ]
+        for count, tool_s in product((1, 20, 60), (0, 0.3, 10)):
+            found.append(
+                ("run_s", [ttft_s, rate, tokens, count, tool_s], count * (call_s + tool_s))
+            )
+    return found
+
+
+def speedups() -> list[Case]:
+    shares, factors = [n / 20 for n in range(21)], (1, 1.7, 3, 10)
+    return [
+        ("amdahl_speedup", [f, s, side], amdahl_speedup(f, s, measured_on=side))
+        for f, s in product(shares, factors)
+        for side in ("slow", "fast")
+    ]
+
+
+def fan_outs() -> list[Case]:
+    found: list[Case] = [("normal_cdf", [z / 8], NormalDist().cdf(z / 8)) for z in range(-40, 81)]
+    for k, sigma in product((1, 2, 3, 7, 16, 32), [n / 20 for n in range(31)]):
+        found += [
+            ("mean_of_slowest", [k, sigma], mean_of_slowest(k, sigma)),
+            ("fan_out_speedup", [k, sigma], fan_out_speedup(k, sigma)),
+        ]
+    return found
+
+
+def passes() -> list[Case]:
+    """Every way to set the switches of the case study."""
+    subsets = chain.from_iterable(combinations(ROUTABLE, n) for n in range(len(ROUTABLE) + 1))
+    found: list[Case] = []
+    for routed, reads, tests, cut in product(subsets, (0, 1), (0, 1), (0, 0.31, 1)):
+        overlapping = [READS] * reads + [PATCH_AND_TESTS] * tests
+        setting = {**CASE_STUDY.given, "overlapping": overlapping}
+        changes = {"routed": routed, "ttft_cut": cut}
+        expected = pass_s(Changes(bool(reads), bool(tests), cut, frozenset(routed)))
+        found.append(("pass_timeline", [CASE_STUDY.given["steps"], changes, setting], expected))
+    return found
+
+
+EVALUATE = """async (cases) => {
+    const formulas = await import("/_static/explorables/formulas.mjs");
+    return cases.map(([name, args]) => {
+        const value = formulas[name](...args);
+        return value.total_s ?? value;
+    });
+}"""
+
+
+@pytest.mark.parametrize("cases", [calls, speedups, fan_outs, passes])
+def test_the_formulas_are_those_of_labtools(browser: SiteBrowser, cases: Any) -> None:
+    asked = cases()
+    found = browser.on_page(
+        "index.html", lambda tab: tab.evaluate(EVALUATE, [case[:2] for case in asked])
+    )
+    assert found == [pytest.approx(expected, rel=1e-9, abs=1e-15) for *_, expected in asked]
+
+
+def test_the_parts_of_a_run_add_up(browser: SiteBrowser) -> None:
+    parts = browser.on_page(
+        "index.html",
+        lambda tab: tab.evaluate(
+            """async () => (await import("/_static/explorables/formulas.mjs"))
+                .run_s(0.6, 60, 100, 20, 1.5)"""
+        ),
+    )
+    assert parts == pytest.approx(
+        {"ttft_s": 12, "decode_s": 100 / 3, "tool_s": 30, "total_s": 226 / 3}
+    )
+
+
+# What a reader meets.
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def told(root: Locator) -> dict[str, str]:
+    """Everything that says what the controls stand at."""
+    return {
+        "sentence": one_line(root.locator(".explorable-sentence").inner_text()),
+        "picture": one_line(root.locator("svg").get_attribute("aria-label") or ""),
+        "drawn": root.locator("svg").inner_html(),
+        "status": one_line(root.locator("[role=status]").text_content() or ""),
+    }
+
+
+def explorable(tab: Page, name: str) -> Locator:
+    return tab.locator(f'[data-explorable="{name}"]')
+
+
+@each_explorable
+def test_every_explorable_has_its_page(book: None, name: str) -> None:
+    assert page_of(name), f"no page holds {name}"
+
+
+@each_explorable
+def test_without_javascript_the_table_stands(browser: SiteBrowser, name: str) -> None:
+    def look(tab: Page) -> tuple[bool, bool]:
+        root = explorable(tab, name)
+        return root.locator("table").is_visible(), root.locator("form").is_visible()
+
+    assert browser.on_page(page_of(name), look, javascript=False) == (True, False)
+
+
+@each_explorable
+def test_with_javascript_it_begins_with_the_tables_numbers(browser: SiteBrowser, name: str) -> None:
+    def look(tab: Page) -> tuple[bool, bool, str]:
+        root = explorable(tab, name)
+        shown = (root.locator(part).is_visible() for part in ("table", "form"))
+        return *shown, told(root)["sentence"]
+
+    table, form, sentence = browser.on_page(page_of(name), look)
+    assert (table, form) == (False, True)
+    start = EXPLORABLES[name].table
+    assert start.rows[start.start][-1] in sentence
+
+
+@each_explorable
+def test_the_keyboard_changes_every_control(browser: SiteBrowser, name: str) -> None:
+    def look(tab: Page) -> list[tuple[str, dict[str, str], dict[str, str], str]]:
+        root, steps = explorable(tab, name), []
+        for control in root.locator("input").all():
+            kind = control.get_attribute("type")
+            if control.is_checked() if kind == "radio" else False:
+                continue
+            before = told(root)
+            control.focus()
+            tab.keyboard.press("ArrowRight" if kind == "range" else "Space")
+            what = control.get_attribute("aria-valuetext") or control.get_attribute("value")
+            steps.append((what or "", before, told(root), kind or ""))
+        return steps
+
+    steps = browser.on_page(page_of(name), look)
+    assert steps
+    for what, before, after, kind in steps:
+        # A step that runs beside a longer one may get faster and change no total.
+        parts = ["picture", "drawn"] + ["sentence"] * (kind != "checkbox")
+        assert [part for part in parts if before[part] == after[part]] == [], what
+        assert after["status"] == after["sentence"], f"{what} is not announced"
+        assert what, f"a {kind} says nothing of its value"
+
+
+@each_explorable
+def test_dragging_redraws_and_is_read_out_only_at_its_end(browser: SiteBrowser, name: str) -> None:
+    def look(tab: Page) -> list[dict[str, str]]:
+        root = explorable(tab, name)
+        slider, stages = root.locator("input[type=range]").first, [told(root)]
+        slider.evaluate(
+            "slider => { slider.value = slider.max; "
+            "slider.dispatchEvent(new Event('input', { bubbles: true })); }"
+        )
+        stages.append(told(root))
+        slider.dispatch_event("change")
+        return [*stages, told(root)]
+
+    before, dragging, after = browser.on_page(page_of(name), look)
+    assert before["status"] == dragging["status"] == ""
+    assert before["sentence"] != dragging["sentence"] == after["sentence"] == after["status"]
+
+
+PRESETS = [(name, text) for name, one in EXPLORABLES.items() for text in one.presets]
+
+
+@pytest.mark.parametrize(("name", "preset"), PRESETS)
+def test_a_button_sets_what_it_says(browser: SiteBrowser, name: str, preset: str) -> None:
+    def look(tab: Page) -> dict[str, list[str]]:
+        root = explorable(tab, name)
+        for slider in root.locator("input[type=range]").all():
+            slider.press("End")
+        root.get_by_role("button", name=preset, exact=True).press("Enter")
+        return root.locator("form").evaluate(
+            "form => Object.fromEntries([...new FormData(form).keys()]"
+            ".map(name => [name, new FormData(form).getAll(name)]))"
+        )
+
+    form = browser.on_page(page_of(name), look)
+    for control, value in EXPLORABLES[name].presets[preset].items():
+        wanted = value if isinstance(value, list) else [f"{value:g}"]
+        assert form.get(control, []) == wanted
+
+
+def test_the_scripts_are_small_and_only_where_they_are_used(book: None) -> None:
+    assert sum(path.stat().st_size for path in SCRIPTS.glob("*.mjs")) < SCRIPTS_WEIGH_BYTES
+    for page in pages():
+        loaded = parsed(page).select('script[type="module"][src*="explorable.mjs"]')
+        assert len(loaded) == bool(parsed(page).select("[data-explorable]")), page
+
+
+def test_the_scripts_that_are_tested_are_the_books(book: None) -> None:
+    source = Path(__file__).parents[2] / "_static" / "explorables"
+    for path in source.glob("*.mjs"):
+        assert (SCRIPTS / path.name).read_text() == path.read_text(), "the book is out of date"
