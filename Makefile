@@ -2,17 +2,20 @@
 
 PYTHON ?= python3
 PORT   ?= 8000
+SIZE   ?= 2M
 
 BIN   := .venv/bin
 SETUP := .venv/set-up
 BOOK  := $(BIN)/jupyter-book build . --all -W -n --keep-going -q
-LABS  := $(wildcard labs/*.ipynb)
+LABS  := $(wildcard labs/*.ipynb) templates/lab.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help course book labs test check unit nbval site compat outputs shots lock clean
+.PHONY: help course book labs engine chapter test check unit nbval site compat outputs shots lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(SETUP) ## set up .venv, and nothing else
 
 course: book ## set up, run every lab, build the book and serve it
 	@$(BIN)/python tools/serve.py --port $(PORT)
@@ -24,6 +27,13 @@ book: $(SETUP) ## run every lab and build the book, warnings as errors
 
 labs: $(SETUP) ## open the labs in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir labs
+
+chapter: $(SETUP) ## start a chapter and its lab: make chapter NAME=rate_limits TITLE="Rate limits"
+	@$(BIN)/python tools/new_chapter.py "$(NAME)" "$(TITLE)"
+
+engine: $(SETUP) ## serve a real engine on random weights: make engine SIZE=15M
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[engine]"
+	@$(BIN)/python -m labtools engine --size $(SIZE)
 
 test: check unit nbval site ## everything that CI runs
 
@@ -41,6 +51,9 @@ nbval: $(SETUP) ## run the labs and compare with their stored outputs
 
 site: book ## check the built pages in a headless Chromium
 	@$(BIN)/pytest -q -rs tests/site
+
+links: $(SETUP) ## see whether the links to other sites are alive (needs the internet)
+	@$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links -q
 
 compat: $(SETUP) ## try other people's clients against the mock (installs them)
 	@$(BIN)/pytest -q -m compat tests/compat
@@ -60,7 +73,7 @@ clean: ## remove everything that these targets made
 	@find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 # The book and the tests never leave this machine, whatever endpoint the reader has set.
-book nbval outputs unit: export LABTOOLS_ENDPOINT = sim
+book links nbval outputs unit: export LABTOOLS_ENDPOINT = sim
 
 $(SETUP): requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -9,7 +9,9 @@ from typing import Any
 
 import nbformat
 
-LABS = sorted((Path(__file__).parents[2] / "labs").glob("*.ipynb"))
+ROOT = Path(__file__).parents[2]
+LABS = sorted((ROOT / "labs").glob("*.ipynb"))
+TEMPLATE = ROOT / "templates" / "lab.ipynb"
 _SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)```", re.DOTALL)
 
 

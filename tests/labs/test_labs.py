@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lab_runner import LABS, cells, solutions, tags, verdicts
+from lab_runner import LABS, TEMPLATE, cells, solutions, tags, verdicts
 
 PARTS = [
     "## Predict",
@@ -16,7 +16,10 @@ PARTS = [
 ]
 LONGEST_CELL_LINES = 15
 
-each_lab = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+# A lab that is made from the template starts as it has to be.
+each_lab = pytest.mark.parametrize(
+    "lab", [*LABS, TEMPLATE], ids=lambda lab: f"{lab.parent.name}/{lab.stem}"
+)
 
 
 def test_there_are_labs():
