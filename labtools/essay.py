@@ -56,6 +56,8 @@ STEPS = (
     EssayStep("Verify", "verify", 0.650, 100, 0.150, 0.500, 1000),
 )
 """The steps in the order of the table."""
+CASE_STUDY_SHARE = sum(s.total_s for s in STEPS if s.is_call) / sum(s.total_s for s in STEPS)
+"""Inference's share of the wall clock."""
 
 
 def pass_from(name: str) -> tuple[EssayStep, ...]:

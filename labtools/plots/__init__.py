@@ -2,6 +2,12 @@
 
 from labtools.plots.canvas import LabFigure
 from labtools.plots.coding_agent import backends, overlaps, savings, steps_over_time
+from labtools.plots.compounding import (
+    chain_ends,
+    few_or_many,
+    steps_that_fit,
+    success_by_tries,
+)
 from labtools.plots.model_size import (
     call_by_clients,
     decode_bounds,
@@ -47,10 +53,12 @@ __all__ = [
     "candidates_in_turn_or_at_once",
     "cascade_latency",
     "ceiling",
+    "chain_ends",
     "chance_of_a_slow_call",
     "decode_bounds",
     "delivered",
     "faster_by_load_and_length",
+    "few_or_many",
     "inference_shares",
     "jitter_speedup",
     "overlaps",
@@ -66,6 +74,8 @@ __all__ = [
     "side_by_side",
     "speed_by_concurrency",
     "steps_over_time",
+    "steps_that_fit",
+    "success_by_tries",
     "tails",
     "timeline",
     "ttft_against_rate",
