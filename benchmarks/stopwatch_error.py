@@ -4,20 +4,28 @@
 
 The reference writes into each token when it sent it. The error of a reported instant is what the
 record says, less what the token says; a loop around the plain SDK, which is what everybody writes
-first, is measured the same way beside it. CPU is this process's own, for each call.
+first, and the load probe on Locust are measured the same way beside it. CPU is the reader's own,
+for each call.
 """
 
 import asyncio
+import math
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
+from pathlib import Path
 
 import openai
 import reference_server
 
 from labtools import connect
+from labtools.evaluation.load_test.plan import LoadPlan
+from labtools.evaluation.load_test.processes import run_locust
+from labtools.evaluation.load_test.results import read_load
+from labtools.records import CallRecord
 from labtools.timing.budget import Budget
 
 CALLS_A_STREAM = 10
@@ -38,9 +46,7 @@ def with_stopwatch(url: str, streams: int) -> tuple[list[Instants], float]:
     with connect(url, model="m", budget=Budget.unlimited()) as lab:
 
         async def call() -> Instants:
-            record = await lab.call(messages=MESSAGES)
-            sent_at = [float(text) for text in record.content.split()]
-            return list(zip(sent_at, record.chunks_at, strict=True))
+            return instants_of(await lab.call(messages=MESSAGES))
 
         began_s = time.process_time()
         calls = lab.run(closed_loop(call, streams)).result
@@ -68,6 +74,23 @@ def with_sdk_loop(url: str, streams: int) -> tuple[list[Instants], float]:
     return asyncio.run(main())
 
 
+def with_locust(url: str, streams: int) -> tuple[list[Instants], float]:
+    """The load probe, for as long as the others take: a call lasts 0.65 s."""
+    seconds = math.ceil(CALLS_A_STREAM * 0.65)
+    plan = LoadPlan(url, "m", users=streams, run_time_s=seconds, max_tokens=10**9)
+    with tempfile.TemporaryDirectory() as folder:
+        for note in run_locust(plan, Path(folder), "benchmark", "none"):
+            print(note)
+        measured = read_load(Path(folder), "benchmark").measured
+    cpu_s = sum(one.cpu_s for one in measured.overheads)
+    return [instants_of(record) for record in measured.made], cpu_s
+
+
+def instants_of(record: CallRecord) -> Instants:
+    sent_at = [float(text) for text in record.content.split()]
+    return list(zip(sent_at, record.chunks_at, strict=True))
+
+
 def report(name: str, streams: int, calls: list[Instants], cpu_s: float) -> None:
     first_ms = [(said_at - sent_at) * 1e3 for (sent_at, said_at), *_ in calls]
     gap_ms = [
@@ -89,6 +112,7 @@ def main() -> None:
     with reference_server.running() as (url, _):
         for streams in counts:
             report("labtools", streams, *with_stopwatch(url, streams))
+            report("Locust", streams, *with_locust(url, streams))
             report("SDK loop", streams, *with_sdk_loop(url, streams))
 
 

@@ -51,6 +51,11 @@ def elapsed_s(start: float, end: float) -> float:
     return round(end - start, 9)
 
 
+def monotonic_s() -> float:
+    """What an ordinary loop's clock reads, for a process that has no loop (Locust's, say)."""
+    return time.monotonic()
+
+
 def cpu_time_s() -> float:
     """What this process has computed so far, in seconds of CPU."""
     return time.process_time()

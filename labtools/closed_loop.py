@@ -9,7 +9,8 @@ with n of them and a call that holds its slot for S seconds
 
 The requests are alike and without jitter, and each replica has its share of the clients (which may
 be a fraction). It knows nothing of prompts that are computed in turn (`prefill_chunk_tokens`):
-where prefill is a small share of S they hardly matter. Concurrency as benchmarks state it is the clients of all replicas together.
+where prefill is a small share of S they hardly matter. Concurrency as benchmarks state it is the
+clients of all replicas together.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ ROOT = Path(labtools.__file__).parent
 # Low to high: a module imports from its own layer and from those above it in this list.
 LAYERS = [
     "errors",
+    "server_process",
     "clock",
     "loop_thread",
     "latency_model",
@@ -28,14 +29,18 @@ LAYERS = [
     "essay",
     "records",
     "metrics",
+    "wording",
     "span_layout",
     "wire",
+    "local_engine",
     "prompts",
     "timing",
     "dispatch",
     "endpoint",
     "studies",
+    "ledger",
     "target",
+    "whatif",
     "plots",
     "lab",
     "evaluation",
@@ -147,6 +152,14 @@ def test_only_the_clock_knows_the_time():
 def test_the_wire_does_no_input_or_output():
     doers = {"asyncio", "httpx2", "openai", "os", "socket", "starlette", "threading", "uvicorn"}
     assert [m for m in MODULES if layer_of(m) == "wire" and outsiders(m) & doers] == []
+
+
+def test_the_evaluator_never_reads_the_answer_key():
+    """What is measured of the mock must be measured, as with any other endpoint."""
+    readers = [m for m in MODULES if layer_of(m) == "evaluation"]
+    imported = {i for m in readers for i, _ in own_imports(m) if layer_of(i) == "endpoint"}
+    assert readers
+    assert imported == set()
 
 
 def test_modules_are_named_after_what_they_hold():

@@ -4,9 +4,9 @@ Each `source` says where a figure is from, how it was derived, and what is assum
 recompute the derivations. Nothing is priced: none of the sources states a price.
 
 What none of them shows: decode that slows down with a growing context, for which the latency model
-has no term, and prompts that wait for each other's prefill, for which no source has the figures. (At
-the assumed prefill rate, `prefill_chunk_tokens=512` would bring the mean TTFT of oci-llama-3.3-70b
-at 64 clients from 0.05 to 0.12 s; Oracle saw 0.40 s.)
+has no term, and prompts that wait for each other's prefill, for which no source has the figures.
+(At the assumed prefill rate, `prefill_chunk_tokens=512` would bring the mean TTFT of
+oci-llama-3.3-70b at 64 clients from 0.05 to 0.12 s; Oracle saw 0.40 s.)
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ named in the report.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from labtools.errors import EndpointUnusable
 from labtools.evaluation.plan import Call
 from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools
+from labtools.evaluation.validity import is_valid
 from labtools.records import CallRecord
 
 LIMITS = ("max_completion_tokens", "max_tokens")
@@ -62,9 +62,9 @@ async def find_abilities(send: Send, seed: int = 0) -> Abilities:
     limit, usage, plain = await _plain(send, seed, notes)
     tool = await send(_tool_call(seed, limit))
     schema = await send(_json_schema(seed, limit))
-    if not (has_tools := _made_the_call(tool)):
+    if not (has_tools := is_valid(tool, "tool_call", FUNCTIONS[0])):
         notes.append(f"tool call: {_found(tool)}")
-    if not (has_schema := _fits(schema)):
+    if not (has_schema := is_valid(schema, "json_schema", FUNCTIONS[-1])):
         notes.append(f"JSON schema: {_found(schema)}")
     tokens = plain.output_tokens if usage else len(plain.chunks_at)
     obeys = tokens is not None and tokens <= SHORT
@@ -125,26 +125,6 @@ def _json_schema(seed: int, limit: str) -> Call:
     messages = asked(200, f"{seed}/ability/schema", "Say that the tests pass.")
     format = response_format(FUNCTIONS[-1])
     return Call("json_schema", {"messages": messages, "response_format": format, limit: ROOMY})
-
-
-def _made_the_call(record: CallRecord) -> bool:
-    return record.error is None and any(
-        call.name == FUNCTIONS[0]["name"] and _has_keys(call.arguments, FUNCTIONS[0])
-        for call in record.tool_calls
-    )
-
-
-def _fits(record: CallRecord) -> bool:
-    return record.error is None and _has_keys(record.content, FUNCTIONS[-1])
-
-
-def _has_keys(text: str, function: Mapping[str, Any]) -> bool:
-    """Whether the text is an object with the keys that the schema requires, and no others."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and value.keys() == set(function["parameters"]["required"])
 
 
 def _found(record: CallRecord) -> str:

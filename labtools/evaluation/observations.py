@@ -47,6 +47,11 @@ class Observation:
         """What identifies the call in the plan, the same for every endpoint."""
         return self.block, self.lane, self.place
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "record": self.record.as_dict()}
+
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
@@ -159,8 +164,7 @@ class ResultsFolder:
 
     def add(self, observation: Observation) -> None:
         """Keep one call."""
-        values = {name: getattr(observation, name) for name in observation.__slots__}
-        self.append("call", {**values, "record": observation.record.as_dict()})
+        self.append("call", observation.as_dict())
 
     def read(self) -> Measured:
         """Everything so far; a torn last line is left out."""

@@ -32,7 +32,8 @@ class Settings:
     """Calls at each context, cold."""
     concurrency: tuple[int, ...] = (1, 2, 4, 8, 16)
     """Clients of the closed loop: each sends its next call when its last has ended."""
-    calls_per_client: int = 4
+    calls_per_client: int = 6
+    """At one client a median has an interval from six on."""
     request_rate_per_s: float = 2.0
     """Of the open loop, whose calls are sent whether or not others have ended."""
     open_loop_calls: int = 20

@@ -42,15 +42,17 @@ class LabFigure:
     alt: str
     caption: str = ""
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+    @property
+    def html(self) -> str:
+        """The figure as a `<figure>` that needs no other file."""
         data = base64.b64encode(self.svg.encode()).decode()
         alt = html.escape(self.alt, quote=True)
         image = f'<img alt="{alt}" src="data:image/svg+xml;base64,{data}">'
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
-        return {
-            "text/html": f'<figure class="lab-figure">{image}{caption}</figure>',
-            "text/plain": f"Figure: {self.alt}",
-        }
+        return f'<figure class="lab-figure">{image}{caption}</figure>'
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": f"Figure: {self.alt}"}
 
     def save(self, path: str | Path) -> None:
         """Write the figure as SVG."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, cast
 
 import httpx2
 import openai
 
-from labtools.errors import redacted
 from labtools.records import CallError, CallRecord
 from labtools.timing.arrivals import EXTENSION, Arrivals
-from labtools.wire.chat_reader import ChatReading, read_chat_stream
+from labtools.timing.call_record import record_of, retry_after_s
 
 
 async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
@@ -58,52 +55,14 @@ async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
     except httpx2.DecodingError as failure:
         error = CallError("protocol", f"the body cannot be decompressed: {failure}")
     ended_at = arrivals.ended_at if arrivals.ended_at is not None else loop.time()
-    reading = read_chat_stream(arrivals.chunks)
-    if error and error.kind == "cut_off" and reading.done:
-        error = None  # Some servers hang up without closing the body they have finished.
-    error = error or reading.error
-    if error:
-        # Some endpoints repeat the key that they refuse.
-        error = replace(error, message=redacted(error.message, client.api_key))
-    return _record(request["model"], arrivals, ended_at, reading, error)
-
-
-def _record(
-    model: str, arrivals: Arrivals, ended_at: float, reading: ChatReading, error: CallError | None
-) -> CallRecord:
-    return CallRecord(
-        model=model,
-        sent_at=arrivals.sent_at,
-        ended_at=ended_at,
-        connect_s=arrivals.connect_s,
-        chunks_at=tuple(reading.chunks_at),
-        chunk_chars=tuple(reading.chunk_chars),
-        first_output_at=reading.first_output_at,
-        input_tokens=reading.input_tokens,
-        output_tokens=reading.output_tokens,
-        cached_tokens=reading.cached_tokens,
-        reasoning_tokens=reading.reasoning_tokens,
-        finish_reason=reading.finish_reason,
-        content=reading.content,
-        reasoning=reading.reasoning,
-        tool_calls=reading.tool_calls,
-        error=error,
-    )
+    return record_of(request["model"], arrivals, ended_at, error, client.api_key)
 
 
 def _status_error(failure: openai.APIStatusError) -> CallError:
     body = failure.body if isinstance(failure.body, dict) else {}
     message = str(body.get("message") or failure.message)
-    retry_after_s = _seconds(failure.response.headers.get("retry-after", ""))
-    return CallError("status", message, failure.status_code, retry_after_s)
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        seconds = float(text)
-    except ValueError:  # a date, for one
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    wait_s = retry_after_s(failure.response.headers.get("retry-after"))
+    return CallError("status", message, failure.status_code, wait_s)
 
 
 def _reason(failure: BaseException) -> str:

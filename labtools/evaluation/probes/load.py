@@ -38,7 +38,7 @@ def _clients(settings: Settings, limit: str, clients: int) -> Block:
         "concurrency",
         tuple(
             tuple(
-                _call(settings, limit, f"{name}/{client}/{number}", clients=clients)
+                call(settings, limit, f"{name}/{client}/{number}", clients=clients)
                 for number in range(settings.calls_per_client)
             )
             for client in range(clients)
@@ -54,11 +54,12 @@ def _arrivals(settings: Settings, limit: str) -> list[Block]:
     lanes, arrives_at = [], 0.0
     for number in range(settings.open_loop_calls):
         seed = f"open_loop/{number}"
-        lanes.append((_call(settings, limit, seed, arrives_at, request_rate_per_s=rate),))
+        lanes.append((call(settings, limit, seed, arrives_at, request_rate_per_s=rate),))
         arrives_at += rng.expovariate(rate)
     return [Block("open_loop", "open_loop", tuple(lanes))]
 
 
-def _call(settings: Settings, limit: str, seed: str, wait_s: float = 0.0, **at: float) -> Call:
+def call(settings: Settings, limit: str, seed: str, wait_s: float = 0.0, **at: float) -> Call:
+    """One call of any of these loops; it alone, without the plan, for a loop without an end."""
     messages = fresh(INPUT_TOKENS, f"{settings.seed}/{seed}")
     return Call("call", {"messages": messages, limit: settings.output_tokens}, wait_s, at)

@@ -1,0 +1,290 @@
+"""`python -m labtools evaluate ...`: measure endpoints, and look again at what was measured."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import textwrap
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from labtools.errors import ConfigurationError
+from labtools.evaluation import probes
+from labtools.evaluation.comparison.text import as_text
+from labtools.evaluation.load_test.command import add_load_command
+from labtools.evaluation.observations import ResultsFolder
+from labtools.evaluation.plan import Estimate, estimate
+from labtools.evaluation.reporting import write_comparison, write_profile, write_report
+from labtools.evaluation.session import evaluate
+from labtools.evaluation.settings import SIZES, Settings, size
+from labtools.lab import connect
+from labtools.latency_model import Prices
+from labtools.timing.budget import Budget
+
+# A real tokenizer counts differently from the estimate, and an interrupted block is paid twice.
+HEADROOM = 1.5
+WIDTH = 96
+EPILOG = """\
+--base-url is an address that usually ends in /v1, or "sim" or "mock" for the course's own mock,
+whose models are the profiles. With several endpoints the probes are interleaved: give --base-url,
+--model and --name once for each, in the same order. Interrupted, the same command goes on where it
+was.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One endpoint to be measured."""
+
+    name: str
+    base_url: str
+    model: str
+    api_key: str | None
+
+
+def add_command(commands: Any) -> None:
+    """The command and its options."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure endpoints for an agent's builder",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=_measure)
+    actions = parser.add_subparsers(metavar="ACTION")
+
+    comparing = actions.add_parser("compare", help="put measured endpoints side by side")
+    comparing.add_argument("folders", nargs="+", metavar="FOLDER")
+    comparing.add_argument("--out", default="comparison", metavar="PREFIX", help="%(default)s.html")
+    comparing.set_defaults(command=_compare)
+
+    fitting = actions.add_parser("fit", help="turn a measured endpoint into a profile")
+    fitting.add_argument("folder", metavar="FOLDER")
+    fitting.set_defaults(command=_fit)
+
+    reporting = actions.add_parser("report", help="write the report of what was measured again")
+    reporting.add_argument("folder", metavar="FOLDER")
+    reporting.add_argument("--prices", metavar="IN,CACHED,OUT")
+    reporting.set_defaults(command=_report)
+    add_load_command(actions)
+
+    parser.add_argument("--base-url", action="append", metavar="URL")
+    parser.add_argument("--model", action="append", metavar="NAME")
+    parser.add_argument("--name", action="append", metavar="NAME", help="what the report calls it")
+    parser.add_argument("--out", default="results", metavar="FOLDER", help="default: %(default)s")
+    parser.add_argument(
+        "--key-from",
+        action="append",
+        metavar="VARIABLE",
+        help="the environment variable with the key (default: OPENAI_API_KEY)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the estimate and stop")
+    parser.add_argument("--max-requests", type=int, metavar="N", help="for each endpoint")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="for each endpoint")
+    parser.add_argument("--max-usd", type=float, metavar="X", help="for each; needs --prices")
+    parser.add_argument(
+        "--prices",
+        metavar="IN,CACHED,OUT",
+        help="US dollars for a million input, cached input and output tokens",
+    )
+    parser.add_argument("--size", default="default", help=f"{', '.join(SIZES)}")
+    settings = parser.add_argument_group("settings", "each replaces what the size says")
+    for field in fields(Settings):
+        many = field.name in ("contexts", "concurrency")
+        settings.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            metavar="N,N" if many else "N",
+            help=f"default: {_shown(getattr(SIZES['default'], field.name))}",
+        )
+
+
+def _measure(options: argparse.Namespace) -> None:
+    candidates = _candidates(options)
+    settings = _settings(options)
+    prices = _prices(options.prices)
+    expected = estimate(probes.everything(settings))
+    print(_said(expected, prices, len(candidates)))
+    budget = _budget(options, expected, prices)
+    if options.dry_run:
+        return
+    out = Path(options.out)
+    with ExitStack() as open_labs:
+        labs = {
+            one.name: open_labs.enter_context(
+                connect(
+                    one.base_url,
+                    profile=one.model,
+                    model=one.model,
+                    api_key=one.api_key,
+                    budget=_left(budget, out / one.name),
+                )
+            )
+            for one in candidates
+        }
+        try:
+            evaluate(labs, out, settings)
+        finally:
+            # Whatever stopped it, what was measured until then is worth reading.
+            folders = [out / name for name in labs if (out / name / "records.jsonl").exists()]
+            for folder in folders:
+                _report_on(folder, prices)
+    if len(folders) > 1:
+        _compare_all(folders, out / "comparison")
+
+
+def _report(options: argparse.Namespace) -> None:
+    _report_on(Path(options.folder), _prices(options.prices))
+
+
+def _report_on(folder: Path, prices: Prices | None) -> None:
+    report = write_report(folder, prices)
+    print(f"\n{report.endpoint.name}, {report.endpoint.model} at {report.endpoint.endpoint}")
+    for sentence in report.verdict:
+        print(textwrap.fill(sentence.text, WIDTH, initial_indent="- ", subsequent_indent="  "))
+    print(f"{folder / 'report.html'}")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    _compare_all([Path(folder) for folder in options.folders], Path(options.out))
+
+
+def _compare_all(folders: Sequence[Path], prefix: Path) -> None:
+    print(f"\n{as_text(write_comparison(folders, prefix))}")
+    print(f"{prefix}.html")
+
+
+def _fit(options: argparse.Namespace) -> None:
+    found, path = write_profile(options.folder)
+    for one in found.parameters:
+        value = "" if one.value is None else f" {one.value:.4g}"
+        print(f"{one.name:29}{one.status.replace('_', ' '):17}{value}")
+    for chain in found.held_out:
+        print(
+            f"Not fitted to: {chain.chains} chains, {chain.predicted_s:.3f} s predicted, "
+            f"{chain.measured_s:.3f} s measured. A step is off by {chain.median_step_error:.1%} at "
+            f"the median, {chain.worst_step_error:.1%} at worst (cached tokens as the "
+            f"{chain.cached_from} has them)."
+        )
+    print(f"{path}, for `python -m labtools serve --profiles {path}`")
+
+
+def _candidates(options: argparse.Namespace) -> list[Candidate]:
+    """Raises ConfigurationError unless each endpoint has an address, a model and a name."""
+    given = {name: getattr(options, name) or [] for name in ("base_url", "model", "name")}
+    counts = {len(values) for values in given.values()}
+    if counts != {len(given["base_url"])} or not given["base_url"]:
+        found = ", ".join(f"{len(v)} --{name.replace('_', '-')}" for name, v in given.items())
+        raise ConfigurationError(
+            f"Each endpoint needs --base-url, --model and --name; found {found}. "
+            "For one endpoint: --base-url URL --model NAME --name acme."
+        )
+    for name in given["name"]:
+        if Path(name).name != name or name in ("", ".", ".."):
+            raise ConfigurationError(f"--name becomes a folder's name; {name!r} cannot be one.")
+    if len(set(given["name"])) < len(given["name"]):
+        raise ConfigurationError(f"Each --name must be its own; found {', '.join(given['name'])}.")
+    variables = options.key_from or ["OPENAI_API_KEY"]
+    if len(variables) == 1:
+        variables *= len(given["name"])
+    if len(variables) != len(given["name"]):
+        raise ConfigurationError(
+            f"--key-from is given once for all endpoints or once for each; found {len(variables)} "
+            f"for {len(given['name'])}."
+        )
+    keys = [os.environ.get(variable) for variable in variables]
+    if options.key_from and None in keys:
+        missing = variables[keys.index(None)]
+        raise ConfigurationError(
+            f"The environment has no variable {missing}, which --key-from names."
+        )
+    parts = zip(given["name"], given["base_url"], given["model"], keys, strict=True)
+    return [Candidate(*part) for part in parts]
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    changes = {
+        field.name: _value(field.name, str(field.type), text)
+        for field in fields(Settings)
+        if (text := getattr(options, field.name)) is not None
+    }
+    return size(options.size).but(**changes)
+
+
+def _value(name: str, kind: str, text: str) -> Any:
+    number = float if kind == "float" else int
+    try:
+        if kind.startswith("tuple"):
+            return tuple(number(part) for part in text.split(",") if part)
+        return number(text)
+    except ValueError:
+        what = "whole numbers with commas between" if kind.startswith("tuple") else "a number"
+        raise ConfigurationError(
+            f"--{name.replace('_', '-')} takes {what}; found {text!r}."
+        ) from None
+
+
+def _prices(text: str | None) -> Prices | None:
+    if text is None:
+        return None
+    try:
+        given, cached, output = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigurationError(
+            f"--prices takes three numbers, IN,CACHED,OUT, such as 0.60,0.30,2.40; found {text!r}."
+        ) from None
+    return Prices(given, cached, output)
+
+
+def _budget(options: argparse.Namespace, expected: Estimate, prices: Prices | None) -> Budget:
+    """What each endpoint may cost. Raises ConfigurationError if the plan cannot fit into it."""
+    needs: dict[str, tuple[float | None, float]] = {
+        "--max-requests": (options.max_requests, expected.requests),
+        "--max-tokens": (options.max_tokens, expected.tokens),
+        "--max-usd": (options.max_usd, expected.cost_usd(prices) if prices else 0.0),
+    }
+    for name, (limit, needed) in needs.items():
+        if limit is not None and limit < needed:
+            raise ConfigurationError(
+                f"The plan needs up to {needed:,.6g}, and {name} allows {limit:,.6g}. Nothing was "
+                "sent. Raise the limit, or take a smaller plan: --size quick, fewer --contexts."
+            )
+    return Budget(
+        requests=options.max_requests or math.ceil(HEADROOM * expected.requests) + 100,
+        tokens=options.max_tokens or math.ceil(HEADROOM * expected.tokens) + 100_000,
+        usd=options.max_usd,
+        prices=prices,
+    )
+
+
+def _left(budget: Budget, folder: Path) -> Budget:
+    """The budget less what an earlier part of the same run has spent."""
+    results = ResultsFolder(folder)
+    if not results.records.exists():
+        return budget
+    spent = results.read()
+    usd = budget.usd
+    if usd is not None and budget.prices is not None:
+        usd = max(0.0, usd - spent.spent_usd(budget.prices))
+    return Budget(
+        max(0, budget.requests - len(spent.made)),
+        max(0, budget.tokens - spent.spent_tokens),
+        usd,
+        budget.prices,
+    )
+
+
+def _said(expected: Estimate, prices: Prices | None, endpoints: int) -> str:
+    money = f", {expected.cost_usd(prices):.2f} US dollars" if prices else ""
+    each = "" if endpoints == 1 else f", for each of {endpoints} endpoints"
+    return (
+        f"At most {expected.requests} requests, {expected.input_tokens:,} input and "
+        f"{expected.output_tokens:,} output tokens{money}{each}."
+    )
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

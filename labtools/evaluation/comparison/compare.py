@@ -1,0 +1,207 @@
+"""Two evaluations or more, side by side: each endpoint against the first, call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+from labtools.errors import ConfigurationError
+from labtools.evaluation.comparison.pairing import pairs
+from labtools.evaluation.comparison.quantities import AXES, BY_TOOLS, SHAPING, Asked, asked_of
+from labtools.evaluation.comparison.result import (
+    FORMAT,
+    Against,
+    Comparison,
+    Fact,
+    Finding,
+    NotCompared,
+    Quantity,
+)
+from labtools.evaluation.comparison.verdict import verdict
+from labtools.evaluation.observations import Measured
+from labtools.evaluation.settings import Settings
+from labtools.evaluation.summary import Report, summarise
+from labtools.evaluation.summary.parts import Difference, Stat
+from labtools.evaluation.summary.statistics import difference, stat
+from labtools.wording import joined
+
+# Answers that differ in length by more than this differ in latency for it.
+LENGTH_TOLERANCE = 0.1
+
+
+def compare(*measured: Measured) -> Comparison:
+    """Each evaluation against the first.
+
+    Calls are paired by their place in the plan, so each pair answered the same prompt. Raises
+    ConfigurationError for fewer than two, and where the seeds differ: then no prompt is the same.
+    """
+    if len(measured) < 2:
+        raise ConfigurationError(
+            f"A comparison needs two evaluations or more; found {len(measured)}. "
+            "Name their folders: results/acme results/other."
+        )
+    seeds = {one.identity.name: one.identity.settings.seed for one in measured}
+    if len({one.identity.settings.seed for one in measured}) > 1:
+        raise ConfigurationError(
+            f"The evaluations have different seeds ({seeds}), so no two calls had the same prompt, "
+            "and none can be paired. Measure again with the same --seed."
+        )
+    reports = _unique([summarise(one) for one in measured])
+    quantities: list[Quantity] = []
+    left_out: list[NotCompared] = []
+    tokens_alike = len({report.tokens_counted_as for report in reports}) == 1
+    for axis in AXES:
+        if reason := _refusal(axis, measured, reports):
+            left_out.append(NotCompared(axis, reason))
+            continue
+        for asked in asked_of(axis, measured):
+            if not any(asked.of(one) for one in measured):
+                continue
+            if asked.counts_tokens and not tokens_alike:
+                ways = joined(f"{r.endpoint.name}: {r.tokens_counted_as}" for r in reports)
+                reason = f"Tokens are counted differently ({ways})."
+                left_out.append(NotCompared(asked.what, reason))
+            else:
+                quantities.append(_quantity(asked, measured))
+    found = Comparison(
+        format=FORMAT,
+        endpoints=tuple(report.endpoint for report in reports),
+        repeats=tuple(report.repeat for report in reports),
+        warnings=tuple(_warnings(measured, reports)),
+        facts=tuple(_facts(reports)),
+        quantities=tuple(quantities),
+        not_compared=tuple(left_out),
+    )
+    return replace(found, verdict=verdict(found))
+
+
+def _unique(reports: Sequence[Report]) -> list[Report]:
+    """Reports whose endpoints' names differ: a name that comes again gets a number."""
+    taken: set[str] = set()
+    renamed = []
+    for report in reports:
+        name, number = report.endpoint.name, 1
+        while name in taken:
+            number += 1
+            name = f"{report.endpoint.name} ({number})"
+        taken.add(name)
+        renamed.append(replace(report, endpoint=replace(report.endpoint, name=name)))
+    return renamed
+
+
+def _refusal(axis: str, measured: Sequence[Measured], reports: Sequence[Report]) -> str | None:
+    """Why an axis is not compared, if it is not."""
+    missing = [
+        report.endpoint.name
+        for report, one in zip(reports, measured, strict=True)
+        if not one.on(axis)
+    ]
+    if missing:
+        return f"Not measured at {joined(missing)}."
+    if differing := _differing([one.identity.settings for one in measured], SHAPING[axis]):
+        return f"The settings differ: {joined(differing)}."
+    if axis in BY_TOOLS and len({r.abilities.tools for r in reports if r.abilities}) > 1:
+        return "Some of the endpoints know tools and some do not, so they were asked differently."
+    return None
+
+
+def _differing(settings: Sequence[Settings], names: Sequence[str]) -> list[str]:
+    found = []
+    for name in names:
+        values = [str(getattr(one, name)) for one in settings]
+        if len(set(values)) > 1:
+            found.append(f"{name} {' against '.join(values)}")
+    return found
+
+
+def _warnings(measured: Sequence[Measured], reports: Sequence[Report]) -> list[str]:
+    warnings = []
+    named = [(report.endpoint.name, report) for report in reports]
+    if len({one.identity.clock for one in measured}) > 1:
+        clocks = joined(f"{name} on the {r.endpoint.clock} clock" for name, r in named)
+        warnings.append(
+            f"Unequal clocks: {clocks}. A simulated time is what a profile predicts, not what an "
+            "endpoint did; the differences below are between a prediction and a measurement."
+        )
+    names = [field.name for field in fields(Settings)]
+    if differing := _differing([one.identity.settings for one in measured], names):
+        warnings.append(
+            f"The settings differ: {joined(differing)}. Only calls that all plans hold are paired."
+        )
+    versions = {report.endpoint.labtools_version for report in reports}
+    if len(versions) > 1:
+        warnings.append(
+            f"Measured with different versions of labtools: {joined(sorted(versions))}."
+        )
+    if unfinished := [name for name, report in named if not report.completeness.complete]:
+        warnings.append(f"Interrupted, so that calls are missing: {joined(unfinished)}.")
+    if loose := [name for name, r in named if r.abilities and not r.abilities.obeys_limit]:
+        warnings.append(
+            f"Answers longer than asked for at {joined(loose)}: no fair end-to-end latency."
+        )
+    lengths = {name: r.closed_loop[0].output_tokens for name, r in named if r.closed_loop}
+    known = [length for length in lengths.values() if length]
+    if known and max(known) > (1 + LENGTH_TOLERANCE) * min(known):
+        told = joined(f"{name} {n:.0f}" for name, n in lengths.items() if n)
+        warnings.append(
+            f"The answers differ in length (median tokens: {told}), and end-to-end latencies with "
+            "them. TTFT and TPOT do not."
+        )
+    return warnings
+
+
+def _quantity(asked: Asked, measured: Sequence[Measured]) -> Quantity:
+    calls = [asked.of(one) for one in measured]
+    stats = [
+        stat(
+            (asked.value(one.record) for one in group),
+            sum(one.record.error is not None for one in group),
+            independent=asked.independent,
+        )
+        for group in calls
+    ]
+    against = []
+    for other in calls[1:]:
+        matched = [
+            (asked.value(b.record), asked.value(a.record)) for a, b in pairs(calls[0], other)
+        ]
+        against.append(_against(difference(matched), stats[0]))
+    return Quantity(asked.axis, asked.what, tuple(stats), tuple(against), asked.independent)
+
+
+def _against(found: Difference, first: Stat) -> Against:
+    base = first.p50.value if first.p50 else None
+
+    def relative(seconds: float | None) -> float | None:
+        return seconds / base if base and seconds is not None else None
+
+    low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
+    return Against(found, relative(found.median), relative(low), relative(high), _finding(found))
+
+
+def _finding(found: Difference) -> Finding:
+    if found.median is None:
+        return "not measured"
+    if found.interval is None:
+        return "too few pairs"
+    if not found.shown:
+        return "no difference shown"
+    return "slower" if found.interval.low > 0 else "faster"
+
+
+def _facts(reports: Sequence[Report]) -> list[Fact]:
+    facts = [
+        Fact("inference in the chain", "s", tuple(r.chain.total_s for r in reports)),
+        Fact("TTFT’s share of the chain", "share", tuple(r.chain.ttft_share for r in reports)),
+        Fact(
+            "failed calls",
+            "calls",
+            tuple(float(sum(one.calls for one in r.failures)) for r in reports),
+        ),
+    ]
+    if len({report.settings.slo_s for report in reports}) == 1:
+        met = [{row.clients: row.goodput_share for row in r.closed_loop} for r in reports]
+        for clients in met[0]:
+            values = tuple(one.get(clients) for one in met)
+            facts.append(Fact(f"calls within the objective, {clients} at once", "share", values))
+    return facts

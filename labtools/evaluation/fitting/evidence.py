@@ -1,0 +1,133 @@
+"""What the fit reads of the observations: the calls that ended well, with their tokens.
+
+The chain is not here: it is held out, to be predicted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from labtools.clock import elapsed_s
+from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.probes.load import INPUT_TOKENS as LOAD_TOKENS
+from labtools.metrics import percentile
+from labtools.records import CallRecord
+
+# The axes whose calls have the endpoint to themselves, as far as this client can see.
+LONE = ("context", "prefix", "structured", "cold_schema")
+LOADED = ("concurrency", "open_loop")
+# The calls whose prompt begins like no other.
+COLD = ("cold", "changed_first", "before_pause", "known", "freeform", "call")
+FORMS = ("tool_call", "json_schema")
+STRUCTURED = (*FORMS, "cold_schema", "warm_schema")
+# On the wall clock, a smaller effect than this share is not called one: over twenty steps, jitter
+# of 2% changes the sum by 0.4%.
+LEAST_SHARE = 0.02
+_ROUNDING_SHARE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class TimedCall:
+    """One call that ended well, in the terms of the latency model."""
+
+    one: Observation
+    ttft_s: float
+    tpot_s: float | None
+    """None where it has fewer than two chunks, or says nothing of its tokens."""
+    decode_s: float
+    """First chunk to last."""
+    uncached_tokens: int | None
+    """None where the endpoint does not say how long the prompt was."""
+
+    @property
+    def label(self) -> str:
+        return self.one.label
+
+    @property
+    def structured(self) -> bool:
+        """Whether the answer was bound to a schema."""
+        return self.label in STRUCTURED
+
+    @property
+    def later_tokens(self) -> float:
+        """Those that came after the first chunk."""
+        return self.decode_s / self.tpot_s if self.tpot_s else 0.0
+
+
+def timed_calls(measured: Measured, *axes: str) -> list[TimedCall]:
+    """The calls of these axes that ended well and brought output."""
+    return [
+        TimedCall(one, ttft_s, _tpot_s(one.record), _decode_s(one.record), _uncached_tokens(one))
+        for axis in axes
+        for one in measured.on(axis)
+        if one.record.error is None and (ttft_s := one.record.ttft_s) is not None
+    ]
+
+
+def lone_calls(measured: Measured) -> list[TimedCall]:
+    """The calls during which this client sent no other."""
+    crowd = timed_calls(measured, "concurrency")
+    alone = [call for call in crowd if call.one.at.get("clients") == 1]
+    return [*timed_calls(measured, *LONE), *alone]
+
+
+def output_tokens(one: Observation) -> int:
+    """From the endpoint's usage; where it sends none, a chunk counts as a token."""
+    reported = one.record.output_tokens
+    return len(one.record.chunks_at) if reported is None else reported
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What an effect must exceed to be called one."""
+
+    seconds: float
+    """By how much the measuring machine may misplace an instant."""
+    share: float
+    """Of what is measured: nobody's chain feels less."""
+    rounding_s: float = 1e-8
+    """What nanoseconds and sums of floats round by."""
+
+    def of(self, duration_s: float) -> float:
+        """The smallest share of this duration that is an effect; both its ends are stamped."""
+        return (
+            max(self.share, 2 * (self.seconds + self.rounding_s) / duration_s)
+            if duration_s > 0
+            else 1.0
+        )
+
+
+def noise_on(measured: Measured, *axes: str) -> Noise:
+    """The noise of these axes.
+
+    On the wall clock, the 95th percentile of how late the loop woke meanwhile; without any noted,
+    of the round trips' distances from their median. On the simulated clock only rounding is left.
+    """
+    if measured.identity.clock == "simulated":
+        return Noise(0.0, _ROUNDING_SHARE)
+    blocks = {one.block for axis in axes for one in measured.on(axis)}
+    late_s = [s for noted in measured.overheads if noted.block in blocks for s in noted.lateness_s]
+    if not late_s and measured.round_trips_s:
+        usual_s = median(measured.round_trips_s)
+        late_s = [abs(seconds - usual_s) for seconds in measured.round_trips_s]
+    return Noise(percentile(late_s, 0.95) if late_s else 0.0, LEAST_SHARE)
+
+
+def _decode_s(record: CallRecord) -> float:
+    return elapsed_s(record.chunks_at[0], record.chunks_at[-1])
+
+
+def _tpot_s(record: CallRecord) -> float | None:
+    if record.output_tokens is not None:
+        return record.tpot_s or None
+    chunks = len(record.chunks_at)
+    return _decode_s(record) / (chunks - 1) or None if chunks > 1 else None
+
+
+def _uncached_tokens(one: Observation) -> int | None:
+    """As the endpoint counts them; where it does not, as many as were asked for."""
+    if one.record.input_tokens is not None:
+        return one.record.input_tokens - (one.record.cached_tokens or 0)
+    asked = LOAD_TOKENS if one.axis in LOADED else one.at.get("input_tokens")
+    return None if asked is None else int(asked)

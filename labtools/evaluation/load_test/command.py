@@ -1,0 +1,172 @@
+"""`python -m labtools evaluate load ...`: one endpoint under many clients, or many arrivals."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from labtools.clock import unix_time_s
+from labtools.errors import ConfigurationError
+from labtools.evaluation.abilities import Abilities, find_abilities
+from labtools.evaluation.load_test.plan import LoadPlan
+from labtools.evaluation.load_test.processes import (
+    commands_for_machines,
+    require_locust,
+    run_locust,
+)
+from labtools.evaluation.load_test.results import LoadResults, read_load
+from labtools.evaluation.plan import Call
+from labtools.evaluation.settings import Settings
+from labtools.lab import Lab, connect
+from labtools.records import CallRecord
+from labtools.timing.budget import Budget
+from labtools.timing.stopwatch import timed_call
+
+DEFAULT = Settings()
+EPILOG = """\
+Runs on Locust. Every call is a line of OUT/NAME/load-*.jsonl from the moment it ends. --users alone
+is a closed loop: each sends its next call when its last has ended. --request-rate is an open one:
+calls are sent at random instants, whether or not others have ended; --users then spread them over
+processes.
+"""
+
+
+def add_load_command(actions: Any) -> None:
+    """The action `load` and its options, for `evaluate`."""
+    parser = actions.add_parser(
+        "load",
+        help="load one endpoint, from several processes or machines",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--base-url", metavar="URL", help='or "mock" for the course\'s own')
+    parser.add_argument("--model", metavar="NAME")
+    parser.add_argument("--name", metavar="NAME", help="the folder of the results")
+    parser.add_argument("--out", default="results", metavar="FOLDER", help="default: %(default)s")
+    parser.add_argument(
+        "--key-from",
+        default="OPENAI_API_KEY",
+        metavar="VARIABLE",
+        help="the environment variable with the key (default: %(default)s)",
+    )
+    number = {"type": int, "metavar": "N", "help": "default: %(default)s"}
+    parser.add_argument("--users", default=8, **number)
+    parser.add_argument("--request-rate", type=float, metavar="N", help="calls a second, open loop")
+    parser.add_argument(
+        "--run-time", default=30, type=int, metavar="S", help="default: %(default)s"
+    )
+    parser.add_argument("--workers", default=0, **number)
+    parser.add_argument("--output-tokens", default=DEFAULT.output_tokens, **number)
+    parser.add_argument("--seed", default=0, **number)
+    parser.add_argument("--timeout-s", type=float, default=DEFAULT.timeout_s, metavar="S")
+    parser.add_argument("--slo-s", type=float, default=DEFAULT.slo_s, metavar="S")
+    parser.add_argument("--max-requests", default=2_000, **number)
+    parser.add_argument("--max-tokens", default=2_500_000, **number)
+    parser.add_argument("--read", metavar="FOLDER", help="say again what a run came to")
+    parser.add_argument("--run-label", default="*", metavar="RUN", help="which run of the folder")
+    parser.set_defaults(command=_load)
+
+
+def _load(options: argparse.Namespace) -> None:
+    if options.read:
+        print(read_load(Path(options.read), options.run_label, slo_s=options.slo_s))
+        return
+    for name in ("base_url", "model", "name"):
+        if not getattr(options, name):
+            raise ConfigurationError(
+                f"--{name.replace('_', '-')} is missing. For example: evaluate load "
+                "--base-url https://api.example.com/v1 --model NAME --name acme --users 32."
+            )
+    settings = Settings(
+        seed=options.seed,
+        output_tokens=options.output_tokens,
+        timeout_s=options.timeout_s,
+        slo_s=options.slo_s,
+    )
+    run_load(
+        options.name,
+        options.base_url,
+        options.model,
+        Path(options.out),
+        api_key=os.environ.get(options.key_from),
+        settings=settings,
+        users=options.users,
+        request_rate_per_s=options.request_rate,
+        run_time_s=options.run_time,
+        workers=options.workers,
+        max_requests=options.max_requests,
+        max_tokens=options.max_tokens,
+    )
+
+
+def run_load(
+    name: str,
+    base_url: str,
+    model: str,
+    out: Path,
+    *,
+    api_key: str | None = None,
+    settings: Settings = DEFAULT,
+    progress: bool = True,
+    **size: Any,
+) -> LoadResults:
+    """Load one endpoint into OUT/NAME, print what came of it, and return it.
+
+    `base_url` is an address or "mock", whose models are the named profiles. `size` is the rest of
+    `LoadPlan`. Interrupted, it prints what ended until then, and raises KeyboardInterrupt on.
+
+    Raises ConfigurationError for what cannot run (no Locust, no address), EndpointUnusable for an
+    endpoint that does not stream, BudgetExceeded when the budget does not hold the first calls,
+    NothingMeasured when no call ended.
+    """
+    require_locust()
+    if base_url != "mock":
+        plan = LoadPlan(
+            base_url, model, settings=settings, **size
+        )  # refuse before anything is sent
+        first = Budget(plan.max_requests, plan.max_tokens)
+    else:
+        first = Budget.unlimited()
+    folder = out / name
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise ConfigurationError(f"--name becomes a folder's name; {name!r} cannot be one.")
+    with connect(base_url, profile=model, model=model, api_key=api_key, budget=first) as lab:
+        abilities = lab.run(_abilities(lab, model, settings.seed)).result
+        plan = LoadPlan(str(lab.client.base_url).rstrip("/"), model, settings=settings, **size)
+        plan = replace(
+            plan,
+            limit=abilities.limit,
+            usage=abilities.usage,
+            max_requests=max(0, plan.max_requests - lab.meter.requests),
+            max_tokens=max(0, plan.max_tokens - lab.meter.spent.total),
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        run = f"{unix_time_s():.0f}"
+        print(
+            f"At most {plan.max_requests:,} requests and {plan.max_tokens:,} tokens in "
+            f"{plan.run_time_s} s. Records: {folder}/load-{run}-*.jsonl"
+        )
+        notes: list[str] = []
+        try:
+            with tqdm(total=plan.run_time_s, unit="s", leave=False, disable=not progress) as bar:
+                notes = run_locust(plan, folder, run, lab.client.api_key, lambda: bar.update(1))
+        except KeyboardInterrupt:
+            print("Interrupted. What ended until then:")
+            print(read_load(folder, run, plan.users, settings.slo_s))
+            raise
+    print("\n".join(notes), end="\n" if notes else "")
+    results = read_load(folder, run, plan.users, settings.slo_s)
+    print(f"{results}\n\n{commands_for_machines(plan, folder)}")
+    return results
+
+
+async def _abilities(lab: Lab, model: str, seed: int) -> Abilities:
+    async def send(call: Call) -> CallRecord:
+        return await timed_call(lab.client, model=model, **call.request)
+
+    return await find_abilities(send, seed)

@@ -1,0 +1,157 @@
+"""What the processes of a load test wrote, read back as one measurement, and said in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from labtools.errors import NothingMeasured
+from labtools.evaluation import json_lines
+from labtools.evaluation.observations import Identity, Measured, Observation, Overhead
+from labtools.evaluation.settings import Settings
+from labtools.evaluation.summary.axes import Load
+from labtools.evaluation.summary.load import closed_loop, open_loop
+from labtools.evaluation.summary.parts import Percentile, Stat
+from labtools.metrics import percentile
+from labtools.records import CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResults:
+    """One run's records, of all processes that took part."""
+
+    measured: Measured
+    """On one clock; each process is a block, each of its users a lane."""
+    load: Load
+    processes: int
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
+
+
+def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2.0) -> LoadResults:
+    """The run's records in FOLDER/load-RUN-*.jsonl. A torn last line is left out.
+
+    `users` is how many there were; left out, those are counted that made a call. Raises
+    NothingMeasured when there is no record, ConfigurationError for a file that is no such file.
+    """
+    heads: list[dict[str, Any]] = []
+    calls: list[Observation] = []
+    overheads: list[Overhead] = []
+    for path in sorted(folder.glob(f"load-{run}-*.jsonl")):
+        for values in json_lines.read(path):
+            kind = values.pop("kind")
+            if kind == "process":
+                heads.append(values)
+            elif kind == "overhead":
+                overheads.append(Overhead(**{**values, "lateness_s": tuple(values["lateness_s"])}))
+            else:
+                # Machines count their seconds from different instants.
+                later_s = heads[-1]["epoch_s"] - heads[0]["epoch_s"]
+                record = _moved(CallRecord.from_dict(values["record"]), later_s)
+                calls.append(Observation(**{**values, "record": record}))
+    if not calls:
+        raise NothingMeasured(
+            f"No call ended in this run: {folder}/load-{run}-*.jsonl hold none. "
+            f"What Locust said is in {folder}/load-{run}.log."
+        )
+    head = heads[0]
+    users = users or len({(one.block, one.lane) for one in calls})
+    rate = head["arrivals_per_user_per_s"] * users
+    at = {"request_rate_per_s": rate} if rate else {"clients": users}
+    counted = tuple(replace(one, at={**one.at, **at}) for one in sorted(calls, key=lambda o: o.key))
+    settings = Settings(**head["settings"]).but(slo_s=slo_s)
+    identity = Identity(
+        folder.name, head["endpoint"], head["model"], "wall", settings, head["labtools_version"]
+    )
+    made = tuple(one.record for one in counted)
+    measured = Measured(identity, None, counted, tuple(overheads), made=made)
+    load = open_loop(measured) or closed_loop(measured)[0]
+    return LoadResults(measured, load, len(heads))
+
+
+def _moved(record: CallRecord, later_s: float) -> CallRecord:
+    first = record.first_output_at
+    return replace(
+        record,
+        sent_at=record.sent_at + later_s,
+        ended_at=record.ended_at + later_s,
+        chunks_at=tuple(at + later_s for at in record.chunks_at),
+        first_output_at=None if first is None else first + later_s,
+    )
+
+
+def _lines(results: LoadResults) -> Iterable[str]:
+    measured, load = results.measured, results.load
+    who = (
+        f"{load.clients} clients in a closed loop"
+        if load.clients
+        else f"{load.request_rate_per_s:.4g} calls a second in an open loop"
+    )
+    identity = measured.identity
+    yield f"{identity.name} ({identity.model}): {who}, processes: {results.processes}"
+    yield f"{load.calls} calls in {load.wall_s:.1f} s{_failures(measured.made)}"
+    yield _row("TTFT", load.ttft_s)
+    yield _row("time per token", load.tpot_s)
+    yield _row("end to end", load.e2e_latency_s)
+    yield (
+        f"{load.output_tokens_per_s or 0:,.0f} output tokens a second; "
+        f"{load.goodput_per_s or 0:.2f} calls a second within {identity.settings.slo_s:g} s, "
+        f"{load.goodput_share:.0%} of all"
+    )
+    if not load.ttft_s.independent:
+        yield "Calls side by side slow each other: an interval is of this run, not of the next."
+    yield from _cached(measured.made)
+    yield from _machine(measured)
+
+
+def _failures(records: Iterable[CallRecord]) -> str:
+    kinds = Counter(
+        f"{one.error.kind} {one.error.status or ''}".strip() for one in records if one.error
+    )
+    if not kinds:
+        return ", none failed"
+    return ", failed: " + ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+
+
+def _row(name: str, stat: Stat) -> str:
+    if stat.p50 is None or stat.p95 is None:
+        return f"  {name:15} {stat.reason}"
+    return f"  {name:15} p50 {_shown(stat.p50):32} p95 {_shown(stat.p95)}"
+
+
+def _shown(found: Percentile) -> str:
+    value = f"{found.value * 1e3:.1f} ms"
+    if found.interval is None:
+        return f"{value} (an interval takes {found.needed} calls)"
+    return f"{value} ({found.interval.low * 1e3:.1f} to {found.interval.high * 1e3:.1f})"
+
+
+def _cached(records: Iterable[CallRecord]) -> Iterable[str]:
+    told = [one for one in records if one.input_tokens and one.cached_tokens is not None]
+    cached = sum(one.cached_tokens or 0 for one in told)
+    if cached:
+        share = cached / sum(one.input_tokens or 0 for one in told)
+        yield (
+            f"{share:.0%} of the input tokens came from the endpoint's cache. Every prompt of a "
+            "run is new: take another --seed than the last time."
+        )
+
+
+def _machine(measured: Measured) -> Iterable[str]:
+    late_s = [late for one in measured.overheads for late in one.lateness_s]
+    calls = sum(one.calls for one in measured.overheads)
+    if late_s and calls:
+        cpu_s = sum(one.cpu_s for one in measured.overheads)
+        yield (
+            f"This side woke {percentile(late_s, 0.5) * 1e3:.1f} ms late at p50 and "
+            f"{percentile(late_s, 0.99) * 1e3:.1f} ms at p99; {cpu_s / calls * 1e3:.1f} ms of CPU "
+            "a call. What it adds to a TTFT is of that size."
+        )
+    sent_late_s = [one.at["late_s"] for one in measured.observations if "late_s" in one.at]
+    if sent_late_s:
+        late_ms = percentile(sent_late_s, 0.99) * 1e3
+        yield f"Calls were sent {late_ms:.1f} ms after they were due at p99."

@@ -1,0 +1,57 @@
+"""The files that are made from what was measured, at any time again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from labtools.errors import ConfigurationError
+from labtools.evaluation.comparison.compare import compare
+from labtools.evaluation.comparison.page import comparison_page
+from labtools.evaluation.comparison.result import Comparison
+from labtools.evaluation.comparison.result import to_json as comparison_json
+from labtools.evaluation.fitting.fit import Fit, fit
+from labtools.evaluation.observations import ResultsFolder
+from labtools.evaluation.page import page
+from labtools.evaluation.summary.report import Report, to_json
+from labtools.evaluation.summary.summarise import summarise
+from labtools.latency_model import Prices
+
+
+def write_report(folder: str | Path, prices: Prices | None = None) -> Report:
+    """Write report.json, report.html and, where a profile can be fitted, profile.json."""
+    results = ResultsFolder(folder)
+    measured = results.read()
+    found = fit(measured)
+    report = summarise(measured, found, prices)
+    _write(results.path / "report.json", to_json(report))
+    _write(results.path / "report.html", page(report))
+    if found.profile:
+        _write(results.path / "profile.json", found.profile_json())
+    return report
+
+
+def write_profile(folder: str | Path) -> tuple[Fit, Path]:
+    """Fit the latency model, and write profile.json. Raises NothingMeasured when it cannot."""
+    results = ResultsFolder(folder)
+    found = fit(results.read())
+    return found, _write(results.path / "profile.json", found.profile_json())
+
+
+def write_comparison(folders: Sequence[str | Path], prefix: str | Path) -> Comparison:
+    """Compare measured endpoints, and write PREFIX.html and PREFIX.json."""
+    found = compare(*(ResultsFolder(folder).read() for folder in folders))
+    prefix = Path(prefix)
+    _write(prefix.with_name(f"{prefix.name}.json"), comparison_json(found))
+    _write(prefix.with_name(f"{prefix.name}.html"), comparison_page(found))
+    return found
+
+
+def _write(path: Path, text: str) -> Path:
+    """All of it or nothing, whenever the process is killed."""
+    try:
+        draft = path.with_name(f"{path.name}.draft")
+        draft.write_text(text, encoding="utf-8")
+        return draft.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot write {path}: {error}.") from None

@@ -1,0 +1,65 @@
+"""Over HTTP and on the wall clock, the fit finds the same figures, and takes noise for noise."""
+
+from __future__ import annotations
+
+import pytest
+from fit_expectations import NO_EFFECT, assert_recovers_cache, assert_recovers_slots, measure
+
+from labtools.endpoint.profiles import NAMED
+from labtools.evaluation.fitting import fit
+from labtools.evaluation.settings import Settings
+from labtools.latency_model import LatencyProfile, PrefixCache
+
+pytestmark = pytest.mark.slow
+
+PLAN = Settings(
+    contexts=(1_000, 4_000, 8_000),
+    context_calls=6,
+    concurrency=(1, 4, 8),
+    calls_per_client=3,
+    open_loop_calls=6,
+    prefix_rounds=4,
+    pause_s=1.0,
+    structured_calls=20,
+    cold_schemas=4,
+    interference_runs=0,
+    chain_steps=6,
+    chain_runs=1,
+)
+EVERYTHING = LatencyProfile(
+    "all-on",
+    decode_tokens_per_s=150,
+    rtt_s=0.02,
+    overhead_s=0.05,
+    prefill_tokens_per_s=20_000,
+    batch_penalty=0.1,
+    max_batch=4,
+    structured_factor=1.5,
+    schema_compile_s=0.5,
+    jitter_sigma=0.2,
+    tail_probability=0.05,
+    tail_factor=4,
+    prefix_cache=PrefixCache(block_tokens=64, minimum_tokens=1_024),
+)
+# What the stack under both ends takes for an exchange on loopback.
+LOOPBACK_S = 0.003
+
+
+@pytest.mark.parametrize("truth", [NAMED["fast"], EVERYTHING], ids=["fast", "everything"])
+def test_over_http_each_parameter_is_within_a_tenth(tmp_path, truth):
+    found = fit(measure(tmp_path / "mock", truth, PLAN, "mock"))
+    # The same requests draw the same paces: what few draws stray by is not the fit's error.
+    drawn = fit(measure(tmp_path / "sim", truth, PLAN)).profile
+    for name, nothing in NO_EFFECT.items():
+        one, figure = found.parameter(name), getattr(found.profile, name)
+        true = getattr(drawn if name == "tail_probability" else truth, name)
+        slack_s = LOOPBACK_S if name in ("rtt_s", "overhead_s") else 0.0
+        assert figure == pytest.approx(true, rel=0.1, abs=slack_s), one
+        if name != "rtt_s":
+            assert one.status == ("absent" if true == nothing else "measured"), one
+    assert found.profile.decode_tokens_per_s == pytest.approx(truth.decode_tokens_per_s, rel=0.1)
+    assert_recovers_slots(found, truth, PLAN)
+    assert_recovers_cache(found, truth, 0.1)
+    if truth.name == "fast":
+        assert abs(found.held_out[0].sum_error) < 0.03
+        assert found.held_out[0].median_step_error < 0.05

@@ -1,0 +1,201 @@
+"""The load probe without Locust: the plan, the budget's parts, the files, who imports whom."""
+
+import ast
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import labtools.evaluation.load_test
+from labtools.errors import ConfigurationError, NothingMeasured
+from labtools.evaluation import json_lines
+from labtools.evaluation.load_test.allowance import Allowance, share
+from labtools.evaluation.load_test.command import run_load
+from labtools.evaluation.load_test.plan import LoadPlan
+from labtools.evaluation.load_test.processes import commands_for_machines
+from labtools.evaluation.load_test.results import read_load
+from labtools.evaluation.observations import Observation, Overhead
+from labtools.evaluation.settings import Settings
+from labtools.records import CallError, CallRecord
+
+URL = "https://api.example.com/v1"
+
+
+@given(total=st.integers(0, 10_000), parts=st.integers(1, 50))
+def test_the_shares_of_a_budget_are_the_budget(total, parts):
+    shares = [share(total, part, parts) for part in range(parts)]
+    assert sum(shares) == total
+    assert max(shares) - min(shares) <= 1
+
+
+@given(total=st.integers(0, 10_000), parts=st.integers(1, 50), more=st.integers(0, 50))
+def test_a_worker_too_many_gets_nothing(total, parts, more):
+    assert share(total, parts + more, parts) == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 300), st.none() | st.integers(0, 300)), max_size=50))
+def test_an_allowance_never_sends_what_it_does_not_hold(calls):
+    allowance, sent, spent = Allowance(20, 2_000), 0, 0
+    for worst, found in calls:
+        actual = None if found is None else min(found, worst)
+        if allowance.take(worst):
+            sent += 1
+            spent += worst
+            assert (sent <= 20, spent <= 2_000) == (True, True)
+            allowance.settle(worst, actual)
+            spent -= 0 if actual is None else worst - actual
+        else:
+            assert sent == 20 or spent + worst > 2_000
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"users": 0}, "users must be 1"),
+        ({"run_time_s": 0}, "run_time_s must be 1"),
+        ({"workers": -1}, "workers must be 0"),
+        ({"users": 2, "workers": 3}, "3 workers for 2 users"),
+        ({"max_requests": -1}, "max_requests must be 0"),
+        ({"request_rate_per_s": 0.0}, "above 0"),
+        ({"request_rate_per_s": float("inf")}, "above 0"),
+        ({"request_rate_per_s": float("nan")}, "above 0"),
+        ({"base_url": "sim"}, "needs an address"),
+        ({"base_url": "ftp://a/v1"}, "needs an address"),
+        ({"base_url": "https://me:secret@a/v1"}, "no user, password or query"),
+        ({"base_url": "https://a/v1?key=secret"}, "no user, password or query"),
+    ],
+)
+def test_a_plan_that_cannot_be_run_is_refused(change, named):
+    with pytest.raises(ConfigurationError, match=named) as refused:
+        LoadPlan(**{"base_url": URL, "model": "m", **change})
+    assert "secret" not in str(refused.value)
+
+
+def test_the_rate_is_shared_by_the_users_exactly():
+    options = LoadPlan(URL, "m", users=3, request_rate_per_s=10).options(Path("out"), "1")
+    (option,) = (one for one in options if one.startswith("--arrivals-per-user-per-s="))
+    assert float(option.partition("=")[2]) * 3 == 10
+
+
+def test_the_commands_for_machines_are_locusts_own(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-a-secret-key")
+    said = commands_for_machines(LoadPlan(URL, "m", users=64), Path("results/acme"))
+    assert " --master " in said
+    assert "--users=64" in said
+    assert "--worker --master-host=" in said
+    assert "sk-a-secret" not in said
+
+
+def test_without_locust_the_command_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "locust", None)
+    with pytest.raises(ConfigurationError, match=r"not installed: pip install .*\[load\]"):
+        run_load("acme", URL, "m", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# What the processes wrote.
+
+
+def write_process(path, epoch_s, sent_at, block="load/0", errors=(), rate=0.0):
+    """A file as a process of Locust writes it; each call takes half a second."""
+    head = {
+        "endpoint": URL,
+        "model": "m",
+        "machine": "here",
+        "epoch_s": epoch_s,
+        "arrivals_per_user_per_s": rate,
+        "settings": Settings().as_dict(),
+        "locust_version": "2",
+        "labtools_version": "0.1.0",
+    }
+    json_lines.append(path, {"kind": "process", **head})
+    for place, at in enumerate(sent_at):
+        error = CallError("status", "busy", 429) if place in errors else None
+        record = CallRecord("m", at, at + 0.5, (at + 0.1,), at + 0.1, 1000, 64, 0, error=error)
+        one = Observation("open_loop" if rate else "concurrency", block, "call", 0, place, record)
+        json_lines.append(path, {"kind": "call", **one.as_dict()})
+    json_lines.append(path, {"kind": "overhead", **asdict(Overhead(block, (0.001,), 0.2, 3))})
+
+
+def test_machines_whose_clocks_began_apart_are_put_on_one(tmp_path):
+    write_process(tmp_path / "load-7-a.jsonl", 1000.0, [5.0, 6.0])
+    write_process(tmp_path / "load-7-b.jsonl", 900.0, [105.5, 107.5], "load/1", errors={1})
+    write_process(tmp_path / "load-8-c.jsonl", 0.0, [0.0])
+    found = read_load(tmp_path, "7")
+    assert found.processes == 2
+    assert [one.record.sent_at for one in found.measured.observations] == [5.0, 6.0, 5.5, 7.5]
+    assert [one.record.ttft_s for one in found.measured.observations] == [0.1] * 4
+    assert (found.load.calls, found.load.failed, found.load.clients) == (4, 1, 2)
+    assert found.load.wall_s == 3.0
+    assert "1 status 429" in str(found)
+
+
+def test_an_open_loop_is_read_as_one(tmp_path):
+    write_process(tmp_path / "load-7-a.jsonl", 0.0, [0.0, 0.1, 0.2], rate=2.5)
+    found = read_load(tmp_path, "7", users=4)
+    assert found.load.request_rate_per_s == 10.0
+    assert "10 calls a second in an open loop" in str(found)
+
+
+def test_a_torn_last_line_costs_that_call_and_no_other(tmp_path):
+    path = tmp_path / "load-7-a.jsonl"
+    write_process(path, 0.0, [0.0, 1.0])
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    before_the_last_call = len(b"".join(lines[:2]))
+    for end in range(before_the_last_call, before_the_last_call + len(lines[2]) - 1, 37):
+        path.write_bytes(whole[:end])
+        assert read_load(tmp_path, "7").load.calls == 1
+
+
+def test_no_records_are_an_error_that_names_the_log(tmp_path):
+    with pytest.raises(NothingMeasured, match=r"load-7\.log"):
+        read_load(tmp_path, "7")
+
+
+def test_a_line_in_the_middle_that_is_no_json_is_named(tmp_path):
+    path = tmp_path / "load-7-a.jsonl"
+    write_process(path, 0.0, [0.0])
+    path.write_text("{torn\n" + path.read_text())
+    with pytest.raises(ConfigurationError, match="line 1"):
+        read_load(tmp_path, "7")
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text()), max_size=5))
+def test_lines_are_read_back_as_they_were_written(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("lines") / "lines.jsonl"
+    for one in values:
+        json_lines.append(path, one)
+    assert list(json_lines.read(path)) == json.loads(json.dumps(values))
+
+
+# Locust patches the process that imports it.
+
+PATCHING = {"locust", "gevent", "geventhttpclient"}
+IN_LOCUSTS_PROCESS = {"locustfile.py", "measuring.py", "connections.py"}
+
+
+def test_only_what_runs_in_locusts_process_imports_it():
+    package = Path(labtools.__file__).parent
+    imported_by = {}
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{one.name}" for one in node.names]
+            elif isinstance(node, ast.Import):
+                names = [one.name for one in node.names]
+            else:
+                continue
+            for name in names:
+                leaf = set(name.split(".")) & {"locustfile", "measuring", "connections"}
+                if name.split(".")[0] in PATCHING or ("load_test" in name and leaf):
+                    imported_by.setdefault(path.name, set()).add(name)
+    assert set(imported_by) == IN_LOCUSTS_PROCESS
+
+
+def test_the_command_has_not_patched_this_process():
+    assert not PATCHING & set(sys.modules)
