@@ -10,10 +10,15 @@ from labtools.clock import wall_epoch_s
 from labtools.endpoint.app import create_app
 from labtools.endpoint.profile_listing import listing
 from labtools.endpoint.profiles import NAMED, load_profiles, named_profile
-from labtools.endpoint.server import serve, stop_when_stdin_closes
+from labtools.endpoint.server import serve
 from labtools.environment_check import check
-from labtools.errors import LabtoolsError
+from labtools.errors import ConfigurationError, LabtoolsError
+from labtools.evaluation import command as evaluate_command
 from labtools.latency_model import LatencyProfile
+from labtools.local_engine import command as engine_command
+from labtools.server_process import stop_when_stdin_closes
+from labtools.timing.trace import Trace
+from labtools.whatif import what_if
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
     serving.set_defaults(command=_serve)
 
+    engine_command.add_command(commands)
+    evaluate_command.add_command(commands)
+
     showing = commands.add_parser("profiles", help="list the profiles and their sources")
     showing.add_argument("--profiles", metavar="FILE", help="show those of a TOML or JSON file too")
     showing.add_argument(
@@ -59,6 +67,16 @@ def _parser() -> argparse.ArgumentParser:
         "to PREFIX-ttft.svg and PREFIX-speed.svg",
     )
     showing.set_defaults(command=_profiles)
+
+    tracing = commands.add_parser("trace", help="show a saved trace, or compare it with another")
+    tracing.add_argument("file", metavar="FILE", help="a trace that Trace.save wrote")
+    compared = tracing.add_mutually_exclusive_group()
+    compared.add_argument("other", nargs="?", metavar="OTHER", help="one to compare it with")
+    compared.add_argument(
+        "--on", metavar="PROFILE", help="compare it with what it would have taken on a profile"
+    )
+    tracing.add_argument("--perfetto", metavar="OUT", help="write FILE for https://ui.perfetto.dev")
+    tracing.set_defaults(command=_trace)
     return parser
 
 
@@ -85,6 +103,35 @@ def _profiles(options: argparse.Namespace) -> None:
     print(listing(profiles.values()))
     if options.draw:
         _draw(list(profiles.values()), options.draw)
+
+
+def _trace(options: argparse.Namespace) -> None:
+    trace = _loaded(options.file)
+    print(f"{options.file}: {trace.duration_s:.3f} s on {trace.endpoint}")
+    table = trace.table()
+    if options.other or options.on:
+        other = _loaded(options.other) if options.other else what_if(trace, options.on)
+        print(f"other: {other.duration_s:.3f} s on {other.endpoint}")
+        table = trace.compare(other)
+    if table.empty:
+        print("It has no steps.")
+    else:
+        # pandas would put the names to the right, and so lose what is inside what.
+        table["step"] = table["step"].str.ljust(table["step"].str.len().max())
+        print(table.to_string(index=False, na_rep=""))
+    if options.perfetto:
+        try:
+            trace.save_chrome_trace(options.perfetto)
+        except OSError as error:
+            raise ConfigurationError(f"Cannot write {options.perfetto}: {error}.") from None
+        print(f"{options.perfetto}: open it at https://ui.perfetto.dev")
+
+
+def _loaded(path: str) -> Trace:
+    try:
+        return Trace.load(path)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read {path}: {error}.") from None
 
 
 def _draw(profiles: list[LatencyProfile], prefix: str) -> None:

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 
 from labtools.errors import LabtoolsError
 from labtools.lab import connect
+from labtools.local_engine.packages import TO_INSTALL, engine_version, missing_packages
 from labtools.target import without_credentials
 
 _TO_RUN_LABS = ("jupyterlab", "ipywidgets", "ipykernel")
@@ -23,6 +24,7 @@ def check() -> bool:
     for name, problem in _checks():
         print(f"OK    {name}" if problem is None else f"FAIL  {name}: {problem}")
         all_fine &= problem is None
+    print(_engine())
     return all_fine
 
 
@@ -37,6 +39,13 @@ def _checks() -> Iterator[tuple[str, str | None]]:
     if os.environ.get("LABTOOLS_ENDPOINT", "sim") != "sim":
         shown = without_credentials(os.environ["LABTOOLS_ENDPOINT"])
         yield f"the endpoint {shown}", _problem(_own_endpoint)
+
+
+def _engine() -> str:
+    """The labs do without the engine, so it never fails the check."""
+    if missing := missing_packages():
+        return f"-     the engine, which no lab needs: without {', '.join(missing)}; {TO_INSTALL}"
+    return f'OK    the engine: xllamacpp {engine_version()}; connect("engine") starts it'
 
 
 def _endpoint_in_force() -> str:

@@ -10,6 +10,8 @@ import sys
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
@@ -27,6 +29,9 @@ from labtools.errors import (
     redacted,
 )
 from labtools.latency_model import DEFAULT_INPUT_TOKENS
+from labtools.local_engine.process import EngineProcess
+from labtools.local_engine.requests import EngineTransport, as_dictated
+from labtools.local_engine.settings import EngineSettings
 from labtools.loop_thread import LoopThread
 from labtools.prompts import prompt_of
 from labtools.records import CallRecord
@@ -42,12 +47,19 @@ from labtools.timing.arrivals import StampingTransport
 from labtools.timing.budget import Budget, Meter
 from labtools.timing.http_transport import HttpTransport, network_transport
 from labtools.timing.in_process import InProcessTransport
+from labtools.timing.recording import Header
+from labtools.timing.recording_file import Recording
+from labtools.timing.recording_transport import RecordingTransport
+from labtools.timing.replay_transport import ReplayTransport
 from labtools.timing.stopwatch import timed_call
 from labtools.timing.trace import Recorder, SpanInProgress, Trace
 
 T = TypeVar("T")
 
-MODES = ("sim", "mock", "a base URL such as https://api.example.com/v1")
+MODES = ("sim", "mock", "engine", "a base URL such as https://api.example.com/v1", "replay:FILE")
+REPLAY = "replay:"
+MOCK_URL = "http://mock/v1"
+ENGINE_URL = "http://engine/v1"
 
 
 def connect(
@@ -59,39 +71,70 @@ def connect(
     seed: int = 0,
     faults: FaultPlan | None = None,
     budget: Budget | None = None,
+    record: str | Path | None = None,
+    engine: EngineSettings | None = None,
 ) -> Lab:
     """A lab on an endpoint.
 
     `endpoint` is "sim" (the mock in this process, on the simulated clock), "mock" (the same mock
-    over HTTP, on the wall clock) or the base URL of any OpenAI-compatible endpoint. Left out, the
-    environment's LABTOOLS_ENDPOINT decides, and without it "sim".
+    over HTTP, on the wall clock), "engine" (llama.cpp on random weights: real inference, on the
+    wall clock), the base URL of any OpenAI-compatible endpoint, or "replay:FILE" (a recorded
+    run's answers, as late as they were, on the simulated clock). Left out, the environment's
+    LABTOOLS_ENDPOINT decides, and without it "sim".
 
-    `profile` is what the mock imitates: a name, a LatencyProfile, or several under model names.
-    A URL ignores it. `model` is the model to ask for, or a mapping from step to model with
-    "default" for the rest; the environment's LABTOOLS_MODEL names it for a URL. A URL's key is
-    `api_key` or OPENAI_API_KEY. `seed` decides every draw of the mock, `faults` what goes wrong
-    in "sim". `budget` limits what may be sent; a URL has one in any case, `Budget()`.
+    `record` is a file to which every answer is added as it ends, for a replay. A replay gets the
+    same requests again from the same code with the same `seed`; anything else it refuses.
+
+    `profile` is what the mock imitates: a name, a LatencyProfile, or several under model names. All
+    others ignore it; `engine` is what can be set about the engine. `model` is the model to ask for,
+    or a mapping from step to model with "default" for the rest; the environment's LABTOOLS_MODEL
+    names it for a URL, and a replay knows the recorded ones. A URL's key is `api_key` or
+    OPENAI_API_KEY. `seed` decides every draw of the mock, `faults` what goes wrong in "sim".
+    `budget` limits what may be sent; a URL has one in any case, `Budget()`.
 
     Raises ConfigurationError for what cannot work, EndpointUnreachable when nobody answers.
     """
     endpoint = endpoint or os.environ.get("LABTOOLS_ENDPOINT") or "sim"
     if faults is not None and endpoint != "sim":
         raise ConfigurationError(f'Faults are for the endpoint "sim"; this one is {endpoint!r}.')
+    if engine is not None and endpoint != "engine":
+        raise ConfigurationError(
+            f'Engine settings are for the endpoint "engine"; this one is {endpoint!r}.'
+        )
+    if endpoint.startswith(REPLAY):
+        if record is not None:
+            raise ConfigurationError("A replay is not recorded: it is its recording again.")
+        recording = Recording.load(endpoint.removeprefix(REPLAY))
+        header, loop = recording.header, SimLoop()
+        models = models_of(model or header.models, None)
+        target = Target(header.mode, header.base_url, models, seed, recording.path)
+        return Lab(target, loop, ReplayTransport(recording, loop), budget or Budget.unlimited())
     if endpoint == "sim":
         profiles = profiles_of(profile)
         loop = SimLoop()
         app = create_app(profiles, seed=seed, faults=faults)
         stamped = StampingTransport(InProcessTransport(app, loop))
-        target = Target("sim", "http://mock/v1", models_of(model, profiles), seed)
-        return Lab(target, loop, stamped, budget or Budget.unlimited())
+        target = Target("sim", MOCK_URL, models_of(model, profiles), seed)
+        transport = _recorded(stamped, record, target)
+        return Lab(target, loop, transport, budget or Budget.unlimited())
     if endpoint == "mock":
         profiles = profiles_of(profile)
-        models = models_of(model, profiles)
+        target = Target("mock", MOCK_URL, models_of(model, profiles), seed)
+        transport = _recorded(HttpTransport(), record, target)
         server = ServerProcess(profiles, seed)
-        target = Target("mock", server.base_url, models, seed)
+        target = replace(target, base_url=server.base_url)
         budget = budget or Budget.unlimited()
         wall = asyncio.new_event_loop()
-        return Lab(target, wall, HttpTransport(), budget, on_close=server.stop)
+        return Lab(target, wall, transport, budget, on_close=server.stop)
+    if endpoint == "engine":
+        engine = engine or EngineSettings()
+        target = Target("engine", ENGINE_URL, models_of(model or engine.model_name, None), seed)
+        transport = _recorded(EngineTransport(HttpTransport()), record, target)
+        process = EngineProcess(engine)
+        target = replace(target, base_url=process.base_url)
+        budget = budget or Budget.unlimited()
+        wall = asyncio.new_event_loop()
+        return Lab(target, wall, transport, budget, on_close=process.stop)
     if not endpoint.startswith(("http://", "https://")):
         raise one_of("endpoint", endpoint, MODES)
     model = model or os.environ.get("LABTOOLS_MODEL")
@@ -103,11 +146,21 @@ def connect(
     target = Target("url", endpoint, models_of(model, None), seed)
     key = checked_key(api_key or os.environ.get("OPENAI_API_KEY"))
     try:
-        transport = network_transport(endpoint)
+        transport = _recorded(network_transport(endpoint), record, target, key or "")
     except httpx2.InvalidURL as error:
         shown = without_credentials(endpoint)
         raise ConfigurationError(f"{shown} is not an address: {error}.") from None
     return Lab(target, asyncio.new_event_loop(), transport, budget or Budget(), api_key=key)
+
+
+def _recorded(
+    transport: httpx2.AsyncBaseTransport, record: str | Path | None, target: Target, key: str = ""
+) -> httpx2.AsyncBaseTransport:
+    """The transport, with what passes it written to the file `record`, if there is to be one."""
+    if record is None:
+        return transport
+    header = Header(target.mode, target.address, dict(target.models))
+    return RecordingTransport(transport, record, header, key)
 
 
 class Lab:
@@ -159,8 +212,27 @@ class Lab:
 
     @property
     def mode(self) -> str:
-        """ "sim", "mock" or "url"."""
-        return self._target.mode
+        """ "sim", "mock", "engine", "url" or "replay"."""
+        return "replay" if self._target.recording else self._target.mode
+
+    @property
+    def on_mock(self) -> bool:
+        """Whether the mock's instructions count, or did when the replayed run was recorded.
+
+        The mock does all that they say. The engine writes as much as they say, and its calls'
+        records hold what they say.
+        """
+        return self._target.mode != "url"
+
+    @property
+    def clock(self) -> str:
+        """ "simulated" or "wall"."""
+        return "simulated" if isinstance(self._loop, SimLoop) else "wall"
+
+    @property
+    def endpoint(self) -> str:
+        """ "sim", "mock", "engine", "replay", or the address, without credentials."""
+        return self._target.address if self.mode == "url" else self.mode
 
     @property
     def meter(self) -> Meter:
@@ -194,7 +266,7 @@ class Lab:
                 started_at,
                 self._loop.time(),
                 str(self._target),
-                "simulated" if self.mode == "sim" else "wall",
+                self.clock,
                 result,
             )
         return self.last_trace
@@ -211,9 +283,10 @@ class Lab:
     ) -> CallRecord:
         """One streamed, measured call; a step of the trace.
 
-        Without `messages` the prompt is filler of `input_tokens`, different in every call. The
-        mock answers with exactly `output_tokens` and stops by itself; a real endpoint gets them
-        as the limit. `request` takes whatever `client.chat.completions.create` takes.
+        Without `messages` the prompt is filler of `input_tokens`, different in every call. The mock
+        answers with exactly `output_tokens` and stops by itself; the engine is cut off after
+        exactly as many; any other endpoint gets them as the limit. `request` takes whatever
+        `client.chat.completions.create` takes.
 
         A call that fails returns a record with an `error`. Raises BudgetExceeded.
         """
@@ -225,9 +298,10 @@ class Lab:
         if output_tokens is not None:
             request = self._with_length(request, output_tokens)
         with self._recorder.span(step, "llm") as span:
-            span.call = await timed_call(
+            record = await timed_call(
                 self.client, model=model or self.model_for(step), messages=messages, **request
             )
+            span.call = as_dictated(record, request) if self._target.mode == "engine" else record
         self._show_progress()
         return span.call
 
@@ -302,7 +376,7 @@ class Lab:
             )
 
     def _with_length(self, request: dict[str, Any], output_tokens: int) -> dict[str, Any]:
-        if self.mode == "url":
+        if not self.on_mock:
             # OpenAI's newer models refuse the old name; other servers may not know the new one.
             openais = "api.openai.com" in self._target.base_url
             limit = "max_completion_tokens" if openais else "max_tokens"
@@ -314,7 +388,7 @@ class Lab:
     def _show_progress(self) -> None:
         """On the wall clock, say twice a second how far a run of over two seconds is."""
         now = self._loop.time()
-        if self.mode == "sim" or now < self._next_progress_at:
+        if self.clock == "simulated" or now < self._next_progress_at:
             return
         self._next_progress_at = now + 0.5
         seconds = now - self._run_started_at

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from labtools.endpoint.profiles import named_profile
 from labtools.errors import ConfigurationError, one_of
@@ -19,17 +20,24 @@ class Target:
     """Where a lab's calls go."""
 
     mode: str
+    """"sim", "mock", "engine" or "url": who answers. In a replay, who answered."""
     base_url: str
     models: Mapping[str, str]
     """From step to model; "default" is for every other step."""
     seed: int
+    recording: Path | None = None
+    """Where the answers come from, in a replay."""
 
     def __str__(self) -> str:
         models = ", ".join(dict.fromkeys(self.models.values()))
+        if self.recording:
+            return f"the recording {self.recording} ({models}), on the simulated clock"
         if self.mode == "sim":
             return f"the embedded mock ({models}), on the simulated clock"
         if self.mode == "mock":
             return f"the mock ({models}) at {self.address}, on the wall clock"
+        if self.mode == "engine":
+            return f"the engine ({models}) at {self.address}, on the wall clock"
         return f"{self.address} ({models}), on the wall clock"
 
     @property

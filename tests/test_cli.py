@@ -109,7 +109,7 @@ def test_ctrl_c_is_no_failure_to_explain(run, monkeypatch):
 def by_name(out):
     """What was looked at, and whether it is all right."""
     lines = out.splitlines()[1:]
-    assert all(line.startswith(("OK    ", "FAIL  ")) for line in lines), out
+    assert all(line.startswith(("OK    ", "FAIL  ", "-     ")) for line in lines), out
     return {line[6:].split(":")[0].split(" ")[0]: line for line in lines}
 
 
@@ -145,6 +145,17 @@ def test_an_old_package_is_named_with_what_is_needed(run, monkeypatch):
     code, out, _ = run("check")
     assert code == 1
     assert "FAIL  openai 0.1: the labs need <4,>=3.54; run `make course`" in out
+
+
+def test_check_says_whether_the_engine_can_run_and_does_not_need_it(run, monkeypatch):
+    monkeypatch.setattr("labtools.environment_check.missing_packages", lambda: ["xllamacpp"])
+    with_engine_missing, out, _ = run("check")
+    assert "-     the engine, which no lab needs: without xllamacpp; run `make engine`" in out
+    monkeypatch.setattr("labtools.environment_check.missing_packages", list)
+    monkeypatch.setattr("labtools.environment_check.engine_version", lambda: "1.2")
+    with_engine, out, _ = run("check")
+    assert "OK    the engine: xllamacpp 1.2; " in out
+    assert with_engine == with_engine_missing
 
 
 def test_an_endpoint_that_does_not_answer_fails_and_the_rest_is_looked_at(run, monkeypatch):

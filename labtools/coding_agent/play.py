@@ -38,9 +38,9 @@ def play(
     the simulated clock allows that: it charges a test run the same seconds either way.
     """
     scenario = load_scenario(scenario) if isinstance(scenario, str) else scenario
-    if script is None and lab.mode != "url":
+    if script is None and lab.on_mock:
         script = scenario.script
-    tested = tested if lab.mode == "sim" else None
+    tested = tested if lab.clock == "simulated" else None
     with scenario.workspace() as workspace:
         failing = run_tests(workspace, tested=tested)
         if failing.passed:

@@ -145,8 +145,9 @@ def _environment(root: Path) -> dict[str, str]:
 
 
 def _repeatable(text: str, root: Path) -> str:
-    """The output without what differs from run to run: where and how fast it ran."""
+    """The output without what differs from run to run: where, how fast, at which addresses."""
     text = text.replace(str(root) + os.sep, "").replace(str(root), ".")
+    text = re.sub(r"\b0x[0-9a-f]{6,}\b", "0x...", text)
     return re.sub(r" in \d+\.\d+s\b( \(.*?\))?", "", text)
 
 

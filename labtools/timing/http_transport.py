@@ -18,7 +18,7 @@ from collections import defaultdict
 
 import httpx2
 
-from labtools.errors import ClockError
+from labtools.clock import must_run_on
 from labtools.timing.arrivals import EXTENSION, StampingTransport
 from labtools.timing.http_connection import Connection
 
@@ -62,11 +62,7 @@ class HttpTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request and wait for the response's head; its body is yet to come."""
         loop = asyncio.get_running_loop()
-        if self._loop not in (None, loop):
-            raise ClockError(
-                "This client belongs to a lab with a clock of its own. Put the code in a "
-                "coroutine and run it with lab.run(...)."
-            )
+        must_run_on(self._loop or loop)
         self._loop = loop
         body = await request.aread()
         message = _head(request, body) + body

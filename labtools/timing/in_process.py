@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 from starlette.types import ASGIApp, Message
 
-from labtools.errors import ClockError
+from labtools.clock import must_run_on
 
 
 class InProcessTransport(httpx2.AsyncBaseTransport):
@@ -29,11 +29,7 @@ class InProcessTransport(httpx2.AsyncBaseTransport):
         self._loop = loop
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if asyncio.get_running_loop() is not self._loop:
-            raise ClockError(
-                "This client belongs to a lab with a clock of its own. Put the code in a "
-                "coroutine and run it with lab.run(...)."
-            )
+        must_run_on(self._loop)
         timeout_s = request.extensions.get("timeout", {}).get("read")
         exchange = _Exchange(self._app, request, await request.aread(), timeout_s)
         status, headers = await exchange.start()

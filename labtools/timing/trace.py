@@ -16,6 +16,7 @@ from labtools.clock import elapsed_s
 from labtools.errors import ConfigurationError, redacted
 from labtools.records import CallRecord, Span
 from labtools.span_layout import covered_s, depths, in_order, lanes
+from labtools.timing.comparison import comparison
 
 if TYPE_CHECKING:
     import pandas
@@ -92,6 +93,14 @@ class Trace:
             if name in table and not any(row[name] for row in rows)
         ]
         return table.drop(columns=empty).round(3)
+
+    def compare(self, other: Trace) -> pandas.DataFrame:
+        """A row for each step of either run, and one for the whole: seconds here, there, more.
+
+        Steps are aligned by name: the second "plan" of one run with the second of the other. A
+        step of only one run is in a row of its own; the column `only_in` then says whose.
+        """
+        return comparison(self, other)
 
     def plot(self, title: str = "") -> LabFigure:
         """The timeline: a bar for each call and tool, waiting and decoding told apart."""
@@ -190,8 +199,8 @@ class Recorder:
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """Spans that have ended."""
-        return tuple(self._spans)
+        """Spans that have ended, as they began: threads may end in any order."""
+        return tuple(sorted(self._spans, key=lambda span: span.id))
 
     @contextmanager
     def span(self, name: str, kind: str) -> Iterator[SpanInProgress]:

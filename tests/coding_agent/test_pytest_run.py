@@ -23,6 +23,21 @@ def test_a_failing_test_is_reported_in_the_same_words_each_time(workspace: Works
     assert report == again
 
 
+def test_what_differs_from_run_to_run_is_not_in_the_report(repository: Repository) -> None:
+    test = """
+import os, pathlib
+
+def test_it(tmp_path):
+    assert (object(), pathlib.Path.cwd(), str(tmp_path)[:0], os.environ["TMPDIR"]) is None
+"""
+    reports = []
+    for _ in range(2):
+        with Workspace(repository({"tests/test_it.py": test})) as workspace:
+            reports.append(run_tests(workspace))
+    assert "<object object at 0x...>" in reports[0].output
+    assert reports[0] == reports[1]
+
+
 def test_a_passing_test_is_reported(workspace: Workspace) -> None:
     Edit(path="listing/pages.py", old="items // page_size", new="-(-items // page_size)").use(
         workspace

@@ -176,6 +176,74 @@ def test_the_table_has_a_column_for_what_is_there():
     assert list(table["cached_tokens"]) == [512]
 
 
+# two runs
+
+
+def steps(*names_and_seconds):
+    spans, at = [], 0.0
+    for n, (name, seconds) in enumerate(names_and_seconds, start=1):
+        spans.append(Span(n, name, "tool", at, at + seconds))
+        at += seconds
+    return trace_of(*spans)
+
+
+def rows(table):
+    return table.astype(object).where(table.notna(), None).values.tolist()
+
+
+def test_two_runs_of_the_same_steps_are_compared_step_by_step():
+    table = steps(("plan", 1), ("fix", 2)).compare(steps(("plan", 1.5), ("fix", 1)))
+    assert list(table.columns) == ["step", "total_s", "other_s", "difference_s"]
+    assert rows(table) == [
+        ["plan", 1, 1.5, 0.5],
+        ["fix", 2, 1, -1],
+        ["the run", 3, 2.5, -0.5],
+    ]
+
+
+def test_a_step_of_only_one_run_has_a_row_and_says_whose_it_is():
+    one = steps(("read", 1), ("plan", 1), ("old", 1), ("fix", 1))
+    two = steps(("first", 2), ("read", 2), ("plan", 2), ("new", 2), ("fix", 2), ("plan", 2))
+    assert rows(one.compare(two)) == [
+        ["first", None, 2, None, "other"],
+        ["read", 1, 2, 1, ""],
+        ["plan", 1, 2, 1, ""],
+        ["new", None, 2, None, "other"],
+        ["old", 1, None, None, "this"],
+        ["fix", 1, 2, 1, ""],
+        ["plan (2)", None, 2, None, "other"],
+        ["the run", 4, 12, 8, ""],
+    ]
+
+
+def test_comparing_shows_what_holds_what_and_steps_in_another_order():
+    table = AGENT.compare(AGENT)
+    assert list(table["step"])[:4] == ["agent", "  plan", "  reads", "    read a"]
+    assert not any(table["difference_s"])
+    table = steps(("a", 1), ("b", 2)).compare(steps(("b", 3), ("a", 4)))
+    assert rows(table)[:2] == [["a", 1, 4, 3], ["b", 2, 3, 1]]
+
+
+def test_a_run_without_steps_can_be_compared():
+    table = trace_of().compare(steps(("a", 1)))
+    assert rows(table) == [["a", None, 1, None, "other"], ["the run", 0, 1, 1, ""]]
+    assert rows(trace_of().compare(trace_of())) == [["the run", 0, 0, 0]]
+
+
+names = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([1.0, 2.0])), max_size=8)
+
+
+@given(names, names)
+def test_every_step_of_both_runs_is_in_one_row_in_its_own_order(ours, theirs):
+    one, two = steps(*ours), steps(*theirs)
+    table = one.compare(two).iloc[:-1]
+    for run, column in ((one, "total_s"), (two, "other_s")):
+        assert table[column].sum() == run.duration_s
+        assert table[column].notna().sum() == len(run.spans)
+    mine = [name.split()[0] for name in table[table["total_s"].notna()]["step"]]
+    assert mine == [span.name for span in one.spans]
+
+
 def test_the_plot_says_what_it_shows():
     figure = AGENT.plot("One run")
     assert "1 call" in figure.alt

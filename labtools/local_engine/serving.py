@@ -1,0 +1,99 @@
+"""llama.cpp's server in this process, on a model with random weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import urllib.request
+from typing import Any
+
+from labtools.errors import ConfigurationError, EndpointUnreachable
+from labtools.local_engine.model_file import model_file
+from labtools.local_engine.packages import check_installed
+from labtools.local_engine.settings import EngineSettings
+from labtools.server_process import announce
+
+# Without a limit of the client's, an answer of random weights has no end.
+LONGEST_UNASKED_ANSWER = 512
+_WARM_UP_TIMEOUT_S = 60
+
+
+def serve_engine(
+    settings: EngineSettings, host: str = "127.0.0.1", port: int = 0, *, quiet: bool = False
+) -> None:
+    """Serve until interrupted; prints the address once a first request has been answered.
+
+    Port 0: any free one. `quiet`: nothing is written after that. Raises ConfigurationError when
+    the address cannot be used or packages are missing, EndpointUnreachable when it does not start.
+    """
+    check_installed()
+    _check_address(host, port)
+    path = model_file(settings.model)
+    import xllamacpp
+
+    try:
+        server = xllamacpp.Server(_parameters(settings, str(path), host, port))
+    except Exception as error:  # the C++ side has no type of its own
+        raise EndpointUnreachable(
+            f"llama.cpp does not start: {error}. If {path} is damaged, delete it: it is made again."
+        ) from None
+    address = str(server.listening_address)
+    _warm_up(address)
+    where = address.removeprefix("http://")
+    announce(where.rpartition(":")[0], int(where.rpartition(":")[2]))
+    if quiet:
+        # Nobody reads what llama.cpp may still say, and a full pipe would stop it.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+    threading.Event().wait()
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        if not 0 <= port <= 65535:
+            raise OSError("a port is a number from 0 to 65535")
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {error}. Choose another port, or 0 for any free one."
+        ) from None
+
+
+def _parameters(settings: EngineSettings, path: str, host: str, port: int) -> Any:
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = path
+    parameters.model_alias = {settings.model_name}
+    parameters.hostnames = [host]
+    parameters.port = port
+    parameters.n_parallel = settings.slots
+    parameters.n_ctx = settings.slots * settings.context
+    parameters.cpuparams.n_threads = settings.threads
+    parameters.cpuparams_batch.n_threads = settings.threads
+    parameters.n_batch = settings.batch
+    parameters.n_ubatch = settings.ubatch
+    parameters.cache_ram_mib = settings.cache_mib
+    parameters.n_predict = LONGEST_UNASKED_ANSWER
+    parameters.endpoint_metrics = True
+    parameters.fit_params = False
+    parameters.ui = False
+    parameters.verbosity = -1
+    return parameters
+
+
+def _warm_up(address: str) -> None:
+    """The first request touches what later ones find ready."""
+    body = {"messages": [{"role": "user", "content": "warm up"}], "max_tokens": 2}
+    request = urllib.request.Request(
+        f"{address}/v1/chat/completions",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    # Whatever proxy the environment names, this address is here.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=_WARM_UP_TIMEOUT_S) as response:
+        response.read()

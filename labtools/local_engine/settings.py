@@ -1,0 +1,85 @@
+"""What can be set about the engine, with defaults for the machine it runs on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+
+from labtools.errors import ConfigurationError, one_of
+from labtools.local_engine.sizes import SIZES, Size
+
+_LIMITS = {
+    "threads": (1, 1024),
+    "slots": (1, 64),
+    "context": (256, 131_072),
+    "batch": (32, 131_072),
+    "ubatch": (32, 131_072),
+    "cache_mib": (0, 1_048_576),
+}
+
+
+def _threads_to_spare() -> int:
+    """All cores but one, which the client and the rest of the machine need: a computing thread
+    that has to wait for a core holds up all the others."""
+    available = getattr(os, "sched_getaffinity", None)
+    cores = len(available(0)) if available else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How the engine runs. Raises ConfigurationError for what cannot work."""
+
+    size: str = "2M"
+    """The model's parameters: 2M, 15M or 100M. On two cores the smallest begins to answer 1,000
+    tokens of prompt after some 150 ms, as fast endpoints do, and the labs run in minutes."""
+    threads: int = 0
+    """Cores that compute; 0 takes all but one."""
+    slots: int = 4
+    """Requests that are worked on at once. The others queue, and each slot has its own cache."""
+    context: int = 16_384
+    """The longest prompt and answer together, in tokens, of one slot."""
+    batch: int = 2048
+    """Prompt tokens that are read between two tokens of the streams that are already running."""
+    ubatch: int = 512
+    """Prompt tokens in one pass through the model, at most `batch`."""
+    cache_mib: int = 0
+    """Memory for prefixes that have lost their slot; 0 keeps only what is in the slots."""
+
+    def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise one_of("engine size", self.size, SIZES)
+        if self.threads == 0:
+            object.__setattr__(self, "threads", _threads_to_spare())
+        for name, (least, most) in _LIMITS.items():
+            found = getattr(self, name)
+            if type(found) is not int or not least <= found <= most:
+                raise ConfigurationError(
+                    f"The engine's {name} is {found!r}. Allowed: whole numbers from {least} to "
+                    f"{most}."
+                )
+        if self.ubatch > self.batch:
+            raise ConfigurationError(
+                f"The engine's ubatch is {self.ubatch}, its batch {self.batch}. Allowed: a ubatch "
+                "of at most the batch."
+            )
+
+    @property
+    def model(self) -> Size:
+        """The model's shape."""
+        return SIZES[self.size]
+
+    @property
+    def model_name(self) -> str:
+        """What the engine calls its model."""
+        return f"random-{self.size}"
+
+    def as_arguments(self) -> list[str]:
+        """The settings as options of `python -m labtools engine`."""
+        pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return [part for name, value in pairs for part in (option(name), str(value))]
+
+
+def option(name: str) -> str:
+    """A setting's name on the command line."""
+    return "--" + name.replace("_", "-")
