@@ -125,7 +125,6 @@ def test_a_pace_shared_by_prefill_and_decode_leaves_the_ratios_exact(everything)
 
 def test_prefill_and_decode_that_are_slow_apart(tmp_path):
     """No endpoint has to draw one pace for a whole call."""
-    rng = random.Random(5)
 
     def jittered(record):
         prefill, decode = (math.exp(rng.gauss(-0.005, 0.1)) for _ in range(2))
@@ -134,16 +133,19 @@ def test_prefill_and_decode_that_are_slow_apart(tmp_path):
         return replace(record, chunks_at=chunks)
 
     measured = measure(tmp_path, PLAIN, size("default"))
-    found = fit(changed(measured, jittered, where=lambda one: one.axis != "warm_up"))
-    names = ("overhead_s", "prefill_tokens_per_s", "decode_tokens_per_s")
-    for name, true in ((name, getattr(PLAIN, name)) for name in names):
-        one = found.parameter(name)
-        assert one.value == pytest.approx(true, rel=0.15)  # a tenth of jitter leaves so much
-        assert one.low <= true <= one.high
-    # A whole call is steadier than its parts.
-    assert 0.05 < found.profile.jitter_sigma < 0.1
-    for name in ("structured_factor", "schema_compile_s", "batch_penalty", "tail_probability"):
-        assert found.parameter(name).status == "absent"
+    held = []
+    for seed in range(6):
+        rng = random.Random(seed)
+        found = fit(changed(measured, jittered, where=lambda one: one.axis != "warm_up"))
+        for name in ("overhead_s", "prefill_tokens_per_s", "decode_tokens_per_s"):
+            one, true = found.parameter(name), getattr(PLAIN, name)
+            assert one.value == pytest.approx(true, rel=0.15)
+            held.append(one.low <= true <= one.high)
+        # A whole call is steadier than its parts.
+        assert 0.05 < found.profile.jitter_sigma < 0.1
+        for name in ("structured_factor", "schema_compile_s", "batch_penalty", "tail_probability"):
+            assert found.parameter(name).status == "absent"
+    assert sum(held) >= 0.8 * len(held)  # of intervals that hold 95% of the time
 
 
 # What the profile is for: it predicts what it has not seen, and replays it.

@@ -6,7 +6,7 @@ All are exact on exact data: where most points lie on a line, that is the line.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean, median
@@ -62,16 +62,31 @@ def line(points: Sequence[tuple[float, float]]) -> Line:
         if a[0] != b[0]
     )
     slope = _weighted_median(slopes)
-    residuals = [y - slope * x for x, y in points]
-    intercept, sigma = median(residuals), spread(residuals)
+    intercept = median(y - slope * x for x, y in points)
     centre = fmean(x for x, _ in points)
     sum_of_squares = sum((x - centre) ** 2 for x, _ in points)
+    # Where noise is a share of the time, long prompts scatter more than short ones. So each point
+    # counts with its own residual (White 1980), wild ones no more than the largest that are not,
+    # be that by their size or by their share.
+    residuals = [y - intercept - slope * x for x, y in points]
+    size = _WILD * spread(residuals)
+    shares = [r / y for r, (_, y) in zip(residuals, points, strict=True) if y > 0]
+    share = _WILD * spread(shares) if shares else 0.0
+    residuals = [
+        math.copysign(min(abs(r), max(size, share * y)), r)
+        for r, (_, y) in zip(residuals, points, strict=True)
+    ]
+    pulls = [(x - centre) / sum_of_squares for x, _ in points]
     return Line(
         intercept,
         slope,
-        sigma * math.sqrt(1 / len(points) + centre**2 / sum_of_squares),
-        sigma / math.sqrt(sum_of_squares),
+        _norm((1 / len(points) - centre * p) * r for p, r in zip(pulls, residuals, strict=True)),
+        _norm(p * r for p, r in zip(pulls, residuals, strict=True)),
     )
+
+
+def _norm(values: Iterable[float]) -> float:
+    return math.sqrt(sum(value**2 for value in values))
 
 
 def _weighted_median(weighted: Sequence[tuple[float, float]]) -> float:
