@@ -43,14 +43,15 @@ check: $(SETUP) ## formatting, lint, types, labs stored clean
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python tools/store_outputs.py --check $(LABS)
 
-unit: $(SETUP) ## unit tests
-	@$(BIN)/pytest -q --ignore tests/site
+unit: $(SETUP) ## unit tests; those that wait on the wall clock come last, with the machine to themselves
+	@$(BIN)/pytest -q -n auto --ignore tests/site -m "not slow and not compat"
+	@$(BIN)/pytest -q --ignore tests/site -m "slow and not compat"
 
 nbval: $(SETUP) ## run the labs and compare with their stored outputs
-	@$(BIN)/pytest -q --nbval $(LABS)
+	@$(BIN)/pytest -q -n auto --dist loadfile --nbval $(LABS)
 
 site: book ## check the built pages in a headless Chromium
-	@$(BIN)/pytest -q -rs tests/site
+	@$(BIN)/pytest -q -n auto -rs tests/site
 
 links: $(SETUP) ## see whether the links to other sites are alive (needs the internet)
 	@$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links -q
