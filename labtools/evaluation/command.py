@@ -241,6 +241,10 @@ def _prices(text: str | None) -> Prices | None:
 
 def _budget(options: argparse.Namespace, expected: Estimate, prices: Prices | None) -> Budget:
     """What each endpoint may cost. Raises ConfigurationError if the plan cannot fit into it."""
+    if options.max_usd is not None and prices is None:
+        raise ConfigurationError(
+            "--max-usd needs --prices IN,CACHED,OUT: what a million tokens cost."
+        )
     needs: dict[str, tuple[float | None, float]] = {
         "--max-requests": (options.max_requests, expected.requests),
         "--max-tokens": (options.max_tokens, expected.tokens),

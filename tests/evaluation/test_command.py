@@ -1,0 +1,134 @@
+"""`labtools evaluate` as it is typed: what it writes, what it says, what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from labtools.cli import main
+from labtools.endpoint.profiles import load_profiles, named_profile
+from labtools.evaluation.observations import ResultsFolder
+
+FEW = ("--size", "quick", "--structured-calls", "3", "--chain-steps", "4", "--pause-s", "1")
+
+
+def evaluate(*arguments):
+    main(["evaluate", *map(str, arguments)])
+
+
+def endpoint(name, model="fast"):
+    return ("--base-url", "sim", "--model", model, "--name", name)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    out = tmp_path_factory.mktemp("results")
+    evaluate(*endpoint("acme"), *endpoint("other", "slow"), *FEW, "--out", out)
+    return out
+
+
+def test_it_leaves_a_report_a_profile_and_a_comparison(results):
+    for name in ("acme", "other"):
+        files = {path.name for path in (results / name).iterdir()}
+        assert files == {
+            "settings.json",
+            "records.jsonl",
+            "report.json",
+            "report.html",
+            "profile.json",
+        }
+    assert json.loads((results / "comparison.json").read_text())["format"]
+    assert "acme" in (results / "comparison.html").read_text()
+
+
+def test_the_profile_is_the_endpoint(results):
+    [found] = load_profiles(results / "acme" / "profile.json").values()
+    true = named_profile("fast")
+    for name in ("overhead_s", "prefill_tokens_per_s", "decode_tokens_per_s"):
+        assert getattr(found, name) == pytest.approx(getattr(true, name), rel=1e-6)
+
+
+def test_compare_fit_and_report_make_the_same_again(results, tmp_path, capsys):
+    files = ("report.json", "report.html", "profile.json")
+    before = {name: (results / "acme" / name).read_text() for name in files}
+    for name in files:
+        (results / "acme" / name).unlink()
+    evaluate("fit", results / "acme")
+    evaluate("report", results / "acme")
+    assert {name: (results / "acme" / name).read_text() for name in files} == before
+    evaluate("compare", results / "acme", results / "other", "--out", tmp_path / "again")
+    assert (tmp_path / "again.json").read_text() == (results / "comparison.json").read_text()
+    said = capsys.readouterr().out
+    assert "decode_tokens_per_s          measured" in said
+    assert "A step is off by" in said
+
+
+def test_it_says_what_it_will_send_and_a_dry_run_sends_nothing(tmp_path, capsys):
+    evaluate(*endpoint("acme"), "--out", tmp_path, "--dry-run", "--prices", "2,1,8")
+    said = capsys.readouterr().out
+    assert "requests" in said
+    assert "US dollars" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_settings_flag_reaches_the_plan(results):
+    settings = ResultsFolder(results / "acme").identity().settings
+    assert (settings.structured_calls, settings.chain_steps, settings.pause_s) == (3, 4, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "needs --base-url, --model and --name"),
+        (("--base-url", "sim", "--model", "fast"), "0 --name"),
+        ((*endpoint("a"), *endpoint("a")), "must be its own"),
+        (endpoint("../a"), "cannot be one"),
+        (endpoint("a", "nope"), "Unknown profile"),
+        ((*endpoint("a"), "--size", "huge"), "Unknown size"),
+        ((*endpoint("a"), "--contexts", "2k"), "whole numbers with commas"),
+        ((*endpoint("a"), "--slo-s", "fast"), "takes a number"),
+        ((*endpoint("a"), "--slo-s", "0"), "slo_s must be above 0"),
+        ((*endpoint("a"), "--max-requests", "10"), "Nothing was sent"),
+        ((*endpoint("a"), "--max-tokens", "10"), "Nothing was sent"),
+        ((*endpoint("a"), "--max-usd", "1"), "needs --prices"),
+        ((*endpoint("a"), "--max-usd", "0.01", "--prices", "9,9,9"), "Nothing was sent"),
+        ((*endpoint("a"), "--prices", "1,1"), "three numbers"),
+        ((*endpoint("a"), "--key-from", "NO_SUCH_KEY"), "no variable NO_SUCH_KEY"),
+        (("compare", "/nowhere", "/nowhere"), "no evaluation's folder"),
+        (("fit", "/nowhere"), "no evaluation's folder"),
+        (("report", "/nowhere"), "no evaluation's folder"),
+    ],
+)
+def test_what_cannot_work_is_one_clear_line(tmp_path, arguments, said):
+    out = () if arguments[:1] in (("compare",), ("fit",), ("report",)) else ("--out", tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        evaluate(*arguments, *out)
+    assert said in str(stopped.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_run_in_the_same_folder_is_refused_and_loses_nothing(results):
+    before = (results / "acme" / "records.jsonl").read_bytes()
+    with pytest.raises(SystemExit, match="choose another --name or --out"):
+        evaluate(*endpoint("acme"), *FEW, "--seed", "7", "--out", results)
+    assert (results / "acme" / "records.jsonl").read_bytes() == before
+
+
+def test_stopped_by_its_budget_it_reports_what_it_has_and_goes_on_with_more(tmp_path, capsys):
+    plan = (*endpoint("acme"), *FEW, "--out", tmp_path)
+    # The plan fits by its own estimate; then part of it has been spent before.
+    evaluate(*plan)
+    records = tmp_path / "acme" / "records.jsonl"
+    lines = records.read_bytes().splitlines(keepends=True)
+    records.write_bytes(b"".join(lines[: len(lines) // 2]))
+    spent = len(ResultsFolder(tmp_path / "acme").read().made)
+    needed = int(capsys.readouterr().out.split("At most ")[1].split()[0])
+    with pytest.raises(SystemExit, match="budget"):
+        evaluate(*plan, "--max-requests", needed)
+    assert "acme" in capsys.readouterr().out
+    assert spent < len(ResultsFolder(tmp_path / "acme").read().made) <= needed
+    evaluate(*plan)
+    assert not [
+        one for one in ResultsFolder(tmp_path / "acme").read().observations if one.record.error
+    ]
