@@ -89,6 +89,6 @@ def prediction(report: Report) -> str | None:
     found = report.fit.held_out[0]
     return (
         f"The fitted profile predicts {count(found.chains, 'chain')} that it was not fitted to "
-        f"with an error of {found.sum_error:+.1%} in sum; a step's median error is "
+        f"with an error of {round(found.sum_error, 3) + 0.0:+.1%} in sum; a step's median error is "
         f"{found.median_step_error:.1%}."
     )
