@@ -39,6 +39,14 @@ from labtools.plots.prefix_caching import (
     ttft_share_by_context,
 )
 from labtools.plots.profiles import speed_by_concurrency, ttft_by_context
+from labtools.plots.providers import (
+    chain_by_provider,
+    chain_parts,
+    cold_and_again,
+    found_differences,
+    stall_seen,
+    ttft_by_provider,
+)
 from labtools.plots.routing import cascade_latency, delivered, routed_shares, router_seconds
 from labtools.plots.structured_output import percentiles_of_calls, schema_cost
 from labtools.plots.timeline import timeline
@@ -53,12 +61,16 @@ __all__ = [
     "candidates_in_turn_or_at_once",
     "cascade_latency",
     "ceiling",
+    "chain_by_provider",
     "chain_ends",
+    "chain_parts",
     "chance_of_a_slow_call",
+    "cold_and_again",
     "decode_bounds",
     "delivered",
     "faster_by_load_and_length",
     "few_or_many",
+    "found_differences",
     "inference_shares",
     "jitter_speedup",
     "overlaps",
@@ -73,6 +85,7 @@ __all__ = [
     "schema_cost",
     "side_by_side",
     "speed_by_concurrency",
+    "stall_seen",
     "steps_over_time",
     "steps_that_fit",
     "success_by_tries",
@@ -81,6 +94,7 @@ __all__ = [
     "ttft_against_rate",
     "ttft_by_call",
     "ttft_by_context",
+    "ttft_by_provider",
     "ttft_share",
     "ttft_share_by_context",
     "wall_clock",

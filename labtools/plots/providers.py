@@ -1,0 +1,245 @@
+"""The figures of Chapter 7: providers that a leaderboard cannot tell apart, and how to tell them.
+
+Providers have no colours of their own: names and marks tell them apart, colours keep their meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Sized
+
+from labtools.errors import NothingMeasured
+from labtools.plots.canvas import (
+    DECODE,
+    HIGHLIGHT,
+    HIGHLIGHT_TEXT,
+    INK,
+    MUTED,
+    TTFT,
+    WAITING,
+    LabFigure,
+    canvas,
+    key,
+)
+from labtools.plots.evaluation import Spread
+from labtools.wording import duration, joined
+
+_MARKS = "osD^v"
+_PARTS = {"fixed": WAITING, "reading": TTFT, "decode": DECODE, "schema": HIGHLIGHT}
+
+
+def chain_by_provider(rows: Mapping[str, tuple[float, float, float]]) -> LabFigure:
+    """Leaderboard's tokens a second under each name; TTFT and decode of a chain, in seconds."""
+    _require(rows)
+    longest_s = max(ttft_s + decode_s for _, ttft_s, decode_s in rows.values())
+    with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
+        axes = drawing.axes
+        for row, (_, ttft_s, decode_s) in enumerate(rows.values()):
+            axes.barh(-row, ttft_s, height=0.55, color=TTFT)
+            axes.barh(-row, decode_s, left=ttft_s, height=0.55, color=DECODE)
+            total_s = ttft_s + decode_s
+            axes.text(total_s + 0.015 * longest_s, -row, duration(total_s), va="center")
+        names = [f"{name}\n{tokens:,.0f} tokens/s" for name, (tokens, *_) in rows.items()]
+        axes.set_yticks([-row for row in range(len(rows))], names)
+        axes.set_xlim(0, 1.15 * longest_s)
+        axes.set_xlabel("seconds of inference in the chain")
+        key(axes, {"TTFT": TTFT, "decode": DECODE})
+        told = "; ".join(
+            f"{name}, {tokens:,.0f} tokens a second on the leaderboard, takes "
+            f"{duration(ttft_s + decode_s)}, of which TTFT is {duration(ttft_s)}"
+            for name, (tokens, ttft_s, decode_s) in rows.items()
+        )
+        return drawing.done(
+            f"One chain on {len(rows)} providers. {told}.",
+            "Under each name its place on the leaderboard; the bar is the same chain on it.",
+        )
+
+
+def ttft_by_provider(rows: Mapping[str, Mapping[float, Spread]]) -> LabFigure:
+    """p50 of TTFT, in seconds, by input tokens that nobody has cached: a line for each provider."""
+    _require(rows)
+    with canvas(height_in=3.3) as drawing:
+        axes = drawing.axes
+        longest = 0.0
+        for (name, spreads), mark in zip(rows.items(), _MARKS, strict=False):
+            lengths = sorted(spreads)
+            values = [spreads[length][0] for length in lengths]
+            axes.plot(lengths, values, f"-{mark}", color=TTFT, markersize=5, linewidth=2)
+            for length in lengths:
+                if ends := spreads[length][1]:
+                    axes.plot(
+                        [length] * 2,
+                        ends,
+                        color=TTFT,
+                        linewidth=7,
+                        alpha=0.3,
+                        solid_capstyle="butt",
+                    )
+            axes.annotate(
+                name,
+                (lengths[-1], values[-1]),
+                textcoords="offset points",
+                xytext=(9, 0),
+                va="center",
+            )
+            longest = max(longest, lengths[-1])
+        axes.set_ylim(0)
+        axes.set_xlim(0, 1.17 * longest)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_xlabel("input tokens, none of them cached")
+        axes.set_ylabel("TTFT (seconds)")
+        told = "; ".join(
+            f"{name} "
+            + joined(
+                f"{_told(spreads[n])} at {n:,.0f} tokens" for n in (min(spreads), max(spreads))
+            )
+            for name, spreads in rows.items()
+        )
+        return drawing.done(
+            f"Median TTFT by length of the prompt: {told}.",
+            "Median TTFT of lone calls with new prompts. The bands are 95% intervals. The height "
+            "is what a request costs, the slope what a token of the prompt costs.",
+        )
+
+
+def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> LabFigure:
+    """p50 of TTFT, in seconds, of a prompt's first time and of its repeat; the share reported."""
+    _require(rows)
+    longest_s = max(spread[0] for cold, again, _ in rows.values() for spread in (cold, again))
+    with canvas(height_in=1.2 + 0.72 * len(rows)) as drawing:
+        axes = drawing.axes
+        for row, (cold, again, share) in enumerate(rows.values()):
+            said = "says nothing" if share is None else f"says {share:.0%} cached"
+            for y, (value, ends), colour, words in (
+                (-row + 0.19, cold, WAITING, ""),
+                (-row - 0.19, again, TTFT, f", {said}"),
+            ):
+                axes.barh(y, value, height=0.34, color=colour)
+                if ends:
+                    axes.plot(ends, [y, y], color=INK, linewidth=1.5)
+                right = max(value, ends[1] if ends else 0.0)
+                axes.text(
+                    right + 0.015 * longest_s, y, f"{duration(value)}{words}", va="center",
+                    fontsize=10,
+                )  # fmt: skip
+        axes.set_yticks([-row for row in range(len(rows))], list(rows))
+        axes.set_xlim(0, 1.6 * longest_s)
+        axes.set_xlabel("TTFT (seconds)")
+        key(axes, {"first time": WAITING, "the same prompt again": TTFT})
+        told = "; ".join(
+            f"{name} {_told(cold)} the first time and {_told(again)} again, and "
+            f"{'says nothing' if share is None else f'says {share:.0%} cached'}"
+            for name, (cold, again, share) in rows.items()
+        )
+        return drawing.done(
+            f"Median TTFT of a prompt and of its repeat: {told}.",
+            "Median TTFT of one prompt, twice, with 95% intervals; beside the repeat, what "
+            "cached_tokens says.",
+        )
+
+
+def chain_parts(rows: Mapping[str, Mapping[str, float]]) -> LabFigure:
+    """What a chain's time is made of: seconds of fixed, reading, decode and schema, by provider."""
+    _require(rows)
+    longest_s = max(sum(parts.values()) for parts in rows.values())
+    with canvas(height_in=1.2 + 0.5 * len(rows)) as drawing:
+        axes = drawing.axes
+        for row, parts in enumerate(rows.values()):
+            left = 0.0
+            for name, colour in _PARTS.items():
+                seconds = parts.get(name, 0.0)
+                axes.barh(-row, seconds, left=left, height=0.55, color=colour)
+                if seconds > 0.09 * longest_s:
+                    ink = "white" if colour is DECODE else INK
+                    middle = left + seconds / 2
+                    axes.text(middle, -row, f"{seconds:.1f}", ha="center", va="center", color=ink)
+                left += seconds
+        axes.set_yticks([-row for row in range(len(rows))], list(rows))
+        axes.set_xlim(0, 1.02 * longest_s)
+        axes.set_xlabel("seconds of inference in the chain")
+        key(axes, _PARTS)
+        told = "; ".join(
+            f"{name} " + joined(f"{parts.get(part, 0.0):.1f} s {part}" for part in _PARTS)
+            for name, parts in rows.items()
+        )
+        return drawing.done(
+            f"What the chain's time is made of: {told}.",
+            "Fixed: what each request costs whatever its length. Reading: prompt that is not "
+            "cached. Schema: what a bound answer takes beyond a free one.",
+        )
+
+
+def found_differences(rows: Mapping[str, Spread]) -> LabFigure:
+    """What was found to be one endpoint's TTFT less another's, in seconds, by how it was found."""
+    _require(rows)
+    reach_s = max(abs(end) for value, ends in rows.values() for end in (value, *(ends or ())))
+    with canvas(height_in=1.0 + 0.6 * len(rows)) as drawing:
+        axes = drawing.axes
+        axes.axvline(0, color=MUTED, linewidth=1)
+        for row, (value, ends) in enumerate(rows.values()):
+            if ends:
+                axes.plot(
+                    ends,
+                    [-row, -row],
+                    color=HIGHLIGHT,
+                    linewidth=6,
+                    alpha=0.5,
+                    solid_capstyle="butt",
+                )
+            axes.plot([value], [-row], "o", color=HIGHLIGHT_TEXT, markersize=7)
+            axes.annotate(
+                duration(value).replace("-", "−"),
+                (value, -row),
+                textcoords="offset points",
+                xytext=(0, 9),
+                ha="center",
+                fontsize=10,
+            )
+        axes.set_yticks([-row for row in range(len(rows))], list(rows))
+        axes.set_ylim(-len(rows) + 0.5, 0.6)
+        axes.set_xlim(-1.25 * reach_s, 1.25 * reach_s)
+        axes.set_xlabel("second endpoint's TTFT less the first's (seconds)")
+        told = "; ".join(f"{' '.join(name.split())} {_told(s)}" for name, s in rows.items())
+        return drawing.done(
+            f"The difference that was found: {told}.",
+            "Median of the paired differences, with its 95% interval. The truth is 0.",
+        )
+
+
+def stall_seen(runs: Mapping[str, Sequence[tuple[float, float]]]) -> LabFigure:
+    """When each call was sent and how long it took, in seconds: a row of stems for each loop."""
+    _require(runs)
+    longest_s = max(latency_s for calls in runs.values() for _, latency_s in calls)
+    looks = zip(runs.items(), (INK, HIGHLIGHT), _MARKS, strict=False)
+    with canvas(height_in=3.3) as drawing:
+        axes = drawing.axes
+        for (name, calls), colour, mark in looks:
+            sent, latencies_s = zip(*calls, strict=True)
+            axes.plot(sent, latencies_s, mark, color=colour, mfc="none", markersize=5, label=name)
+        axes.legend(loc="upper right", frameon=False, fontsize=10, handletextpad=0.2)
+        axes.set_ylim(0, 1.12 * longest_s)
+        axes.set_xlabel("sent at (seconds)")
+        axes.set_ylabel("end-to-end latency (seconds)")
+        told = "; ".join(
+            f"{name}: {sum(latency_s > longest_s / 10 for _, latency_s in calls)} of {len(calls)} "
+            f"calls took more than {duration(longest_s / 10)}"
+            for name, calls in runs.items()
+        )
+        return drawing.done(
+            f"Latency of each call by when it was sent. {told}.",
+            "One stall, met by a client that waits for its answer and by calls that come anyway. "
+            "Each mark is a call.",
+        )
+
+
+def _require(rows: Sized) -> None:
+    if not rows:
+        raise NothingMeasured("There is nothing to draw: no provider has a value.")
+
+
+def _told(spread: Spread) -> str:
+    value, ends = spread
+    return (
+        f"{duration(value)} ({duration(ends[0])} to {duration(ends[1])})"
+        if ends
+        else (duration(value))
+    )
