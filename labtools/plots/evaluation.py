@@ -46,7 +46,14 @@ def ttft_by_prompt(rows: Mapping[float, tuple[Spread, Spread]]) -> LabFigure:
             axes.plot(lengths, values, style, marker="o", color=colour, markersize=5, linewidth=2)
             for length, (_, ends) in zip(lengths, spreads, strict=True):
                 if ends:
-                    axes.plot([length] * 2, ends, color=colour, linewidth=6, alpha=0.35)
+                    axes.plot(
+                        [length] * 2,
+                        ends,
+                        color=colour,
+                        linewidth=6,
+                        alpha=0.35,
+                        solid_capstyle="butt",
+                    )
             axes.annotate(
                 words,
                 (lengths[-1], values[-1]),
@@ -84,7 +91,9 @@ def by_clients(
         for place, n in zip(places, clients, strict=True):
             ends = rows[n][1]
             if ends:
-                axes.plot([place] * 2, ends, color=colour, linewidth=6, alpha=0.35)
+                axes.plot(
+                    [place] * 2, ends, color=colour, linewidth=6, alpha=0.35, solid_capstyle="butt"
+                )
             lowest, highest = ends or (rows[n][0], rows[n][0])
             below = mark_s is not None and rows[n][0] < mark_s  # where the mark's line is not
             axes.annotate(
@@ -150,7 +159,14 @@ def latency_by_form(rows: Mapping[str, tuple[Spread, Spread]]) -> LabFigure:
             ):
                 longest_s = max(longest_s, value, *(ends or (0.0,)))
                 if ends:
-                    axes.plot(ends, [-row, -row], color=colour, linewidth=6, alpha=0.35)
+                    axes.plot(
+                        ends,
+                        [-row, -row],
+                        color=colour,
+                        linewidth=6,
+                        alpha=0.35,
+                        solid_capstyle="butt",
+                    )
                 axes.plot([value], [-row], "o", color=colour, markersize=7)
                 axes.annotate(
                     label,
