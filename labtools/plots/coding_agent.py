@@ -117,7 +117,7 @@ def backends(traces: Mapping[str, Trace], marks: Mapping[float, str]) -> LabFigu
         key(axes, {"TTFT": TTFT, "decode": DECODE, "tests": TOOL})
         return drawing.done(
             f"Seconds for the whole run: {', '.join(told)}.",
-            "The same agent on three backends, with one iteration and with two. The tests take "
+            "The same agent on three backends, with one attempt and with two. The tests take "
             "the same time on each.",
         )
 

@@ -89,7 +89,7 @@ def success_by_tries(
     told = []
     with canvas(height_in=3.4) as drawing:
         axes = drawing.axes
-        for (name, check), style in zip(checks.items(), _STYLES, strict=False):
+        for (name, check), style in zip(checks.items(), reversed(_STYLES), strict=False):
             success = [chance_within(count, right_rate, steps, check) for count in tries]
             axes.plot(tries, success, color=DECODE, linewidth=2, linestyle=style)
             limit = cap(right_rate, check) ** steps
