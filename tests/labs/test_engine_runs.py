@@ -1,0 +1,83 @@
+"""The labs' recordings of a real engine: small, whole, and without a trace of the machine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import pytest
+from lab_runner import LABS, cells
+from record_engine import recording_source
+
+from labtools.errors import ConfigurationError
+from labtools.studies.engine_runs import FOLDER, recorded
+from labtools.timing.recording_file import Recording
+
+RECORDINGS = sorted(FOLDER.glob("*.jsonl"))
+PLAYED = re.compile(r'recorded\("([\w-]+)"\)')
+HEADING = "## And on a real engine"
+WITH_ENGINE = [lab for lab in LABS if HEADING in "".join(cell.source for cell in cells(lab))]
+LARGEST_BYTES = 300_000
+CHUNK_FIELDS = set("id object created model system_fingerprint choices usage timings".split())
+
+each_recording = pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+
+
+def test_every_recording_is_played_by_one_lab():
+    sources = "\n".join(cell.source for lab in LABS for cell in cells(lab))
+    assert Counter(PLAYED.findall(sources)) == Counter(path.stem for path in RECORDINGS)
+
+
+def test_the_engine_comes_before_the_readers_own_endpoint():
+    assert len(WITH_ENGINE) >= 6
+    for lab in WITH_ENGINE:
+        text = "\n".join(cell.source for cell in cells(lab))
+        assert text.index(HEADING) < text.index("## Now on your own endpoint")
+
+
+@each_recording
+def test_no_request_failed_while_it_was_recorded(path):
+    exchanges = Recording.load(path).exchanges
+    assert exchanges
+    assert {(one.status, one.ending) for one in exchanges} == {(200, "complete")}
+
+
+@each_recording
+def test_it_is_small(path):
+    assert path.stat().st_size <= LARGEST_BYTES
+
+
+@each_recording
+def test_it_holds_no_key_no_host_and_no_path(path):
+    recording = Recording.load(path)
+    assert recording.header.base_url == "http://engine/v1"
+    assert {name for one in recording.exchanges for name in one.headers} <= {"content-type"}
+    assert {one.path for one in recording.exchanges} == {"/v1/chat/completions"}
+    for one in recording.exchanges:
+        stream = b"".join(data for _, data in one.pieces()).decode()
+        chunks = [line.removeprefix("data: ") for line in stream.split("\n") if line]
+        assert chunks.pop() == "[DONE]"
+        for chunk in map(json.loads, chunks):
+            assert set(chunk) <= CHUNK_FIELDS
+            assert chunk["model"] == recording.header.models["default"]
+            assert re.fullmatch(r"b[\w-]+", chunk["system_fingerprint"])
+            assert re.fullmatch(r"chatcmpl-\w+", chunk["id"])
+            # What else is text was written by random weights.
+            for choice in chunk["choices"]:
+                assert set(choice) <= {"index", "delta", "finish_reason"}
+                assert set(choice["delta"]) <= {"role", "content"}
+
+
+def test_an_unknown_recording_lists_the_known_ones():
+    with pytest.raises(ConfigurationError, match="multiplier-2M"):
+        recorded("multiplier-3M")
+
+
+def test_to_record_is_to_run_the_same_cell_on_the_engine(tmp_path):
+    source = 'engine = connect(recorded("multiplier-2M"))\nengine.run(agent(engine))'
+    changed = recording_source(source, tmp_path)
+    file = str(tmp_path / "multiplier-2M.jsonl")
+    assert f'connect("engine", engine=EngineSettings("2M"), record={file!r})' in changed
+    assert changed.endswith("\nengine.run(agent(engine))")
+    assert recording_source("lab = connect()", tmp_path) == "lab = connect()"
