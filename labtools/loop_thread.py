@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 # A cancelled coroutine that does not return within this time blocks its thread.
 UNWIND_S = 5.0
+# Python looks for a Ctrl-C between two bytecodes. One that comes just as the wait begins, or that
+# another thread catches, wakes nobody: so the wait begins again this often.
+_LOOK_UP_S = 0.2
 _TURNS = 4
 
 
@@ -63,7 +66,8 @@ class LoopThread:
         self._busy = True
         try:
             threading.Thread(target=work, name="labtools-loop", daemon=True).start()
-            done.wait()
+            while not done.wait(_LOOK_UP_S):
+                pass
         except KeyboardInterrupt:
             self.loop.call_soon_threadsafe(task.cancel)
             done.wait(UNWIND_S)

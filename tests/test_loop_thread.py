@@ -234,6 +234,17 @@ def test_ctrl_c_at_any_moment_cancels_the_coroutine(thread, moment):
     assert usable(thread)
 
 
+def test_a_ctrl_c_that_wakes_nobody_is_still_heard(thread):
+    async def caught_by_another_thread():
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        while True:  # noqa: ASYNC110 - busy on purpose
+            await asyncio.sleep(0)
+
+    with pytest.raises(KeyboardInterrupt):
+        thread.run(caught_by_another_thread())
+    assert usable(thread)
+
+
 def test_ctrl_c_does_not_wait_for_ever_for_what_will_not_give_way(thread, monkeypatch):
     monkeypatch.setattr(loop_thread, "UNWIND_S", 0.05)
     release = threading.Event()
