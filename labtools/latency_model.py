@@ -2,7 +2,8 @@
 
     ttft = rtt + queue + pace * (overhead + schema_compile if new + compute)
     compute = uncached / prefill rate + (input^2 - cached^2) / 2 / attention rate
-    step = pace / decode rate * (1 + batch_penalty * (active - 1)) * structured_factor
+    step = pace * structured_factor
+           * ((1 + batch_penalty * (active - 1)) / decode rate + context / context rate)
     e2e  = ttft + output_tokens * step          the answer stops by itself: the last step is the
                                                 end-of-sequence token
          = ttft + (output_tokens - 1) * step    the answer is cut off by max_tokens
@@ -12,6 +13,8 @@
 
 Prefill attends from each token to all before it: n^2 / 2 pairs in a prompt of n. At the default,
 an infinite attention rate, prefill takes time in proportion to the tokens that are not cached.
+A decode step reads the keys and values of the prompts in its batch: `context` is their tokens,
+those of the answers left out. At the default, an infinite context rate, it takes no time.
 
 The mock endpoint simulates these formulas, what-if predictions evaluate them, the evaluator's
 fit inverts them and the tests hold everything else against them. Nothing here waits or draws.
@@ -134,6 +137,8 @@ class LatencyProfile:
     """Infinite: TTFT does not depend on the prompt's length."""
     attention_pairs_per_s: float = math.inf
     """Pairs of tokens that prefill attends to. Infinite: prefill is linear in the prompt."""
+    decode_context_tokens_per_s: float = math.inf
+    """Tokens of context that decode reads. Infinite: a step is as fast after any prompt."""
     prefill_chunk_tokens: int | None = None
     """Prompts are computed one after the other, so many tokens at a time, and between two such
     chunks every running stream takes one step. None: prefill and decode do not disturb each
@@ -163,6 +168,7 @@ class LatencyProfile:
         _require(self, "decode_tokens_per_s", above=0, finite=False)
         _require(self, "prefill_tokens_per_s", above=0, finite=False)
         _require(self, "attention_pairs_per_s", above=0, finite=False)
+        _require(self, "decode_context_tokens_per_s", above=0, finite=False)
         _require(self, "prefill_chunk_tokens", at_least=1, whole=True, optional=True)
         for name in ("rtt_s", "overhead_s", "batch_penalty", "schema_compile_s", "jitter_sigma"):
             _require(self, name, at_least=0)
@@ -196,7 +202,7 @@ class LatencyProfile:
         """What comes before the prompt is computed, and keeps no other request waiting."""
         return self.overhead_s + (self.schema_compile_s if new_schema else 0.0)
 
-    def compute_s(self, start: int, end: int) -> float:
+    def compute_s(self, start: float, end: float) -> float:
         """Computing a prompt's tokens from number `start` up to `end`, those before being known."""
         pairs = (end**2 - start**2) / 2
         return (end - start) / self.prefill_tokens_per_s + pairs / self.attention_pairs_per_s
@@ -212,11 +218,21 @@ class LatencyProfile:
         """Request sent to first token."""
         return self.rtt_s + queue_s + pace * self.prefill_s(input_tokens, cached_tokens, new_schema)
 
-    def step_s(self, active: float = 1, structured: bool = False, pace: float = 1.0) -> float:
-        """One decode step of one stream, while `active` sequences share the replica."""
+    def step_s(
+        self,
+        active: float = 1,
+        structured: bool = False,
+        pace: float = 1.0,
+        context_tokens: float = 0,
+    ) -> float:
+        """One decode step of one stream, while `active` sequences share the replica.
+
+        `context_tokens` is what the prompts of all sequences that decode hold together.
+        """
         factor = self.structured_factor if structured else 1.0
         slowdown = 1 + self.batch_penalty * (active - 1)
-        return pace / self.decode_tokens_per_s * slowdown * factor
+        reading_s = context_tokens / self.decode_context_tokens_per_s
+        return pace / self.decode_tokens_per_s * slowdown * factor + pace * reading_s * factor
 
     def e2e_latency_s(
         self,
@@ -230,10 +246,10 @@ class LatencyProfile:
         pace: float = 1.0,
         stops_by_itself: bool = True,
     ) -> float:
-        """Request sent to the end of the stream, with `active` constant throughout."""
+        """Request sent to the end of the stream, with `active` like it constant throughout."""
         steps = output_tokens if stops_by_itself else output_tokens - 1
         ttft_s = self.ttft_s(input_tokens, cached_tokens, queue_s, new_schema, pace)
-        return ttft_s + steps * self.step_s(active, structured, pace)
+        return ttft_s + steps * self.step_s(active, structured, pace, active * input_tokens)
 
     def break_even_tokens(self, input_tokens: int = DEFAULT_INPUT_TOKENS) -> float:
         """Output length at which decode takes as long as TTFT: n* = TTFT x rate."""

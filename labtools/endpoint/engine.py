@@ -155,7 +155,7 @@ class Sequence:
         await _sleep_until(self.first_token_at)
         if self._prefixes is not None:
             self._prefixes.remember(self._prompt, self.first_token_at)
-        self._replica.decode(+1)
+        self._replica.decode(+1, self.input_tokens)
         self._decodes = True
 
     async def _compute_in_turn(self, chunk_tokens: int) -> None:
@@ -177,7 +177,7 @@ class Sequence:
     def leave(self) -> None:
         """Over, however it ended."""
         if self._decodes:
-            self._replica.decode(-1)
+            self._replica.decode(-1, self.input_tokens)
         self._replica.leave(self._prefixes)
 
     async def steps(self, total: int, stall_s: float = 0.0) -> AsyncIterator[int]:

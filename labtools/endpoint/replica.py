@@ -23,6 +23,7 @@ class Replica:
         self._profile = profile
         self._takes_turns = profile.prefill_chunk_tokens is not None
         self._decoding = 0
+        self._context_tokens = 0
         self._chunk_s = 0.0
         self._capacity = profile.max_batch or math.inf
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -37,22 +38,27 @@ class Replica:
     def step_s(self, structured: bool, pace: float) -> float:
         """The length of a step that begins now."""
         if not self._takes_turns:
-            return self._profile.step_s(self.active, structured, pace)
+            return self._profile.step_s(self.active, structured, pace, self._context_tokens)
         # Sequences that wait to be prefilled slow nobody; the one being prefilled slows all.
-        return self._profile.step_s(max(1, self._decoding), structured, pace) + self._chunk_s
+        active = max(1, self._decoding)
+        step_s = self._profile.step_s(active, structured, pace, self._context_tokens)
+        return step_s + self._chunk_s
 
     def between_chunks_s(self) -> float:
         """What a prompt that is being computed waits for the streams between two chunks."""
-        return self._profile.step_s(self._decoding) if self._decoding else 0.0
+        if not self._decoding:
+            return 0.0
+        return self._profile.step_s(self._decoding, context_tokens=self._context_tokens)
 
     def compute_chunk(self, seconds: float) -> None:
         """A chunk of a prompt that takes so long is being computed; 0: none is."""
         self._chunk_s = seconds
         self.version += 1
 
-    def decode(self, change: int) -> None:
-        """So many more sequences are past their prefill, or fewer."""
+    def decode(self, change: int, context_tokens: int) -> None:
+        """One more sequence with such a prompt is past its prefill, or one fewer."""
         self._decoding += change
+        self._context_tokens += change * context_tokens
         self.version += 1
 
     def prefixes_for(self, prompt: str, now: float) -> PrefixStore | None:

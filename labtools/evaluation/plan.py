@@ -29,6 +29,8 @@ class Call:
     """Before it is sent, after the lane's call before it."""
     at: Mapping[str, float] = field(default_factory=dict)
     """The values it was made for: {"input_tokens": 2000}, {"clients": 8} ..."""
+    together: bool = False
+    """Sent with one call of every other lane of the block, when all lanes have come so far."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,12 +158,19 @@ class _Session:
         """All lanes of a block. Returns whether any of its calls was answered."""
         self._attempts[block.name] = self._attempts.get(block.name, 0) + 1
         records: list[CallRecord] = []
+        level = asyncio.Barrier(len(block.lanes))
 
         async def walk(lane: int, calls: tuple[Call, ...]) -> None:
-            for place, call in enumerate(calls):
-                await asyncio.sleep(call.wait_s)
-                records.append(await self._call(block, call, lane, place))
-                on_call(1)
+            try:
+                for place, call in enumerate(calls):
+                    await asyncio.sleep(call.wait_s)
+                    if call.together:
+                        await level.wait()
+                    records.append(await self._call(block, call, lane, place))
+                    on_call(1)
+            except BaseException:
+                await level.abort()  # nobody waits for a lane that does not come
+                raise
 
         async with watched() as load:
             # At a budget's limit the calls under way still end, and are kept: they are paid for.
@@ -171,7 +178,7 @@ class _Session:
                 *(walk(number, calls) for number, calls in enumerate(block.lanes)),
                 return_exceptions=True,
             )
-        for raised in filter(None, ended):
+        for raised in sorted(filter(None, ended), key=_is_consequence):
             raise raised
         if load.lateness_s:
             values = {"lateness_s": load.lateness_s, "cpu_s": load.cpu_s, "calls": len(records)}
@@ -191,6 +198,10 @@ class _Session:
             )
         )
         return record
+
+
+def _is_consequence(raised: BaseException) -> bool:
+    return isinstance(raised, asyncio.BrokenBarrierError)
 
 
 async def _round_trip_s(client: openai.AsyncOpenAI, model: str) -> float | None:

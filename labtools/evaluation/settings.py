@@ -42,6 +42,8 @@ class Settings:
     prefix_tokens: int = 3_000
     """Length of the prompts that the prefix cache is tried with."""
     prefix_rounds: int = 8
+    shared_prefix_runs: int = 0
+    """Prompts that four calls at once go on from: whether a kept prefix belongs to a slot."""
     pause_s: float = 10.0
     """How long a prefix is left alone before it is asked for again."""
     structured_calls: int = 60
@@ -109,6 +111,7 @@ SIZES: Mapping[str, Settings] = MappingProxyType(
             open_loop_calls=100,
             interference_runs=10,
             prefix_rounds=20,
+            shared_prefix_runs=3,
             pause_s=60.0,
             structured_calls=200,
             cold_schemas=20,

@@ -8,6 +8,7 @@ from labtools.plots.compounding import (
     steps_that_fit,
     success_by_tries,
 )
+from labtools.plots.engine import held_against_engine, steps_by_context, ttft_cold_and_warm
 from labtools.plots.model_size import (
     call_by_clients,
     decode_bounds,
@@ -71,6 +72,7 @@ __all__ = [
     "faster_by_load_and_length",
     "few_or_many",
     "found_differences",
+    "held_against_engine",
     "inference_shares",
     "jitter_speedup",
     "overlaps",
@@ -86,6 +88,7 @@ __all__ = [
     "side_by_side",
     "speed_by_concurrency",
     "stall_seen",
+    "steps_by_context",
     "steps_over_time",
     "steps_that_fit",
     "success_by_tries",
@@ -95,6 +98,7 @@ __all__ = [
     "ttft_by_call",
     "ttft_by_context",
     "ttft_by_provider",
+    "ttft_cold_and_warm",
     "ttft_share",
     "ttft_share_by_context",
     "wall_clock",

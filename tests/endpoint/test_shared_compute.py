@@ -193,3 +193,23 @@ def test_slots_must_be_counted():
 def test_chunks_and_rates_above_zero(wrong):
     with pytest.raises(ConfigurationError):
         CHUNKED.but(**wrong)
+
+
+# steps that read the context
+
+
+def test_a_step_reads_the_prompts_of_all_that_decode():
+    profile = LatencyProfile("p", 100, decode_context_tokens_per_s=1e5)
+    assert profile.step_s(context_tokens=2000) == pytest.approx(0.01 + 0.02)
+    [(_, at, _)] = run(profile, (10, prompt_of(2000)))
+    assert at[-1] == exactly(9 * 0.03)
+    assert at[-1] == exactly(profile.e2e_latency_s(10, 2000, stops_by_itself=False))
+    two = [(10, prompt_of(1500)), (10, prompt_of(1500, "b"))]
+    _, (_, at, _) = run(profile, *two)
+    assert at[-1] == exactly(9 * 0.04)
+
+
+def test_a_prompt_that_is_still_computed_is_not_read():
+    profile = CHUNKED.but(decode_context_tokens_per_s=1e5, prefill_chunk_tokens=10_000)
+    (_, at, _), _ = run(profile, (60, prompt_of(1000)), (1, prompt_of(2000, "b"), 1.0))
+    assert sum(after - before for before, after in pairwise(at)) == exactly(59 * 0.02 + 2)

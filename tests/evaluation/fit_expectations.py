@@ -35,6 +35,8 @@ NO_EFFECT = {
     "rtt_s": 0.0,
     "overhead_s": 0.0,
     "prefill_tokens_per_s": math.inf,
+    "attention_pairs_per_s": math.inf,
+    "decode_context_tokens_per_s": math.inf,
     "batch_penalty": 0.0,
     "structured_factor": 1.0,
     "schema_compile_s": 0.0,

@@ -373,7 +373,9 @@ def test_the_profile_says_where_it_is_from(everything):
 
 
 def test_an_unknown_parameter_names_the_known_ones(everything):
-    with pytest.raises(ConfigurationError, match=r"Unknown parameter: 'speed'\. Allowed: batch"):
+    with pytest.raises(
+        ConfigurationError, match=r"Unknown parameter: 'speed'\. Allowed: attention"
+    ):
         fit(everything).parameter("speed")
     with pytest.raises(ConfigurationError, match="Unknown status"):
         Parameter("rtt_s", 1.0, "guessed", "")

@@ -1,7 +1,7 @@
 """What one call takes that has the endpoint to itself: the first formulas of the latency model.
 
-    ttft = rtt + pace * (overhead + uncached_tokens / prefill rate)
-    step = pace / decode rate
+    ttft = rtt + pace * (overhead + uncached_tokens / prefill rate + pairs / attention rate)
+    step = pace * (1 / decode rate + input_tokens / context rate)
 
 A call's pace may be one factor for all of it, or its prefill and its decode may be slow apart. The
 calls say which: where dividing TTFT by the pace of the same call's decode leaves less scatter, it
@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from labtools.evaluation.fitting.curve import prompt_curve
+from labtools.evaluation.fitting.decode import decode_line
 from labtools.evaluation.fitting.evidence import COLD, Noise, TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
-from labtools.evaluation.fitting.prefill import prompt_line
-from labtools.evaluation.fitting.robust import median_interval, spread
+from labtools.evaluation.fitting.robust import spread
 from labtools.latency_model import LatencyProfile
 
 # One factor, when it takes this much of the scatter away.
 _SHARED_BELOW = 0.7
-_LEAST_CALLS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Alone:
 
     def pace_of_decode(self, call: TimedCall) -> float:
         """What the decode of an unstructured call says of its prefill's pace."""
-        return call.tpot_s / self.profile.step_s() if self.one_pace and call.tpot_s else 1.0
+        return call.tpot_s / call.step_s(self.profile) if self.one_pace and call.tpot_s else 1.0
 
     def pace_of_prefill(self, call: TimedCall) -> float:
         """What the prefill of a call says of its decode's pace, if it found a slot at once."""
@@ -51,7 +51,7 @@ class Alone:
         """The same, of a call whose prefill took `work_s`."""
         if not self.one_pace or call.uncached_tokens is None or work_s <= 0:
             return 1.0
-        return work_s / self.profile.prefill_s(call.uncached_tokens)
+        return work_s / call.prefill_s(self.profile)
 
 
 def fit_alone(
@@ -60,14 +60,18 @@ def fit_alone(
     """Round trip, overhead, prefill and decode rate, from the lone calls without a schema."""
     plain = [call for call in calls if call.label in COLD]
     prompts = [call for call in plain if call.uncached_tokens is not None]
-    rtt, decode = _round_trip(round_trips_s, noise), _decode_rate(plain)
-    rate = math.inf if decode.value is None else decode.value
-    draft = LatencyProfile(name, rate, rtt_s=rtt.value or 0.0)
+    rtt, decode, context = _round_trip(round_trips_s, noise), *decode_line(plain, noise)
+    draft = LatencyProfile(
+        name,
+        decode.value or math.inf,
+        rtt_s=rtt.value or 0.0,
+        decode_context_tokens_per_s=context.value or math.inf,
+    )
     apart = _with_prompts(Alone(draft, noise, False), prompts)
     together = _with_prompts(Alone(draft, noise, decode.value is not None), prompts)
     is_one = _scatter(together, prompts) < _SHARED_BELOW * _scatter(apart, prompts)
     chosen = together if is_one else apart
-    return Alone(chosen.profile, noise, is_one, (rtt, *chosen.parameters, decode))
+    return Alone(chosen.profile, noise, is_one, (rtt, *chosen.parameters, decode, context))
 
 
 def _round_trip(round_trips_s: Sequence[float], noise: Noise) -> Parameter:
@@ -81,29 +85,20 @@ def _round_trip(round_trips_s: Sequence[float], noise: Noise) -> Parameter:
     return Parameter("rtt_s", least_s, "measured", how, least_s, median(round_trips_s))
 
 
-def _decode_rate(calls: Sequence[TimedCall]) -> Parameter:
-    tpots_s = [call.tpot_s for call in calls if call.tpot_s]
-    if len(tpots_s) < _LEAST_CALLS:
-        needed = f"{_LEAST_CALLS} lone streams of two chunks or more"
-        return not_probed("decode_tokens_per_s", needed)
-    low_s, high_s = median_interval(tpots_s)
-    how = f"Median TPOT of {len(tpots_s)} lone calls without a schema."
-    rate = 1 / median(tpots_s)
-    return Parameter("decode_tokens_per_s", rate, "measured", how, 1 / high_s, 1 / low_s)
-
-
 def _with_prompts(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
-    """With overhead and prefill rate, each TTFT rid of what its decode says of its pace."""
+    """With overhead and prefill, each TTFT rid of what its decode says of its pace."""
     rtt_s = alone.profile.rtt_s
     points = [
-        (call.uncached_tokens or 0, (call.ttft_s - rtt_s) / alone.pace_of_decode(call))
+        (call.uncached_tokens or 0, call.pairs, (call.ttft_s - rtt_s) / alone.pace_of_decode(call))
         for call in calls
     ]
-    overhead, rate = prompt_line(points, alone.noise)
+    overhead, rate, attention = prompt_curve(points, alone.noise)
     profile = alone.profile.but(
-        overhead_s=overhead.value or 0.0, prefill_tokens_per_s=rate.value or math.inf
+        overhead_s=overhead.value or 0.0,
+        prefill_tokens_per_s=rate.value or math.inf,
+        attention_pairs_per_s=attention.value or math.inf,
     )
-    return Alone(profile, alone.noise, alone.one_pace, (overhead, rate))
+    return Alone(profile, alone.noise, alone.one_pace, (overhead, rate, attention))
 
 
 def _scatter(alone: Alone, calls: Sequence[TimedCall]) -> float:
@@ -112,6 +107,6 @@ def _scatter(alone: Alone, calls: Sequence[TimedCall]) -> float:
         math.log(work_s / predicted_s / alone.pace_of_decode(call))
         for call in calls
         if (work_s := call.ttft_s - alone.profile.rtt_s) > 0
-        and (predicted_s := alone.profile.prefill_s(call.uncached_tokens or 0)) > 0
+        and (predicted_s := call.prefill_s(alone.profile)) > 0
     ]
     return spread(logarithms) if logarithms else 0.0

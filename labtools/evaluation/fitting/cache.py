@@ -122,7 +122,7 @@ def _by_ttft(alone: Alone, repeats: Sequence[_Pair]) -> Parameter:
     if saved_s <= alone.noise.of(usual_s) * usual_s or low_s <= 0:
         if any(pair.again.one.record.cached_tokens == 0 for pair in repeats):
             how = f"{len(repeats)} repeated prompts: cached_tokens is 0, and no TTFT is shorter."
-        elif math.isinf(profile.prefill_tokens_per_s):
+        elif profile.compute_s(0, 1) == 0:
             how = "TTFT does not depend on the prompt's length, so it cannot show a cache."
             return Parameter(CACHE, None, "not_identifiable", how)
         return Parameter(CACHE, 0.0, "absent", how)

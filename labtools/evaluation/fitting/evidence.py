@@ -11,6 +11,7 @@ from statistics import median
 from labtools.clock import elapsed_s
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.probes.load import INPUT_TOKENS as LOAD_TOKENS
+from labtools.latency_model import LatencyProfile
 from labtools.metrics import percentile
 from labtools.records import CallRecord
 
@@ -37,8 +38,28 @@ class TimedCall:
     """None where it has fewer than two chunks, or says nothing of its tokens."""
     decode_s: float
     """First chunk to last."""
-    uncached_tokens: int | None
+    input_tokens: int | None
     """None where the endpoint does not say how long the prompt was."""
+    cached_tokens: int
+
+    @property
+    def uncached_tokens(self) -> int | None:
+        """What of the prompt had to be computed, if that is known."""
+        return None if self.input_tokens is None else self.input_tokens - self.cached_tokens
+
+    @property
+    def pairs(self) -> float:
+        """Of tokens, that computing the prompt attended to."""
+        return ((self.input_tokens or 0) ** 2 - self.cached_tokens**2) / 2
+
+    def prefill_s(self, profile: LatencyProfile) -> float:
+        """What the profile says of its prefill, at pace 1; of an unknown prompt, the overhead."""
+        return profile.prefill_s(self.input_tokens or 0, self.cached_tokens)
+
+    def step_s(self, profile: LatencyProfile, streams: float = 1) -> float:
+        """What the profile says of its steps, beside so many streams after prompts like its own."""
+        context_tokens = streams * (self.input_tokens or 0)
+        return profile.step_s(structured=self.structured, context_tokens=context_tokens)
 
     @property
     def label(self) -> str:
@@ -58,7 +79,7 @@ class TimedCall:
 def timed_calls(measured: Measured, *axes: str) -> list[TimedCall]:
     """The calls of these axes that ended well and brought output."""
     return [
-        TimedCall(one, ttft_s, _tpot_s(one.record), _decode_s(one.record), _uncached_tokens(one))
+        TimedCall(one, ttft_s, _tpot_s(one.record), _decode_s(one.record), *_prompt(one))
         for axis in axes
         for one in measured.on(axis)
         if one.record.error is None and (ttft_s := one.record.ttft_s) is not None
@@ -125,9 +146,9 @@ def _tpot_s(record: CallRecord) -> float | None:
     return _decode_s(record) / (chunks - 1) or None if chunks > 1 else None
 
 
-def _uncached_tokens(one: Observation) -> int | None:
-    """As the endpoint counts them; where it does not, as many as were asked for."""
+def _prompt(one: Observation) -> tuple[int | None, int]:
+    """Input and cached tokens as the endpoint counts them; if it does not, what was asked for."""
     if one.record.input_tokens is not None:
-        return one.record.input_tokens - (one.record.cached_tokens or 0)
+        return one.record.input_tokens, one.record.cached_tokens or 0
     asked = LOAD_TOKENS if one.axis in LOADED else one.at.get("input_tokens")
-    return None if asked is None else int(asked)
+    return (None if asked is None else int(asked)), 0

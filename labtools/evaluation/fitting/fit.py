@@ -23,6 +23,8 @@ from labtools.evaluation.fitting.load import fit_load
 from labtools.evaluation.fitting.pace import fit_pace
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.schema import fit_compile, fit_factor
+from labtools.evaluation.fitting.shared_prefix import fit_shared_prefix
+from labtools.evaluation.fitting.turns import fit_turns
 from labtools.evaluation.observations import Measured
 from labtools.latency_model import LatencyProfile, PrefixCache
 
@@ -88,8 +90,11 @@ def fit(measured: Measured, *, measured_on: str = "") -> Fit:
     alone = fit_pace(alone, calls)
     alone = fit_compile(alone, calls)
     alone = fit_cache(alone, calls)
+    beside = timed_calls(measured, "interference")
+    alone = fit_turns(alone, beside, noise_on(measured, "interference"))
     crowd, arrivals = (timed_calls(measured, axis) for axis in LOADED)
     alone = fit_load(alone, crowd, arrivals, noise_on(measured, *LOADED))
+    alone = fit_shared_prefix(alone, timed_calls(measured, "shared_prefix"))
     parameters = (*alone.parameters, _context_limit(measured), *_UNPROBED)
     if math.isinf(alone.profile.decode_tokens_per_s):
         return Fit(None, parameters)

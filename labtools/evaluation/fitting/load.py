@@ -17,10 +17,10 @@ from statistics import NormalDist, median
 
 from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
+from labtools.evaluation.fitting.load_in_turn import PENALTY, SLOTS, fit_load_in_turn
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.robust import Z95, slope_through_origin
 
-SLOTS, PENALTY = "max_batch", "batch_penalty"
 # A call waited if its TTFT has more than this share of its prefill on top.
 _WAITED = 0.5
 # Slots explain the waits when they leave no more than this share of them open.
@@ -85,9 +85,11 @@ def fit_load(
     for call in closed:
         if call.uncached_tokens is not None:
             levels[int(call.one.at.get("clients", 0))].append(call)
+    arrivals = [call for call in opened if call.uncached_tokens is not None]
+    if alone.profile.prefill_chunk_tokens is not None:
+        return fit_load_in_turn(alone, levels, arrivals, noise)
     slots = _slots(alone, levels, noise)
     limit = int(slots.value) if slots.status == "measured" and slots.value else None
-    arrivals = [call for call in opened if call.uncached_tokens is not None]
     crowds = [_in_turn(alone, calls, limit) for calls in (*levels.values(), arrivals)]
     penalty = _penalty(alone, crowds, noise)
     profile = alone.profile.but(max_batch=limit, batch_penalty=penalty.value or 0.0)
@@ -119,7 +121,7 @@ def _by_their_prefill(alone: Alone, calls: Sequence[TimedCall]) -> Crowd:
         record = call.one.record
         pace = call.tpot_s / usual_s if alone.one_pace and call.tpot_s else 1.0
         arrived_at = record.sent_at + alone.profile.rtt_s
-        started_at = record.chunks_at[0] - pace * alone.profile.prefill_s(call.uncached_tokens or 0)
+        started_at = record.chunks_at[0] - pace * call.prefill_s(alone.profile)
         holdings.append(Holding(arrived_at, started_at, record.ended_at))
     return Crowd(calls, holdings)
 
@@ -180,7 +182,7 @@ def _explains(in_turn: Crowd, measured: Crowd) -> bool:
 
 
 def _waited(alone: Alone, one: Holding, call: TimedCall, noise: Noise) -> bool:
-    prefill_s = alone.profile.prefill_s(call.uncached_tokens or 0)
+    prefill_s = call.prefill_s(alone.profile)
     return one.waited_s > max(_WAITED * prefill_s, 2 * noise.seconds + noise.rounding_s)
 
 
@@ -205,7 +207,9 @@ def _penalty(alone: Alone, crowds: Iterable[Crowd], noise: Noise) -> Parameter:
             if call.tpot_s is None or (company := crowd.company(call)) <= 0:
                 continue
             pace = alone.pace_of_work(call, call.one.record.chunks_at[0] - holding.started_at)
-            points.append((company, call.tpot_s / alone.profile.step_s() / pace - 1))
+            reading_s = call.step_s(alone.profile, company + 1) - alone.profile.step_s()
+            longer_s = call.tpot_s / pace - reading_s - alone.profile.step_s()
+            points.append((company, longer_s / alone.profile.step_s()))
             decode_s.append(call.decode_s)
     if len(points) < _LEAST_CALLS:
         return not_probed(PENALTY, f"{_LEAST_CALLS} streams in company of others")

@@ -17,6 +17,12 @@ from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.robust import LEAST_TAIL_FACTOR, Z95, Paces, paces
 
 _LEAST_CALLS = 6
+_RATES = (
+    "prefill_tokens_per_s",
+    "attention_pairs_per_s",
+    "decode_tokens_per_s",
+    "decode_context_tokens_per_s",
+)
 SIGMA, PROBABILITY, FACTOR = "jitter_sigma", "tail_probability", "tail_factor"
 
 
@@ -41,6 +47,8 @@ def fit_pace(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
     profile = profile.but(
         overhead_s=profile.overhead_s * slower,
         prefill_tokens_per_s=profile.prefill_tokens_per_s / slower,
+        attention_pairs_per_s=profile.attention_pairs_per_s / slower,
+        decode_context_tokens_per_s=profile.decode_context_tokens_per_s / slower,
         decode_tokens_per_s=profile.decode_tokens_per_s / slower,
         jitter_sigma=sigma,
         tail_probability=found.tail_probability if tailed else 0.0,
@@ -59,8 +67,7 @@ def _took_and_predicted(alone: Alone, call: TimedCall) -> tuple[float, float] | 
     if call.uncached_tokens is None or not call.tpot_s or not _prompt_is_known(call):
         return None
     profile = alone.profile
-    step_s = profile.step_s(structured=call.structured)
-    predicted_s = profile.prefill_s(call.uncached_tokens) + call.later_tokens * step_s
+    predicted_s = call.prefill_s(profile) + call.later_tokens * call.step_s(profile)
     took_s = call.ttft_s + call.decode_s - profile.rtt_s
     return (took_s, predicted_s) if took_s > 0 and predicted_s > 0 else None
 
@@ -74,8 +81,7 @@ def _prompt_is_known(call: TimedCall) -> bool:
 
 def _scaled(one: Parameter, slower: float, error: float) -> Parameter:
     """The parameter at the pace of 1; `slower` is the median's, known to within `error`."""
-    factors = {"overhead_s": slower, "prefill_tokens_per_s": 1 / slower}
-    factors["decode_tokens_per_s"] = 1 / slower
+    factors = {"overhead_s": slower, **dict.fromkeys(_RATES, 1 / slower)}
     if one.value is None or one.name not in factors:
         return one
     factor = factors[one.name]

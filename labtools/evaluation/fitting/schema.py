@@ -32,7 +32,7 @@ def fit_factor(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
 
 def _with_factor(alone: Alone, form: str, pairs: list[tuple[TimedCall, TimedCall]]) -> Alone:
     ratios = [
-        (bound.tpot_s / alone.pace_of_prefill(bound)) / (free.tpot_s / alone.pace_of_prefill(free))
+        _slower(alone, bound) / _slower(alone, free)
         for bound, free in pairs
         if bound.tpot_s and free.tpot_s
     ]
@@ -45,6 +45,11 @@ def _with_factor(alone: Alone, form: str, pairs: list[tuple[TimedCall, TimedCall
         found = Parameter(FACTOR, factor, "measured", how, low, high)
     profile = alone.profile.but(structured_factor=found.value)
     return replace(alone, profile=profile, parameters=(*alone.parameters, found))
+
+
+def _slower(alone: Alone, call: TimedCall) -> float:
+    """A call's TPOT over that of a lone call without a schema and of the same length and pace."""
+    return (call.tpot_s or 0.0) / call.step_s(alone.profile) / alone.pace_of_prefill(call)
 
 
 def fit_compile(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
@@ -73,6 +78,6 @@ def _beyond_prompt_s(alone: Alone, call: TimedCall) -> float:
     """What the TTFT of a structured call holds that its prompt does not explain, at pace 1."""
     profile, pace = alone.profile, 1.0
     if alone.one_pace and call.tpot_s:
-        pace = call.tpot_s / profile.step_s(structured=True)
+        pace = call.tpot_s / call.step_s(profile)
     work_s = (call.ttft_s - profile.rtt_s) / pace
-    return work_s - profile.prefill_s(call.uncached_tokens or 0)
+    return work_s - call.prefill_s(profile)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.plan import Block
-from labtools.evaluation.probes import chain, context, interference, load, prefix, structured
+from labtools.evaluation.probes import (
+    chain,
+    context,
+    interference,
+    load,
+    prefix,
+    shared_prefix,
+    structured,
+)
 from labtools.evaluation.settings import Settings
 
 
@@ -16,6 +24,7 @@ def plan(settings: Settings, abilities: Abilities) -> list[Block]:
         *load.blocks(settings, limit),
         *interference.blocks(settings, limit),
         *prefix.blocks(settings, limit),
+        *shared_prefix.blocks(settings, limit),
         *structured.blocks(settings, abilities),
         *chain.blocks(settings, abilities),
     ]

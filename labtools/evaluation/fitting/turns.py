@@ -1,0 +1,156 @@
+"""Prompts that are computed between the steps of the streams: how many tokens at a time.
+
+A stream beside a long prompt shows it. Where prompts and streams have hardware of their own, its
+gaps stay as they are, or grow a little with the company. Where they share it, each chunk of the
+prompt holds the stream up for as long as it takes to compute, and the gaps together hold all of
+the prompt's prefill.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from statistics import median
+
+from labtools.clock import elapsed_s
+from labtools.evaluation.fitting.alone import Alone
+from labtools.evaluation.fitting.evidence import Noise, TimedCall
+from labtools.evaluation.fitting.parameter import Parameter, not_probed
+from labtools.evaluation.fitting.robust import median_interval
+from labtools.latency_model import LatencyProfile
+
+CHUNK = "prefill_chunk_tokens"
+# What the gaps must hold of the prefill that went on meanwhile ...
+_HELD_UP = 0.75
+# ... and be longer than company explains, by so many steps; or the prompt waits for the steps.
+_TORN_STEPS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Torn:
+    """What one prompt did to the stream beside it."""
+
+    prompt: TimedCall
+    gaps_s: tuple[float, ...]
+    """By how much each gap was longer than usual, while the prompt was under way."""
+    step_s: float
+    """The stream's usual gap."""
+    beside_s: float
+    """How long the stream was there while the prompt was computed."""
+    whole: bool
+    """Whether it was there all of that time."""
+
+    def held_up(self, profile: LatencyProfile) -> float:
+        """For which share of the prefill that went on beside it the stream stood still."""
+        work_s = self.prompt.ttft_s - profile.rtt_s - profile.overhead_s
+        going_on_s = self.beside_s / work_s * self._compute_s(profile, self.prompt.input_tokens)
+        return sum(self.gaps_s) / going_on_s
+
+    def took_turns(self, profile: LatencyProfile) -> bool:
+        """Whether prompt and stream had to wait for each other, and not only share a batch."""
+        steps_s = len(self.gaps_s) * self.step_s
+        waited_s = self.prompt.ttft_s - profile.rtt_s - self.prompt.prefill_s(profile)
+        torn = max(self.gaps_s) > _TORN_STEPS * self.step_s or waited_s > steps_s / 2
+        return torn and self.held_up(profile) >= _HELD_UP
+
+    def chunk_tokens(self, profile: LatencyProfile) -> float:
+        """The size of the chunk that the middle one of the prompt's tokens was computed in.
+
+        When the stream met all of the prompt, each gap's share of all gaps is its chunk's share of
+        the prefill, whatever the pace.
+        """
+        computed_s = self._compute_s(profile, self.prompt.input_tokens)
+        pace = sum(self.gaps_s) / computed_s if self.whole else 1.0
+        ends = [self._computed_by(profile, s / pace) for s in accumulate(self.gaps_s)]
+        sizes = sorted(end - start for start, end in pairwise([self.prompt.cached_tokens, *ends]))
+        half, below = sum(sizes) / 2, 0.0
+        return next(size for size in sizes if (below := below + size) >= half)
+
+    def _compute_s(self, profile: LatencyProfile, end: float | None) -> float:
+        return profile.compute_s(self.prompt.cached_tokens, end or 0)
+
+    def _computed_by(self, profile: LatencyProfile, seconds: float) -> float:
+        """How far into the prompt so much work comes, by bisection."""
+        low, high = float(self.prompt.cached_tokens), float(self.prompt.input_tokens or 0)
+        for _ in range(60):
+            middle = (low + high) / 2
+            early = self._compute_s(profile, middle) < seconds
+            low, high = (middle, high) if early else (low, middle)
+        return high
+
+
+def fit_turns(alone: Alone, calls: Sequence[TimedCall], noise: Noise) -> Alone:
+    """With the chunk, from streams and the long prompts beside them."""
+    found = _chunk(alone, _torn_streams(alone, calls, noise), noise)
+    chunk = None if found.value is None else round(found.value)
+    profile = alone.profile.but(prefill_chunk_tokens=chunk)
+    return replace(alone, profile=profile, parameters=(*alone.parameters, found))
+
+
+def _chunk(alone: Alone, torn: Sequence[_Torn], noise: Noise) -> Parameter:
+    profile = alone.profile
+    if not torn:
+        return not_probed(CHUNK, "a stream that goes on while a long prompt is computed")
+    usual_s = median(one.prompt.prefill_s(profile) - profile.overhead_s for one in torn)
+    if usual_s <= noise.of(usual_s) * usual_s:
+        how = "Long prompts take no time to compute that a stream beside them could show."
+        return Parameter(CHUNK, None, "not_identifiable", how)
+    share = median(one.held_up(profile) for one in torn)
+    how = f"{len(torn)} long prompts beside a stream: it stood still for {share:.0%} of the prefill"
+    if 2 * sum(one.took_turns(profile) for one in torn) <= len(torn):
+        return Parameter(CHUNK, None, "absent", f"{how}, or no longer than company explains.")
+    sizes = [one.chunk_tokens(profile) for one in torn]
+    longest = min((one.prompt.uncached_tokens or 0) for one in torn)
+    low, high = median_interval(sizes)
+    value = median(sizes)
+    if value > 0.95 * longest:
+        whole = f"{how}, in one piece; longer prompts were not tried."
+        return Parameter(CHUNK, longest, "at_least", whole, low=longest)
+    pieces = f"{how}; divided as the gaps are, a prompt is computed in chunks of this size."
+    return Parameter(CHUNK, round(value), "measured", pieces, low, high)
+
+
+def _torn_streams(alone: Alone, calls: Sequence[TimedCall], noise: Noise) -> list[_Torn]:
+    """For each prompt that a stream met; where any was met whole, only for those."""
+    blocks: dict[str, list[TimedCall]] = defaultdict(list)
+    for call in calls:
+        blocks[call.one.block].append(call)
+    found = list[_Torn]()
+    for block in blocks.values():
+        prompts = [one for one in block if one.label == "prompt" and one.input_tokens]
+        for stream in (one for one in block if one.label == "stream"):
+            found += _torn(alone, stream, prompts, noise)
+    return [one for one in found if one.whole] or found
+
+
+def _torn(
+    alone: Alone, stream: TimedCall, prompts: Sequence[TimedCall], noise: Noise
+) -> list[_Torn]:
+    gaps = list(pairwise(stream.one.record.chunks_at))
+    apart_s = [
+        elapsed_s(start, end)
+        for start, end in gaps
+        if not any(_meet(start, end, prompt) for prompt in prompts)
+    ]
+    usual_s = median(apart_s) if apart_s else alone.profile.step_s()
+    least_s = max(2 * (noise.seconds + noise.rounding_s), noise.share * usual_s)
+    found = list[_Torn]()
+    for prompt in prompts:
+        record = prompt.one.record
+        computes_at = record.sent_at + alone.profile.rtt_s + alone.profile.overhead_s
+        if not gaps or not gaps[0][0] <= record.sent_at <= computes_at < gaps[-1][1]:
+            continue
+        longer_s = [
+            elapsed_s(start, end) - usual_s for start, end in gaps if _meet(start, end, prompt)
+        ]
+        grown = tuple(seconds for seconds in longer_s if seconds > least_s) or (0.0,)
+        until = min(record.chunks_at[0], gaps[-1][1])
+        whole = record.chunks_at[0] <= gaps[-1][1]
+        found.append(_Torn(prompt, grown, usual_s, elapsed_s(computes_at, until), whole))
+    return found
+
+
+def _meet(start: float, end: float, prompt: TimedCall) -> bool:
+    return start < prompt.one.record.ended_at and prompt.one.record.sent_at < end

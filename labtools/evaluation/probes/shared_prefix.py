@@ -1,0 +1,41 @@
+"""Whether several calls at once can all go on from one kept prefix.
+
+One prompt makes it known, then four go on from it together, and then four again. A cache that all
+requests share helps each of them; where a prefix belongs to the slot that computed it, one call of
+the first four finds it, and all of the next four do, each in a slot of its own.
+"""
+
+from __future__ import annotations
+
+import random
+
+from labtools.evaluation.plan import Block, Call
+from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
+from labtools.evaluation.settings import Settings
+from labtools.tokens import filler
+
+TOGETHER = 4
+WAVES = ("first_wave", "second_wave")
+OUTPUT_TOKENS = 8
+
+
+def blocks(settings: Settings, limit: str) -> list[Block]:
+    """`shared_prefix_runs` prefixes; a lane for each of those that share one."""
+    return [_four_at_once(settings, limit, run) for run in range(settings.shared_prefix_runs)]
+
+
+def _four_at_once(settings: Settings, limit: str, run: int) -> Block:
+    name = f"shared_prefix/{run}"
+    prefix = filler(settings.prefix_tokens, random.Random(f"{settings.seed}/{name}")) + SYSTEM
+
+    def call(label: str, ending: str, together: bool) -> Call:
+        messages = [
+            {"role": "system", "content": prefix},
+            {"role": "user", "content": f"{ending} {ASK_TO_ACT}"},
+        ]
+        return Call(label, {"messages": messages, limit: OUTPUT_TOKENS}, together=together)
+
+    lanes = [
+        tuple(call(wave, f"{wave} {lane}.", True) for wave in WAVES) for lane in range(TOGETHER)
+    ]
+    return Block(name, "shared_prefix", ((call("known", "", False), *lanes[0]), *lanes[1:]))

@@ -1,0 +1,102 @@
+"""The figures of the page on the real engine: what it does, and what the mock foretold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from labtools.errors import NothingMeasured
+from labtools.plots.canvas import DECODE, HIGHLIGHT, INK, MUTED, TTFT, LabFigure, canvas, key
+from labtools.wording import duration, joined
+
+
+def ttft_cold_and_warm(points: Sequence[tuple[int, float, float]]) -> LabFigure:
+    """TTFT in seconds by input tokens, cold and again, and what proportion would make of it."""
+    _require(points)
+    lengths = [tokens for tokens, _, _ in points]
+    first, first_s, _ = points[0]
+    with canvas(height_in=3.3) as drawing:
+        axes = drawing.axes
+        straight = [first_s * tokens / first for tokens in lengths]
+        axes.plot(lengths, straight, "--", color=MUTED, linewidth=1.5)
+        axes.plot(lengths, [cold for _, cold, _ in points], "-o", color=TTFT, linewidth=2)
+        axes.plot(lengths, [warm for _, _, warm in points], "-s", color=HIGHLIGHT, linewidth=2)
+        last, cold_s, warm_s = points[-1]
+        for text, y in (("cold", cold_s), ("in proportion", straight[-1]), ("warm", warm_s)):
+            axes.annotate(text, (last, y), textcoords="offset points", xytext=(8, 0), va="center")
+        axes.set_xlim(0, 1.3 * last)
+        axes.set_ylim(-0.02 * cold_s)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_xlabel("input tokens")
+        axes.set_ylabel("TTFT (seconds)")
+        told = joined(f"{duration(c)} at {n:,}, {duration(w)} warm" for n, c, w in points)
+        return drawing.done(
+            f"TTFT of the engine by the length of the prompt: {told}. In proportion to the "
+            f"shortest, the longest would take {duration(straight[-1])}.",
+            "Cold: nobody has sent the prompt. Warm: the same again. The dashed line is the "
+            "shortest prompt's TTFT in proportion to the length.",
+        )
+
+
+def steps_by_context(
+    points: Sequence[tuple[int, float]], base_s: float, token_s: float
+) -> LabFigure:
+    """TPOT in seconds of lone streams by input tokens, and the fitted line through them."""
+    _require(points)
+    longest = points[-1][0]
+    with canvas(height_in=3.0) as drawing:
+        axes = drawing.axes
+        ends = (0, longest)
+        axes.plot(ends, [1e3 * (base_s + n * token_s) for n in ends], color=MUTED, linewidth=1.5)
+        axes.plot([n for n, _ in points], [1e3 * s for _, s in points], "o", color=DECODE)
+        axes.set_xlim(0, 1.05 * longest)
+        axes.set_ylim(0)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_xlabel("input tokens before the answer")
+        axes.set_ylabel("a step of decode (ms)")
+        told = joined(f"{duration(s)} after {n:,} tokens" for n, s in points)
+        return drawing.done(
+            f"A lone stream's step: {told}. The fitted line begins at {duration(base_s)}.",
+            "Median TPOT of lone calls of 16 tokens. The line is the fit's, to all lone calls.",
+        )
+
+
+def held_against_engine(
+    rows: Mapping[str, tuple[float, float, Sequence[float]]],
+) -> LabFigure:
+    """Seconds measured and predicted under each name, and the errors of each run as shares."""
+    _require(rows)
+    longest_s = max(max(measured_s, predicted_s) for measured_s, predicted_s, _ in rows.values())
+    with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
+        axes = drawing.axes
+        told = []
+        for row, (name, (measured_s, predicted_s, errors)) in enumerate(rows.items()):
+            axes.barh(-row + 0.18, measured_s, height=0.32, color=INK)
+            axes.barh(-row - 0.18, predicted_s, height=0.32, color=DECODE)
+            middle = median(errors)
+            spread = f"{min(errors):+.0%} to {max(errors):+.0%}"
+            axes.text(
+                max(measured_s, predicted_s) + 0.015 * longest_s,
+                -row,
+                f"{middle:+.0%} ({spread})",
+                va="center",
+                fontsize=10,
+            )
+            one_line = name.replace("\n", " ")
+            told.append(
+                f"{one_line} {duration(measured_s)} measured, {duration(predicted_s)} predicted, "
+                f"{middle:+.0%} ({spread})"
+            )
+        axes.set_yticks([-row for row in range(len(rows))], list(rows))
+        axes.set_xlim(0, 1.45 * longest_s)
+        axes.set_xlabel("seconds")
+        key(axes, {"measured on the engine": INK, "predicted by the mock": DECODE})
+        return drawing.done(
+            f"Prediction against measurement: {'; '.join(told)}.",
+            "Medians over the runs; behind each pair of bars the median error and its range.",
+        )
+
+
+def _require(rows: Sequence[object] | Mapping[str, object]) -> None:
+    if not rows:
+        raise NothingMeasured("There is nothing to draw: no measurement was given.")
