@@ -2,10 +2,11 @@
 
     python benchmarks/engine_prediction.py FOLDER [SIZE]
 
-Measures the engine into FOLDER (what is there already is not measured again), fits a profile, and
-runs two programs on both: a chain of twenty steps whose prompt grows, and four agents at once, each
-with a chain of its own. Writes FOLDER/prediction.json. SIZE is 2M, 15M (the default) or 100M. Needs
-the packages of `pip install -e ".[engine]"`, and a machine that does nothing else.
+Measures the engine into FOLDER, fits a profile, and runs two programs on both: a chain of twenty
+steps whose prompt grows, and four agents at once, each with a chain of its own. What is in FOLDER
+already is not measured again, only fitted and predicted. Writes FOLDER/prediction.json. SIZE is 2M,
+15M (the default) or 100M. Needs the packages of `pip install -e ".[engine]"`, and a machine that
+does nothing else.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from labtools.evaluation.fitting import fit
 from labtools.evaluation.observations import Measured
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import Settings
+from labtools.latency_model import LatencyProfile
 from labtools.local_engine.settings import EngineSettings
 from labtools.tokens import filler
 
@@ -119,34 +121,63 @@ def cold_calls(measured: Measured) -> dict[str, dict[str, float]]:
     return found
 
 
-def main() -> None:
-    folder, size = Path(sys.argv[1]), (sys.argv[2:] or ["15M"])[0]
-    settings = EngineSettings(size)
+def repeated_calls(measured: Measured, profile: LatencyProfile) -> dict[str, float]:
+    """Median TTFT of prompts sent again at once, and what the profile says of it."""
+    records = [
+        one.record
+        for one in measured.on("prefix", "repeat")
+        if one.record.error is None and one.record.cached_tokens
+    ]
+    lengths = [(one.input_tokens or 0, one.cached_tokens or 0) for one in records]
+    return {
+        "input_tokens": statistics.median(tokens for tokens, _ in lengths),
+        "cached_tokens": statistics.median(cached for _, cached in lengths),
+        "ttft_s": statistics.median(one.ttft_s for one in records if one.ttft_s),
+        "predicted_s": statistics.median(profile.ttft_s(*length) for length in lengths),
+    }
+
+
+def measure(folder: Path, size: str) -> tuple[Measured, dict[str, Any]]:
+    """What the evaluation saw of the engine, and what the programs took on it."""
+    programs, settings = folder / "programs.json", EngineSettings(size)
     with connect("engine", engine=settings) as lab:
         evaluated = evaluate({"engine": lab}, folder, PLAN)["engine"]
-        found = fit(evaluated)
-        load = os.getloadavg()[0]
-        measured = run_all(lab)
+        if not programs.exists():
+            load = os.getloadavg()[0]
+            found = {
+                "size": size,
+                "threads": settings.threads,
+                "slots": settings.slots,
+                "load_before": load,
+                "measured": run_all(lab),
+            }
+            programs.write_text(json.dumps(found) + "\n", encoding="utf-8")
+    return evaluated, json.loads(programs.read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    folder, size = Path(sys.argv[1]), (sys.argv[2:] or ["15M"])[0]
+    evaluated, programs = measure(folder, size)
+    found = fit(evaluated)
     assert found.profile is not None
     with connect("sim", profile=found.profile) as lab:
         predicted = run_all(lab)
     result = {
-        "size": size,
-        "threads": settings.threads,
-        "slots": settings.slots,
-        "load_before": load,
+        **programs,
         "profile": found.as_dict()["profile"],
         "cold": cold_calls(evaluated),
-        "measured": measured,
+        "repeated": repeated_calls(evaluated, found.profile),
         "predicted": predicted,
     }
     (folder / "prediction.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(found.profile_json())
-    print(f"load before the programs: {load:.1f}")
-    for name, runs in measured.items():
+    print(f"load before the programs: {programs['load_before']:.1f}")
+    for name, runs in programs["measured"].items():
         print(f"\n{name}, {len(runs)} runs: predicted over measured less 1, median (least, most)")
         for part in runs[0]:
-            took, due = ([one[part] for one in side[name]] for side in (measured, predicted))
+            took, due = (
+                [one[part] for one in side[name]] for side in (programs["measured"], predicted)
+            )
             errors = [p / m - 1 if m else 0.0 for p, m in zip(due, took, strict=True)]
             print(
                 f"{part:14} {statistics.median(took):9.2f} measured {statistics.median(due):9.2f} "

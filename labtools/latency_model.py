@@ -140,9 +140,10 @@ class LatencyProfile:
     decode_context_tokens_per_s: float = math.inf
     """Tokens of context that decode reads. Infinite: a step is as fast after any prompt."""
     prefill_chunk_tokens: int | None = None
-    """Prompts are computed one after the other, so many tokens at a time, and between two such
-    chunks every running stream takes one step. None: prefill and decode do not disturb each
-    other, as if each had hardware of its own."""
+    """Prompts are computed in order of arrival, so many tokens at a time. A chunk takes tokens of
+    several prompts where they fit; between two chunks every running stream takes one step, all at
+    one pace. None: prefill and decode do not disturb each other, as if each had hardware of its
+    own."""
     batch_penalty: float = 0.0
     """Each further active sequence slows every step by this share of the lone step."""
     max_batch: int | None = None

@@ -142,50 +142,47 @@ class Sequence:
         self._pace = pace
         self._structured = structured
         self._decodes = False
+        self._held_s = 0.0
 
     async def prefill(self, later_s: float = 0.0) -> None:
         """Wait until the first token is due, and `later_s` longer."""
-        if self._profile.prefill_chunk_tokens is None:
-            self.first_token_at += self._compute_s(self.cached_tokens, self.input_tokens)
+        prompts = self._replica.prompts
+        if prompts is None:
+            compute_s = self._profile.compute_s(self.cached_tokens, self.input_tokens)
+            self.first_token_at += self._pace * compute_s
         else:
             await _sleep_until(self.first_token_at)
-            async with self._replica.prefill_turn:
-                await self._compute_in_turn(self._profile.prefill_chunk_tokens)
+            self.first_token_at = await prompts.compute(
+                self.cached_tokens,
+                self.input_tokens,
+                self.first_token_at,
+                self._pace,
+                self._begin_to_decode,
+            )
         self.first_token_at += later_s
         await _sleep_until(self.first_token_at)
         if self._prefixes is not None:
             self._prefixes.remember(self._prompt, self.first_token_at)
-        self._replica.decode(+1, self.input_tokens)
+        if not self._decodes:
+            self._begin_to_decode()
+
+    def _begin_to_decode(self) -> None:
+        self._replica.decode(+1, self.input_tokens, self._pace)
         self._decodes = True
-
-    async def _compute_in_turn(self, chunk_tokens: int) -> None:
-        """The prompt chunk by chunk, between which the running streams take their steps."""
-        at = max(self.first_token_at, asyncio.get_running_loop().time())
-        try:
-            for start in range(self.cached_tokens, self.input_tokens, chunk_tokens):
-                chunk_s = self._compute_s(start, min(start + chunk_tokens, self.input_tokens))
-                at += chunk_s + self._replica.between_chunks_s()
-                self._replica.compute_chunk(chunk_s)
-                await _sleep_until(at)
-        finally:
-            self._replica.compute_chunk(0.0)
-        self.first_token_at = at
-
-    def _compute_s(self, start: int, end: int) -> float:
-        return self._pace * self._profile.compute_s(start, end)
+        self._held_s = self._replica.held_s()
 
     def leave(self) -> None:
         """Over, however it ended."""
         if self._decodes:
-            self._replica.decode(-1, self.input_tokens)
+            self._replica.decode(-1, self.input_tokens, self._pace)
         self._replica.leave(self._prefixes)
 
     async def steps(self, total: int, stall_s: float = 0.0) -> AsyncIterator[int]:
         """How many of `total` steps have been reached, whenever more are.
 
         The first is reached with the end of prefill. A step's length is decided when it begins,
-        by what else the replica does then. When the process is late, the steps that are due
-        come as one. `stall_s` is spent half-way.
+        by what else the replica does then; each chunk of a prompt lengthens one. When the process
+        is late, the steps that are due come as one. `stall_s` is spent half-way.
         """
         loop = asyncio.get_running_loop()
         anchor_at, anchor, step_s, version = self.first_token_at, 1, 0.0, -1
@@ -196,6 +193,9 @@ class Sequence:
                 if current_s != step_s:
                     anchor_at += (reached - anchor) * step_s
                     anchor, step_s = reached, current_s
+            if (held_s := self._replica.held_s()) != self._held_s:
+                anchor_at += held_s - self._held_s
+                self._held_s = held_s
             if stall_s and reached == max(1, total // 2):
                 anchor_at += stall_s
             due_at = anchor_at + (reached + 1 - anchor) * step_s

@@ -7,6 +7,7 @@ import math
 from collections import deque
 
 from labtools.endpoint.prefix_cache import PrefixStore, SlotStores
+from labtools.endpoint.prompt_queue import PromptQueue
 from labtools.latency_model import LatencyProfile
 
 
@@ -18,13 +19,16 @@ class Replica:
         """Slots that are taken."""
         self.version = 0
         """Goes up whenever the length of a step may have changed."""
-        self.prefill_turn = asyncio.Lock()
-        """Held by the prompt that is being computed, where prompts take turns."""
+        self.prompts = (
+            PromptQueue(profile, profile.prefill_chunk_tokens, self._between_chunks_s)
+            if profile.prefill_chunk_tokens is not None
+            else None
+        )
+        """None: prompts and streams do not disturb each other."""
         self._profile = profile
-        self._takes_turns = profile.prefill_chunk_tokens is not None
         self._decoding = 0
         self._context_tokens = 0
-        self._chunk_s = 0.0
+        self._paces = 0.0
         self._capacity = profile.max_batch or math.inf
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         cache = profile.prefix_cache
@@ -36,29 +40,29 @@ class Replica:
         )
 
     def step_s(self, structured: bool, pace: float) -> float:
-        """The length of a step that begins now."""
-        if not self._takes_turns:
+        """The length of a step that begins now, if no prompt is computed meanwhile."""
+        if self.prompts is None:
             return self._profile.step_s(self.active, structured, pace, self._context_tokens)
-        # Sequences that wait to be prefilled slow nobody; the one being prefilled slows all.
-        active = max(1, self._decoding)
-        step_s = self._profile.step_s(active, structured, pace, self._context_tokens)
-        return step_s + self._chunk_s
+        return self._shared_step_s(structured)
 
-    def between_chunks_s(self) -> float:
-        """What a prompt that is being computed waits for the streams between two chunks."""
-        if not self._decoding:
-            return 0.0
-        return self._profile.step_s(self._decoding, context_tokens=self._context_tokens)
+    def held_s(self) -> float:
+        """How long prompts have kept every stream standing still so far."""
+        return self.prompts.begun_s if self.prompts else 0.0
 
-    def compute_chunk(self, seconds: float) -> None:
-        """A chunk of a prompt that takes so long is being computed; 0: none is."""
-        self._chunk_s = seconds
-        self.version += 1
+    def _between_chunks_s(self) -> float:
+        return self._shared_step_s() if self._decoding else 0.0
 
-    def decode(self, change: int, context_tokens: int) -> None:
+    def _shared_step_s(self, structured: bool = False) -> float:
+        # One machine takes the steps of all streams at once, at the mean of their paces.
+        return self._profile.step_s(
+            self._decoding, structured, self._paces / self._decoding, self._context_tokens
+        )
+
+    def decode(self, change: int, context_tokens: int, pace: float) -> None:
         """One more sequence with such a prompt is past its prefill, or one fewer."""
         self._decoding += change
         self._context_tokens += change * context_tokens
+        self._paces += change * pace
         self.version += 1
 
     def prefixes_for(self, prompt: str, now: float) -> PrefixStore | None:

@@ -31,12 +31,12 @@ def exactly(seconds):
     return pytest.approx(seconds, abs=1e-7, rel=0)
 
 
-async def generate(engine, steps, prompt="", after_s=0.0):
+async def generate(engine, steps, prompt="", after_s=0.0, seed=0):
     """(seconds to the first token, instants of all tokens, cached tokens)."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(after_s)
     sent_at, at = loop.time(), []
-    async with engine.sequence(prompt, random.Random(0)) as sequence:
+    async with engine.sequence(prompt, random.Random(seed)) as sequence:
         await sequence.prefill()
         async for reached in sequence.steps(steps):
             at += [loop.time()] * (reached - len(at))
@@ -88,10 +88,44 @@ def test_alone_it_takes_what_the_formula_says_whatever_the_chunk(tokens, steps, 
     )
 
 
-def test_prompts_are_computed_one_after_the_other():
-    profile = CHUNKED.but(prefill_chunk_tokens=10_000)
+def test_prompts_longer_than_a_chunk_are_computed_one_after_the_other():
+    profile = CHUNKED.but(prefill_chunk_tokens=1000)
     found = run(profile, *((1, prompt_of(1000, letter)) for letter in "abc"))
     assert [ttft_s for ttft_s, _, _ in found] == [exactly(s) for s in (1, 2, 3)]
+
+
+def test_prompts_that_share_a_chunk_end_together():
+    profile = CHUNKED.but(prefill_chunk_tokens=10_000)
+    found = run(profile, *((1, prompt_of(1000, letter)) for letter in "abc"))
+    assert [ttft_s for ttft_s, _, _ in found] == [exactly(3)] * 3
+
+
+def test_what_is_left_of_a_chunk_goes_to_the_next_prompt():
+    profile = CHUNKED.but(prefill_chunk_tokens=1500)
+    found = run(profile, *((1, prompt_of(1000, letter)) for letter in "abc"))
+    # 1000 of a and 500 of b; 500 of b and 1000 of c, while a is over.
+    assert [ttft_s for ttft_s, _, _ in found] == [exactly(s) for s in (1.5, 3, 3)]
+
+
+def test_a_prompt_that_arrives_during_a_chunk_waits_for_the_next():
+    profile = CHUNKED.but(prefill_chunk_tokens=2000)
+    found = run(profile, (1, prompt_of(2000)), (1, prompt_of(100, "b"), 0.5))
+    assert [ttft_s for ttft_s, _, _ in found] == [exactly(2), exactly(1.6)]
+
+
+def test_a_prompt_that_comes_as_the_last_one_ends_is_computed():
+    profile = CHUNKED.but(prefill_chunk_tokens=1000)
+    found = run(profile, (1, prompt_of(1000)), *((1, prompt_of(500, "b"), 1.0) for _ in range(3)))
+    assert [ttft_s for ttft_s, _, _ in found] == [exactly(s) for s in (1, 1, 1, 1.5)]
+
+
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=6), st.integers(1, 4000))
+def test_together_they_take_as_long_as_one_after_the_other(lengths, chunk):
+    profile = CHUNKED.but(prefill_chunk_tokens=chunk, attention_pairs_per_s=3e6)
+    found = run(profile, *((1, prompt_of(n, chr(97 + i))) for i, n in enumerate(lengths)))
+    ttfts_s = [ttft_s for ttft_s, _, _ in found]
+    assert max(ttfts_s) == pytest.approx(sum(map(profile.ttft_s, lengths)), abs=1e-6)
+    assert ttfts_s == sorted(ttfts_s)
 
 
 def test_without_turns_they_do_not_disturb_each_other():
@@ -123,12 +157,12 @@ def test_sequences_that_wait_for_their_turn_slow_no_step():
     assert at[-1] == exactly(0.19)
 
 
-def test_a_prompt_that_is_given_up_leaves_the_turn_to_the_next():
+def test_of_a_prompt_that_is_given_up_the_chunk_is_computed_and_no_more():
     async def give_up():
         engine = Engine(CHUNKED)
         first = asyncio.create_task(generate(engine, 1, prompt_of(5000)))
         second = asyncio.create_task(generate(engine, 3, prompt_of(1000, "b")))
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.9)
         first.cancel()
         return await second
 
@@ -139,6 +173,23 @@ def test_a_prompt_that_is_given_up_leaves_the_turn_to_the_next():
         loop.close()
     assert ttft_s == exactly(2.0)
     assert at[-1] == exactly(2.02)
+
+
+@given(st.integers(2, 5), st.integers(0, 999))
+def test_streams_that_begin_together_keep_step_whatever_their_paces(streams, seed):
+    profile = CHUNKED.but(prefill_chunk_tokens=10_000, jitter_sigma=0.5)
+    loop = SimLoop()
+
+    async def together():
+        engine = Engine(profile)
+        calls = (generate(engine, 20, prompt_of(10), seed=f"{seed}/{i}") for i in range(streams))
+        return await asyncio.gather(*calls)
+
+    try:
+        found = loop.run_until_complete(together())
+    finally:
+        loop.close()
+    assert len({at[-1] for _, at, _ in found}) == 1
 
 
 # a prefix that belongs to a slot

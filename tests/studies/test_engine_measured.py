@@ -38,3 +38,12 @@ def test_the_fitted_profile_is_one():
 def test_both_say_where_they_are_from():
     for data in (PHYSICS, PREDICTION):
         assert "November 2026" in data["source"]
+
+
+def test_a_repeated_prompt_is_predicted_by_the_profile():
+    profile = dict(PREDICTION["profile"])
+    fitted = LatencyProfile(**profile | {"prefix_cache": PrefixCache(**profile["prefix_cache"])})
+    repeated = PREDICTION["repeated"]
+    due_s = fitted.ttft_s(int(repeated["input_tokens"]), int(repeated["cached_tokens"]))
+    assert repeated["predicted_s"] == pytest.approx(due_s, rel=0.01)
+    assert 0 < repeated["predicted_s"] < repeated["ttft_s"]

@@ -100,16 +100,16 @@ def _huber(
     largest = np.abs(table).max(axis=0)  # so that lstsq sees columns of one size
     table = table / largest
     found: NDArray[np.float64] = np.zeros(table.shape[1])
-    weights: NDArray[np.float64] = np.ones(len(seconds))
-    sigma = 0.0
+    weights, sigma = np.ones(len(seconds)), 0.0
     for _ in range(30):
         roots, before = np.sqrt(weights), found
         rows = table / expected[:, None]
-        found = np.linalg.lstsq(rows * roots[:, None], seconds / expected * roots, rcond=None)[0]
+        solved = np.linalg.lstsq(rows * roots[:, None], seconds / expected * roots, rcond=None)
+        found = solved[0].astype(np.float64)
         residuals = (seconds - table @ found) / expected
         sigma = spread([float(r) for r in residuals]) + 1e-15
         weights = np.minimum(1.0, _WILD * sigma / np.maximum(np.abs(residuals), 1e-300))
-        expected = np.maximum(table @ found, least).astype(np.float64)
+        expected = np.maximum(table @ found, least)
         if np.allclose(found, before, rtol=1e-12, atol=0.0):
             break
     rows = table / expected[:, None]

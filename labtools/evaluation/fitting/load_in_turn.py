@@ -1,15 +1,16 @@
 """Slots and penalty where prompts take turns: what is left when the waits for the turn are known.
 
-A call waits twice: for a slot, which the end of another call frees, and for its turn, which the
-first token of the one before it gives. Both instants are seen from outside. A stream stands still
-while a prompt is computed, so what its company costs shows only in the steps between.
+A call waits twice: for a slot, which the end of another call frees, and for its turn, which comes
+when the chunk before it is computed, and which it shares with the prompts that fit. Both instants
+are seen from outside. A stream stands still while a prompt is computed, so what its company costs
+shows only in the steps between.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
@@ -21,11 +22,15 @@ from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.robust import Z95, slope_through_origin
+from labtools.latency_model import LatencyProfile
 
 SLOTS, PENALTY = "max_batch", "batch_penalty"
 _LEAST_CALLS = 3
 # A number of slots must explain the first tokens so much better than no limit does.
 _BETTER = 0.9
+# Prompts that come within this share of the first one's prefill may be in its chunk: what a server
+# does before it computes is not seen.
+_AT_ONCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,6 @@ class _Turn:
     call: TimedCall
     slot_at: float
     """When it got its slot."""
-    expected_at: float
-    """When its first token is due."""
 
     @property
     def first_at(self) -> float:
@@ -58,18 +61,37 @@ def fit_load_in_turn(
 
 def _turns(alone: Alone, calls: Sequence[TimedCall], slots: int | None) -> list[_Turn]:
     """Slots in order of arrival, turns in order of slots; both freed when they were seen to be."""
-    profile, ends, previous_at = alone.profile, list[float](), -math.inf
-    found = list[_Turn]()
+    profile, ends, found = alone.profile, list[float](), list[_Turn]()
     for call in sorted(calls, key=lambda call: call.one.record.sent_at):
         slot_at = call.one.record.sent_at + profile.rtt_s
         if slots is not None and len(ends) == slots:
             slot_at = max(slot_at, heappop(ends))
         heappush(ends, call.one.record.ended_at)
-        ready_at = slot_at + profile.setup_s()
-        compute_s = call.prefill_s(profile) - profile.setup_s()
-        found.append(_Turn(call, slot_at, max(ready_at, previous_at) + compute_s))
-        previous_at = call.one.record.chunks_at[0]
+        found.append(_Turn(call, slot_at))
     return found
+
+
+def _first_tokens(profile: LatencyProfile, turns: Sequence[_Turn]) -> list[float]:
+    """When first tokens are due, each chunk begun when the one before was seen to end."""
+    waiting = deque((one, one.call.cached_tokens) for one in turns)
+    free_at, due = -math.inf, list[float]()
+    while waiting:
+        head = waiting[0][0]
+        free_at = max(free_at, head.slot_at + profile.setup_s())
+        left, ended = profile.prefill_chunk_tokens or math.inf, list[_Turn]()
+        latest_at = free_at + _AT_ONCE * head.call.prefill_s(profile)
+        while left and waiting and waiting[0][0].slot_at + profile.setup_s() <= latest_at:
+            turn, start = waiting.popleft()
+            end = min(start + left, turn.call.input_tokens or 0)
+            free_at += profile.compute_s(start, end)
+            left -= end - start
+            if end < (turn.call.input_tokens or 0):
+                waiting.appendleft((turn, int(end)))
+            else:
+                ended.append(turn)
+        due += [free_at] * len(ended)
+        free_at = max([one.first_at for one in ended], default=free_at)
+    return due
 
 
 def _slots(alone: Alone, levels: Mapping[int, Sequence[TimedCall]], noise: Noise) -> Parameter:
@@ -96,8 +118,8 @@ def _slots(alone: Alone, levels: Mapping[int, Sequence[TimedCall]], noise: Noise
 def _missed_s(alone: Alone, calls: Sequence[TimedCall], slots: int) -> float:
     """By how much first tokens came at other times than so many slots explain; not whose."""
     turns = _turns(alone, calls, slots)
-    seen, expected = sorted(one.first_at for one in turns), sorted(one.expected_at for one in turns)
-    return sum(abs(a - b) for a, b in zip(seen, expected, strict=True))
+    seen, expected = sorted(one.first_at for one in turns), _first_tokens(alone.profile, turns)
+    return sum(abs(a - b) for a, b in zip(seen, sorted(expected), strict=True))
 
 
 def _penalty(alone: Alone, crowds: Iterable[Sequence[_Turn]], noise: Noise) -> Parameter:
