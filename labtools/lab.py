@@ -72,7 +72,7 @@ def connect(
     faults: FaultPlan | None = None,
     budget: Budget | None = None,
     record: str | Path | None = None,
-    engine: EngineSettings | None = None,
+    engine: EngineSettings | str | None = None,
 ) -> Lab:
     """A lab on an endpoint.
 
@@ -86,7 +86,7 @@ def connect(
     same requests again from the same code with the same `seed`; anything else it refuses.
 
     `profile` is what the mock imitates: a name, a LatencyProfile, or several under model names. All
-    others ignore it; `engine` is what can be set about the engine. `model` is the model to ask for,
+    others ignore it; `engine` is the size of the engine's model, or all its settings. `model` is the model to ask for,
     or a mapping from step to model with "default" for the rest; the environment's LABTOOLS_MODEL
     names it for a URL, and a replay knows the recorded ones. A URL's key is `api_key` or
     OPENAI_API_KEY. `seed` decides every draw of the mock, `faults` what goes wrong in "sim".
@@ -127,7 +127,7 @@ def connect(
         wall = asyncio.new_event_loop()
         return Lab(target, wall, transport, budget, on_close=server.stop)
     if endpoint == "engine":
-        engine = engine or EngineSettings()
+        engine = EngineSettings(engine) if isinstance(engine, str) else engine or EngineSettings()
         target = Target("engine", ENGINE_URL, models_of(model or engine.model_name, None), seed)
         transport = _recorded(EngineTransport(HttpTransport()), record, target)
         process = EngineProcess(engine)

@@ -332,6 +332,13 @@ def test_settings_of_the_engine_are_for_the_engine():
         connect("sim", engine=SETTINGS)
 
 
+def test_a_size_says_it_all():
+    with contextlib.closing(connect("engine", engine="2M")) as lab:
+        assert EngineSettings("2M").model_name in str(lab)
+    with pytest.raises(ConfigurationError, match=r"engine size: '3M'.*100M"):
+        connect("engine", engine="3M")
+
+
 def test_the_environment_chooses_the_engine(monkeypatch):
     monkeypatch.setenv("LABTOOLS_ENDPOINT", "engine")
     with contextlib.closing(connect(profile={"a": "fast", "b": "slow"}, model="b")) as lab:

@@ -154,7 +154,13 @@ def run_load(
         notes: list[str] = []
         try:
             with tqdm(total=plan.run_time_s, unit="s", leave=False, disable=not progress) as bar:
-                notes = run_locust(plan, folder, run, lab.client.api_key, lambda: bar.update(1))
+                notes = run_locust(
+                    plan,
+                    folder,
+                    run,
+                    lab.client.api_key,
+                    lambda: bar.update(bar.n < plan.run_time_s),
+                )
         except KeyboardInterrupt:
             print("Interrupted. What ended until then:")
             print(read_load(folder, run, plan.users, settings.slo_s))
