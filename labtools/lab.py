@@ -86,10 +86,11 @@ def connect(
     same requests again from the same code with the same `seed`; anything else it refuses.
 
     `profile` is what the mock imitates: a name, a LatencyProfile, or several under model names. All
-    others ignore it; `engine` is the size of the engine's model, or all its settings. `model` is the model to ask for,
-    or a mapping from step to model with "default" for the rest; the environment's LABTOOLS_MODEL
-    names it for a URL, and a replay knows the recorded ones. A URL's key is `api_key` or
-    OPENAI_API_KEY. `seed` decides every draw of the mock, `faults` what goes wrong in "sim".
+    others ignore it; `engine` is the size of the engine's model, or all its settings. `model` is
+    the model to ask for, or a mapping from step to model with "default" for the rest; the
+    environment's LABTOOLS_MODEL names it for a URL, and a replay knows the recorded ones. A URL's
+    key is `api_key` or OPENAI_API_KEY. `seed` decides every draw of the mock, `faults` what goes
+    wrong in "sim".
     `budget` limits what may be sent; a URL has one in any case, `Budget()`.
 
     Raises ConfigurationError for what cannot work, EndpointUnreachable when nobody answers.
