@@ -1,6 +1,7 @@
 """Start a chapter and its lab from the templates: ``python tools/new_chapter.py NAME "Title"``.
 
-Writes chapters/NAME.md and labs/NAME.ipynb and puts both at the end of the course in _toc.yml.
+Writes chapters/NAME.md and labs/NAME.ipynb and puts both in _toc.yml, after the last chapter of the
+course that has a lab.
 Nothing is overwritten.
 """
 
@@ -57,12 +58,13 @@ def start_chapter(root: Path, name: str, title: str) -> list[Path]:
 
 
 def _with_chapter(outline: str, name: str) -> tuple[str, int]:
-    """_toc.yml with one more chapter at the end of its first part, and that chapter's number."""
+    """_toc.yml with one more chapter after the last with a lab of its name, and its number."""
     chapters = yaml.safe_load(outline)["parts"][0]["chapters"]
-    last = ENTRY.format(name=chapters[-1]["file"].removeprefix("chapters/"))
-    if last not in outline:
-        raise CannotStart("The last chapter in _toc.yml has no lab of its name: add yours by hand.")
-    return outline.replace(last, last + ENTRY.format(name=name)), len(chapters) + 1
+    entries = [ENTRY.format(name=one["file"].removeprefix("chapters/")) for one in chapters]
+    for number, last in reversed(list(enumerate(entries, start=1))):
+        if last in outline:
+            return outline.replace(last, last + ENTRY.format(name=name)), number + 1
+    raise CannotStart("No chapter in _toc.yml has a lab of its name: add yours by hand.")
 
 
 def main() -> int:

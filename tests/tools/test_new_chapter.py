@@ -73,9 +73,18 @@ def test_it_comes_last_in_the_course_and_holds_no_placeholder(book: Path) -> Non
 
 def test_it_fits_the_book_as_it_is(book: Path) -> None:
     shutil.copy(ROOT / "_toc.yml", book)
-    start_chapter(book, "rate_limits", "Rate limits")
-    course = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))["parts"][0]
-    assert course["chapters"][-1]["file"] == "chapters/rate_limits"
+    before = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    _, lab = start_chapter(book, "rate_limits", "Rate limits")
+    after = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    place = max(i for i, one in enumerate(before[0]["chapters"]) if "sections" in one) + 1
+    new = after[0]["chapters"].pop(place)
+    assert new == {
+        "file": "chapters/rate_limits",
+        "sections": [{"file": "labs/rate_limits"}],
+    }
+    assert after == before
+    head = nbformat.read(lab, as_version=4).cells[0].source
+    assert head.startswith(f"# Lab {place + 1}: Rate limits\n")
 
 
 def test_chapter_and_lab_build_without_a_warning(book: Path) -> None:
@@ -118,6 +127,6 @@ def test_an_outline_that_it_cannot_read_is_left_as_it_is(book: Path) -> None:
     other = OUTLINE.replace("labs/first", "labs/other")
     (book / "_toc.yml").write_text(other, encoding="utf-8")
     before = snapshot(book)
-    with pytest.raises(CannotStart, match="has no lab of its name"):
+    with pytest.raises(CannotStart, match="has a lab of its name"):
         start_chapter(book, "rate_limits", "Rate limits")
     assert snapshot(book) == before
