@@ -1,4 +1,4 @@
-"""Runs a lab's cells as a reader would, with the exercises as they stand or solved."""
+"""Reads a lab's cells, and runs them as a reader would who solves every exercise."""
 
 from __future__ import annotations
 
@@ -29,8 +29,18 @@ def solutions(lab: Path) -> list[str]:
     return _SOLUTION.findall(text)
 
 
-def verdicts(lab: Path, *, solved: bool) -> list[Any]:
-    """What the check cells say when the whole lab is run from top to bottom."""
+def stored_verdicts(lab: Path) -> list[str]:
+    """What the check cells said when the lab was stored, with the exercises as they stand."""
+    return [
+        output.data["text/plain"]
+        for cell in cells(lab)
+        if "check" in tags(cell)
+        for output in cell.outputs
+    ]
+
+
+def solved_verdicts(lab: Path) -> list[Any]:
+    """What the check cells say when the whole lab is run with its exercises solved."""
     answers = iter(solutions(lab))
     namespace: dict[str, Any] = {"__name__": "__main__"}
     found = []
@@ -38,7 +48,7 @@ def verdicts(lab: Path, *, solved: bool) -> list[Any]:
         if cell.cell_type != "code":
             continue
         source = cell.source
-        if solved and "exercise" in tags(cell):
+        if "exercise" in tags(cell):
             source = next(answers)
         value = _run(source, namespace)
         if "check" in tags(cell):
