@@ -77,6 +77,8 @@ class Claim:
     """The functions of labtools that the numbers come from, without the leading "labtools."."""
     evidence_for: str = ""
     evidence_against: str = ""
+    also_in: tuple[str, ...] = ()
+    """The other chapters that measure it, with their labs, by the same stems."""
     recompute: Recompute | None = None
     """None for a claim about users, models or providers, which no formula can decide."""
 

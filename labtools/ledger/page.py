@@ -51,15 +51,17 @@ def _counts(claims: list[Claim]) -> str:
 def _entry(claim: Claim) -> str:
     values = {**claim.figures, **claim.check().values}
     verdict = claim.verdict_words[0].upper() + claim.verdict_words[1:]
-    lines = [
-        f"({claim.target})=",
-        f"### {claim.title}",
-        "",
-        f"**{verdict}.** {claim.because.format(**values)}",
-    ]
-    for term, text in _fields(claim, values):
-        lines += ["", term, f": {text}"]
-    return "\n".join(lines)
+    folded = dict(_folded(claim))
+    return "\n\n".join(
+        [
+            f"({claim.target})=\n### {claim.title}",
+            f"**{verdict}.** {claim.because.format(**values)}",
+            *_terms(_open(claim, values)),
+            f'<details class="ledger-more"><summary>{", ".join(folded).capitalize()}</summary>',
+            *_terms(folded.items()),
+            "</details>",
+        ]
+    )
 
 
 def recomputing_function(recompute: Recompute) -> str:
@@ -67,13 +69,23 @@ def recomputing_function(recompute: Recompute) -> str:
     return f"{recompute.__module__}.{recompute.__name__}".removeprefix("labtools.")
 
 
-def _fields(claim: Claim, values: Mapping[str, Figure]) -> Iterator[tuple[str, str]]:
+def _terms(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    return (f"{term}\n: {text}" for term, text in pairs)
+
+
+def _open(claim: Claim, values: Mapping[str, Figure]) -> Iterator[tuple[str, str]]:
     yield "The essay says", claim.says.format(**values)
     if claim.recompute is not None:
-        function = recomputing_function(claim.recompute)
-        used = ", ".join(f"`{name}`" for name in claim.uses)
-        yield "Recomputed", f"{claim.recomputed.format(**values)} By `{function}`, with {used}."
+        yield "Recomputed", claim.recomputed.format(**values)
+
+
+def _folded(claim: Claim) -> Iterator[tuple[str, str]]:
+    """What a reader who doubts the entry looks up."""
     for term, evidence in (("For", claim.evidence_for), ("Against", claim.evidence_against)):
         if evidence:
             yield term, evidence
-    yield "Where", f"[](../chapters/{claim.chapter}.md), [](../labs/{claim.chapter}.ipynb)"
+    if claim.recompute is not None:
+        used = ", ".join(f"`{name}`" for name in claim.uses)
+        yield "Computed by", f"`{recomputing_function(claim.recompute)}`, with {used}."
+    stems = (claim.chapter, *claim.also_in)
+    yield "Where", "; ".join(f"[](../chapters/{s}.md), [](../labs/{s}.ipynb)" for s in stems)

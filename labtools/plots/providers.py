@@ -118,11 +118,11 @@ def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> L
                     axes.plot(ends, [y, y], color=INK, linewidth=1.5)
                 right = max(value, ends[1] if ends else 0.0)
                 axes.text(
-                    right + 0.015 * longest_s, y, f"{duration(value)}{words}", va="center",
+                    right + 0.035 * longest_s, y, f"{duration(value)}{words}", va="center",
                     fontsize=10,
                 )  # fmt: skip
         axes.set_yticks([-row for row in range(len(rows))], list(rows))
-        axes.set_xlim(0, 1.6 * longest_s)
+        axes.set_xlim(0, 1.64 * longest_s)
         axes.set_xlabel("TTFT (seconds)")
         key(axes, {"first time": WAITING, "the same prompt again": TTFT})
         told = "; ".join(

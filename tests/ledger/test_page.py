@@ -40,10 +40,22 @@ def test_an_entry_holds_the_verdict_and_the_computed_numbers(claim) -> None:
         assert text.format(**values) in entry
     assert claim.evidence_for in entry
     assert claim.evidence_against in entry
-    assert f"../labs/{claim.chapter}.ipynb" in entry
+    for chapter in (claim.chapter, *claim.also_in):
+        assert f"../labs/{chapter}.ipynb" in entry
     if claim.recompute is not None:
         name = claim.id.replace("-", "_")
         assert f"`ledger.recompute.{claim.chapter}.{name}`" in entry
+
+
+@pytest.mark.parametrize("claim", claims().values(), ids=lambda claim: claim.id)
+def test_what_a_doubter_looks_up_is_folded_and_the_summary_says_what_it_is(claim) -> None:
+    shown, _, rest = entries()[claim.target].partition('<details class="ledger-more"><summary>')
+    summary, _, folded = rest.partition("</summary>")
+    terms = re.findall(r"^(\S.*)\n: ", folded, re.MULTILINE)
+    assert summary == ", ".join(terms).capitalize()
+    assert folded.count("</details>") == 1
+    assert "The essay says\n: " in shown
+    assert ("Recomputed\n: " in shown) == (claim.recompute is not None)
 
 
 def test_the_counts_are_those_of_the_claims() -> None:
