@@ -23,7 +23,6 @@ from store_outputs import CELL_TIMEOUT_S, KERNEL
 
 from labtools.studies.engine_runs import FOLDER
 
-_SETTINGS = "from labtools.local_engine.settings import EngineSettings"
 _REPLAY = re.compile(r'connect\(recorded\("([a-z_]+)-(\w+)"\)\)')
 
 
@@ -33,10 +32,9 @@ def recording_source(source: str, folder: Path) -> str:
     def engine(found: re.Match[str]) -> str:
         name, size = found.groups()
         file = str(folder / f"{name}-{size}.jsonl")
-        return f'connect("engine", engine=EngineSettings("{size}"), record={file!r})'
+        return f'connect("engine", engine="{size}", record={file!r})'
 
-    changed, replays = _REPLAY.subn(engine, source)
-    return f"{_SETTINGS}\n{changed}" if replays else source
+    return _REPLAY.sub(engine, source)
 
 
 def record(path: Path) -> list[str]:

@@ -11,7 +11,9 @@ from lab_runner import LABS, cells
 from record_engine import recording_source
 
 from labtools.errors import ConfigurationError
-from labtools.studies.engine_runs import FOLDER, recorded
+from labtools.latency_model import PrefixCache
+from labtools.studies.engine_measured import PREDICTION
+from labtools.studies.engine_runs import FOLDER, fitted_profile, recorded
 from labtools.timing.recording_file import Recording
 
 RECORDINGS = sorted(FOLDER.glob("*.jsonl"))
@@ -30,7 +32,7 @@ def test_every_recording_is_played_by_one_lab():
 
 
 def test_the_engine_comes_before_the_readers_own_endpoint():
-    assert len(WITH_ENGINE) >= 6
+    assert WITH_ENGINE == LABS
     for lab in WITH_ENGINE:
         text = "\n".join(cell.source for cell in cells(lab))
         assert text.index(HEADING) < text.index("## Now on your own endpoint")
@@ -74,10 +76,25 @@ def test_an_unknown_recording_lists_the_known_ones():
         recorded("multiplier-3M")
 
 
+def test_the_fitted_profile_is_the_one_that_was_measured():
+    profile = fitted_profile()
+    assert profile.prefix_cache == PrefixCache(**PREDICTION["profile"]["prefix_cache"])
+    for name in PREDICTION["profile"].keys() - {"prefix_cache"}:
+        assert getattr(profile, name) == PREDICTION["profile"][name]
+
+
+def test_the_fitted_profile_stands_beside_an_engine_of_its_size():
+    sources = ["\n".join(cell.source for cell in cells(lab)) for lab in LABS]
+    beside = [PLAYED.findall(source) for source in sources if "fitted_profile()" in source]
+    assert beside
+    for names in beside:
+        assert {name.rpartition("-")[2] for name in names} == {PREDICTION["size"]}
+
+
 def test_to_record_is_to_run_the_same_cell_on_the_engine(tmp_path):
     source = 'engine = connect(recorded("multiplier-2M"))\nengine.run(agent(engine))'
     changed = recording_source(source, tmp_path)
     file = str(tmp_path / "multiplier-2M.jsonl")
-    assert f'connect("engine", engine=EngineSettings("2M"), record={file!r})' in changed
+    assert f'connect("engine", engine="2M", record={file!r})' in changed
     assert changed.endswith("\nengine.run(agent(engine))")
     assert recording_source("lab = connect()", tmp_path) == "lab = connect()"
