@@ -29,6 +29,7 @@ def within_3_percent(measure, expected):
     return found
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize("profile", [FAST, SLOW], ids=lambda profile: profile.name)
 def test_the_essays_agent_takes_on_the_wall_what_the_formula_says(profile):
     expected_s = profile.e2e_latency_s(100)

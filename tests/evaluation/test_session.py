@@ -133,6 +133,7 @@ def test_killed_by_the_system_it_goes_on(tmp_path):
     arguments = [
         *("--base-url", "mock", "--model", "fast", "--name", "a", "--out", str(tmp_path)),
         *("--size", "quick", "--pause-s", "0", "--structured-calls", "3", "--chain-steps", "3"),
+        *("--output-tokens", "8", "--request-rate-per-s", "20"),
     ]
     command = [sys.executable, "-m", "labtools", "evaluate", *arguments]
     records = tmp_path / "a" / "records.jsonl"

@@ -12,7 +12,11 @@ PAGE_WEIGHT_BYTES = 1_000_000
 GRAVE = {"serious", "critical"}
 
 pytestmark = pytest.mark.site
-every_page = pytest.mark.parametrize("page", pages() or ["index.html"])
+# A worker looks at a page in each view once, for all tests of it (with --dist loadgroup).
+every_page = pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in pages() or ["index.html"]],
+)
 
 
 @cache
