@@ -1,6 +1,6 @@
 """What a call costs in seconds and in money: one set of formulas.
 
-    ttft = rtt + queue + pace * (overhead + schema_compile if new + compute)
+    ttft = rtt + queue + pace * (overhead + schema_compile if new + cached / reuse rate + compute)
     compute = uncached / prefill rate + (input^2 - cached^2) / 2 / attention rate
     step = pace * structured_factor
            * ((1 + batch_penalty * (active - 1)) / decode rate + context / context rate)
@@ -13,6 +13,7 @@
 
 Prefill attends from each token to all before it: n^2 / 2 pairs in a prompt of n. At the default,
 an infinite attention rate, prefill takes time in proportion to the tokens that are not cached.
+A cached token is still read and looked up; at the default, an infinite reuse rate, for nothing.
 A decode step reads the keys and values of the prompts in its batch: `context` is their tokens,
 those of the answers left out. At the default, an infinite context rate, it takes no time.
 
@@ -75,12 +76,15 @@ class PrefixCache:
     per_slot: bool = False
     """A slot keeps its last prompt and no other, and only it can go on from there (llama.cpp).
     Then of several requests at once with one prefix, one reuses it. Needs a `max_batch`."""
+    reuse_tokens_per_s: float = math.inf
+    """Cached tokens that are read and looked up. Infinite: what is cached takes no time."""
 
     def __post_init__(self) -> None:
         _require(self, "block_tokens", at_least=1, whole=True)
         _require(self, "minimum_tokens", at_least=0, whole=True)
         _require(self, "ttl_s", above=0, finite=False)
         _require(self, "capacity_tokens", at_least=0, whole=True)
+        _require(self, "reuse_tokens_per_s", above=0, finite=False)
 
     def cached_tokens(self, shared_tokens: int) -> int:
         """What of `shared_tokens` at two prompts' start is reused: whole blocks, or nothing."""
@@ -140,10 +144,10 @@ class LatencyProfile:
     decode_context_tokens_per_s: float = math.inf
     """Tokens of context that decode reads. Infinite: a step is as fast after any prompt."""
     prefill_chunk_tokens: int | None = None
-    """Prompts are computed in order of arrival, so many tokens at a time. A chunk takes tokens of
-    several prompts where they fit; between two chunks every running stream takes one step, all at
-    one pace. None: prefill and decode do not disturb each other, as if each had hardware of its
-    own."""
+    """Prompts are computed in order of arrival, so many tokens at a time. A chunk begins when the
+    running streams end a step, and takes tokens of several prompts where they fit; between two
+    chunks every stream takes one step, all at one pace. None: prefill and decode do not disturb
+    each other, as if each had hardware of its own."""
     batch_penalty: float = 0.0
     """Each further active sequence slows every step by this share of the lone step."""
     max_batch: int | None = None
@@ -197,11 +201,13 @@ class LatencyProfile:
         self, input_tokens: int, cached_tokens: int = 0, new_schema: bool = False
     ) -> float:
         """The endpoint's own work before the first token of a lone request, at pace 1."""
-        return self.setup_s(new_schema) + self.compute_s(cached_tokens, input_tokens)
+        return self.setup_s(cached_tokens, new_schema) + self.compute_s(cached_tokens, input_tokens)
 
-    def setup_s(self, new_schema: bool = False) -> float:
+    def setup_s(self, cached_tokens: int = 0, new_schema: bool = False) -> float:
         """What comes before the prompt is computed, and keeps no other request waiting."""
-        return self.overhead_s + (self.schema_compile_s if new_schema else 0.0)
+        cache = self.prefix_cache
+        reuse_s = cached_tokens / cache.reuse_tokens_per_s if cache else 0.0
+        return self.overhead_s + (self.schema_compile_s if new_schema else 0.0) + reuse_s
 
     def compute_s(self, start: float, end: float) -> float:
         """Computing a prompt's tokens from number `start` up to `end`, those before being known."""

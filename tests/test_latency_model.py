@@ -56,6 +56,8 @@ def test_ttft_term_by_term():
     assert profile.ttft_s(2000, cached_tokens=1500) == pytest.approx(0.02 + 0.1 + 0.5)
     assert profile.ttft_s(2000, queue_s=4) == pytest.approx(0.02 + 4 + 0.1 + 2)
     assert profile.ttft_s(2000, new_schema=True) == pytest.approx(0.02 + 3 + 0.1 + 2)
+    cached = profile.but(prefix_cache=PrefixCache(reuse_tokens_per_s=3000))
+    assert cached.ttft_s(2000, cached_tokens=1500) == pytest.approx(0.02 + 0.1 + 0.5 + 0.5)
     # The network and the queue are not the endpoint's own work: the pace leaves them alone.
     assert profile.ttft_s(2000, queue_s=4, pace=2) == pytest.approx(0.02 + 4 + 2 * (0.1 + 2))
 

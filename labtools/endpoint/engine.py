@@ -89,6 +89,8 @@ class Engine:
         new_schema = schema is not None and schema not in self._schemas
         if schema is not None:
             self._schemas.add(schema)
+        cached_tokens = prefixes.cached_tokens(prompt, started_at) if prefixes is not None else 0
+        setup_s = self.profile.setup_s(cached_tokens, new_schema)
         sequence = Sequence(
             self.profile,
             replica,
@@ -96,9 +98,9 @@ class Engine:
             prompt,
             pace=pace,
             structured=schema is not None,
-            cached_tokens=prefixes.cached_tokens(prompt, started_at) if prefixes is not None else 0,
+            cached_tokens=cached_tokens,
             queue_s=elapsed_s(at_server, started_at),
-            computes_at=started_at + pace * self.profile.setup_s(new_schema),
+            computes_at=started_at + pace * setup_s,
         )
         try:
             yield sequence

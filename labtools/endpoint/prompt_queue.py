@@ -1,9 +1,10 @@
 """The prompts that a replica computes: in order of arrival, so many tokens at a time.
 
-A chunk takes tokens of several prompts where they fit, and those that end in it end together.
-Between two chunks every running stream takes one step. A chunk that has begun is computed to its
-end, even if the request that it was for is given up; a prompt that arrives meanwhile waits for the
-next.
+The first chunk begins when the streams that run end the step they are in, so that prompts which
+arrive during one step share it. A chunk takes tokens of several prompts where they fit, and those
+that end in it end together. Between two chunks every running stream takes one step. A chunk that
+has begun is computed to its end, even if the request that it was for is given up; a prompt that
+arrives meanwhile waits for the next.
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ class PromptQueue:
         profile: LatencyProfile,
         chunk_tokens: int,
         between_chunks_s: Callable[[], float],
+        step_ends_at: Callable[[float], float],
     ) -> None:
         self.begun_s = 0.0
         """How long all chunks take that have begun so far: so long has each stream stood still."""
         self._profile = profile
         self._chunk_tokens = chunk_tokens
         self._between_chunks_s = between_chunks_s
+        self._step_ends_at = step_ends_at
         self._prompts: deque[_Prompt] = deque()
         self._computing: asyncio.Task[None] | None = None
 
@@ -79,6 +82,8 @@ class PromptQueue:
 
     async def _compute_without_pause(self, at: float) -> None:
         loop = asyncio.get_running_loop()
+        at = self._step_ends_at(at)
+        await asyncio.sleep(at - loop.time())
         chunk = self._next_chunk()
         while chunk:
             seconds, ended = chunk

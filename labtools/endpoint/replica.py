@@ -10,6 +10,9 @@ from labtools.endpoint.prefix_cache import PrefixStore, SlotStores
 from labtools.endpoint.prompt_queue import PromptQueue
 from labtools.latency_model import LatencyProfile
 
+# Of a step: what rounding may put between two ends of one.
+_ALMOST = 1e-6
+
 
 class Replica:
     """What the sequences on one copy of the model share."""
@@ -20,7 +23,9 @@ class Replica:
         self.version = 0
         """Goes up whenever the length of a step may have changed."""
         self.prompts = (
-            PromptQueue(profile, profile.prefill_chunk_tokens, self._between_chunks_s)
+            PromptQueue(
+                profile, profile.prefill_chunk_tokens, self._between_chunks_s, self._step_ends_at
+            )
             if profile.prefill_chunk_tokens is not None
             else None
         )
@@ -29,6 +34,7 @@ class Replica:
         self._decoding = 0
         self._context_tokens = 0
         self._paces = 0.0
+        self._stepped_at = 0.0  # an end of a step, since which all steps are of one length
         self._capacity = profile.max_batch or math.inf
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         cache = profile.prefix_cache
@@ -52,6 +58,13 @@ class Replica:
     def _between_chunks_s(self) -> float:
         return self._shared_step_s() if self._decoding else 0.0
 
+    def _step_ends_at(self, at: float) -> float:
+        """When the streams end the step that they are in at `at`; the same, if none runs."""
+        if not self._decoding:
+            return at
+        step_s = self._shared_step_s()
+        return self._stepped_at + math.ceil((at - self._stepped_at) / step_s - _ALMOST) * step_s
+
     def _shared_step_s(self, structured: bool = False) -> float:
         # One machine takes the steps of all streams at once, at the mean of their paces.
         return self._profile.step_s(
@@ -63,6 +76,7 @@ class Replica:
         self._decoding += change
         self._context_tokens += change * context_tokens
         self._paces += change * pace
+        self._stepped_at = asyncio.get_running_loop().time()
         self.version += 1
 
     def prefixes_for(self, prompt: str, now: float) -> PrefixStore | None:

@@ -10,7 +10,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from labtools.clock import SimLoop
@@ -141,9 +141,37 @@ def test_a_long_prompt_tears_gaps_as_long_as_its_chunks_into_a_stream(chunk):
     gaps = [after - before for before, after in pairwise(at)]
     torn = [gap for gap in gaps if gap > 0.011]
     assert max(torn) == exactly(chunk / 1000 + 0.01)
-    # The prompt computes for 2 s, and waits for one step of the stream after each chunk.
-    assert ttft_s == exactly(2 + 2000 / chunk * 0.01)
+    # The prompt waits for the end of a step, computes for 2 s, and lets the stream take a step
+    # after each chunk.
+    assert ttft_s == exactly(0.007 + 2 + 2000 / chunk * 0.01)
     assert sum(torn) == pytest.approx(ttft_s, abs=2 * (chunk / 1000 + 0.01))
+
+
+@given(st.integers(1, 5), st.floats(0.001, 0.5))
+def test_a_prompt_waits_for_the_end_of_the_step_in_which_it_arrives(streams, arrives_at):
+    profile = CHUNKED.but(batch_penalty=0.5)
+    step_s = profile.step_s(streams)
+    assume(min(arrives_at % step_s, -arrives_at % step_s) > 1e-4 * step_s)
+    running = [(200, "")] * streams
+    *_, (ttft_s, _, _) = run(profile, *running, (1, prompt_of(100), arrives_at))
+    rest_s = math.ceil(arrives_at / step_s) * step_s - arrives_at
+    assert ttft_s == exactly(rest_s + 0.1 + step_s)
+
+
+def test_the_next_prompt_waits_for_a_step_that_began_with_the_last_first_token():
+    found = run(CHUNKED, (300, ""), (50, prompt_of(100), 1.003), (1, prompt_of(100, "b"), 1.127))
+    # The first is computed from 1.01 to 1.11, and has its token after the step to 1.12.
+    assert found[1][0] == exactly(1.12 - 1.003)
+    assert found[2][0] == exactly(1.13 + 0.1 + 0.01 - 1.127)
+
+
+def test_prompts_that_arrive_during_one_step_share_a_chunk():
+    near = [(1, prompt_of(100, letter), 1.001 + i / 500) for i, letter in enumerate("abc")]
+    _, *found = run(CHUNKED, (300, ""), *near)
+    assert [at[0] for _, at, _ in found] == [exactly(1.01 + 0.3 + 0.01)] * 3
+    # With no stream to end a step, the first is computed alone.
+    found = run(CHUNKED, *near)
+    assert [at[0] for _, at, _ in found] == [exactly(1.101), exactly(1.301), exactly(1.301)]
 
 
 def test_a_stream_is_as_fast_again_when_the_prompt_is_done():
@@ -244,6 +272,33 @@ def test_slots_must_be_counted():
 def test_chunks_and_rates_above_zero(wrong):
     with pytest.raises(ConfigurationError):
         CHUNKED.but(**wrong)
+
+
+# what a cached token takes
+
+REUSING = SLOTS.but(
+    overhead_s=0.2,
+    prefix_cache=PrefixCache(block_tokens=1, minimum_tokens=1, reuse_tokens_per_s=5000),
+)
+
+
+def test_a_cached_token_is_not_free():
+    prompt = prompt_of(1000)
+    (cold_s, _, _), (warm_s, _, tokens) = run(REUSING, (1, prompt), (1, prompt, 5.0))
+    assert tokens == 999
+    assert cold_s == exactly(REUSING.ttft_s(1000)) == exactly(1.2)
+    assert warm_s == exactly(REUSING.ttft_s(1000, 999)) == exactly(0.2 + 999 / 5000 + 0.001)
+
+
+def test_a_prompt_that_is_looked_up_keeps_no_other_waiting():
+    warm, other = prompt_of(1000), prompt_of(100, "b")
+    *_, (ttft_s, _, _) = run(REUSING, (1, warm), (1, warm, 5.0), (1, other, 5.05))
+    assert ttft_s == exactly(0.2 + 0.1)
+
+
+def test_a_rate_of_reuse_above_zero():
+    with pytest.raises(ConfigurationError, match="reuse_tokens_per_s"):
+        PrefixCache(reuse_tokens_per_s=0)
 
 
 # steps that read the context

@@ -79,7 +79,13 @@ def assert_recovers_slots(found: Fit, truth: LatencyProfile, plan: Settings) -> 
 def assert_recovers_cache(found: Fit, truth: LatencyProfile, rel: float) -> None:
     parts = {
         part: found.parameter(f"prefix_cache.{part}")
-        for part in ("block_tokens", "minimum_tokens", "ttl_s", "capacity_tokens")
+        for part in (
+            "block_tokens",
+            "minimum_tokens",
+            "ttl_s",
+            "capacity_tokens",
+            "reuse_tokens_per_s",
+        )
     }
     if truth.prefix_cache is None:
         assert found.parameter("prefix_cache").status == "absent"
@@ -95,3 +101,6 @@ def assert_recovers_cache(found: Fit, truth: LatencyProfile, rel: float) -> None
     assert parts["ttl_s"].status == "at_least"
     assert parts["ttl_s"].value <= truth.prefix_cache.ttl_s
     assert parts["capacity_tokens"].status == "not_probed"
+    rate = truth.prefix_cache.reuse_tokens_per_s
+    assert parts["reuse_tokens_per_s"].status == ("absent" if math.isinf(rate) else "measured")
+    assert found.profile.prefix_cache.reuse_tokens_per_s == pytest.approx(rate, rel=rel)

@@ -37,6 +37,9 @@ CUSTOM = {
         for block in (16, 64, 128)
         for minimum in (0, 1_024)
     },
+    "cached tokens that take time": PLAIN.but(
+        prefix_cache=PrefixCache(16, 0, reuse_tokens_per_s=40_000)
+    ),
 }
 JITTERY = PLAIN.but(jitter_sigma=0.2)
 EVERYTHING = LatencyProfile(
@@ -52,7 +55,7 @@ EVERYTHING = LatencyProfile(
     jitter_sigma=0.2,
     tail_probability=0.05,
     tail_factor=4,
-    prefix_cache=PrefixCache(block_tokens=64, minimum_tokens=1_024),
+    prefix_cache=PrefixCache(block_tokens=64, minimum_tokens=1_024, reuse_tokens_per_s=10_000),
 )
 
 
@@ -272,7 +275,12 @@ def failed(record):
 AXES = {
     "context": {"jitter_sigma"},
     "concurrency": {"max_batch"},
-    "prefix": {"prefix_cache", "prefix_cache.block_tokens", "prefix_cache.ttl_s"},
+    "prefix": {
+        "prefix_cache",
+        "prefix_cache.block_tokens",
+        "prefix_cache.ttl_s",
+        "prefix_cache.reuse_tokens_per_s",
+    },
     "structured": {"structured_factor"},
     "cold_schema": {"schema_compile_s"},
     "chain": set(),

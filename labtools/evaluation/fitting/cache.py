@@ -1,4 +1,4 @@
-"""What the endpoint keeps of a prompt: blocks, minimum and time to live of its prefix cache."""
+"""What the endpoint keeps of a prompt: its prefix cache, in the terms of the latency model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from labtools.clock import elapsed_s
 from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
+from labtools.evaluation.fitting.reuse import REUSE, reuse_rate
 from labtools.evaluation.fitting.robust import median_interval
 from labtools.latency_model import PrefixCache
 
@@ -62,13 +63,18 @@ def fit_cache(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
             Parameter(BLOCK, block, "measured", f"Greatest divisor of {len(counts)} counts."),
             minimum,
         ]
-        cache = PrefixCache(block, int(minimum.value or 0))
+        reuse = reuse_rate(alone, [pair.again for pair in repeats])
+        cache = PrefixCache(
+            block, int(minimum.value or 0), reuse_tokens_per_s=reuse.value or math.inf
+        )
     else:
         effect = _by_ttft(alone, repeats)
         if effect.status != "measured":
             nothing = [replace(effect, name=name, value=None) for name in _ALL[1:]]
             return replace(alone, parameters=(*alone.parameters, effect, *nothing))
         cache = PrefixCache()
+        unseen = "No counts are reported, so what a reused token takes looks like one computed."
+        reuse = Parameter(REUSE, None, "not_identifiable", unseen)
         silent = "No counts are reported; the profile takes {}, this model's default."
         parts = [
             effect,
@@ -77,12 +83,12 @@ def fit_cache(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
         ]
     ttl, ttl_s = _ttl(calls, repeats, cache.ttl_s, reported=bool(counts))
     capacity = f"Not measured; the profile takes {cache.capacity_tokens:,}, this model's default."
-    parts += [ttl, Parameter(CAPACITY, None, "not_probed", capacity)]
+    parts += [ttl, Parameter(CAPACITY, None, "not_probed", capacity), reuse]
     profile = alone.profile.but(prefix_cache=replace(cache, ttl_s=ttl_s))
     return replace(alone, profile=profile, parameters=(*alone.parameters, *parts))
 
 
-_ALL = (CACHE, BLOCK, MINIMUM, TTL, CAPACITY)
+_ALL = (CACHE, BLOCK, MINIMUM, TTL, CAPACITY, REUSE)
 
 
 def _pairs(calls: Sequence[TimedCall], first: str, second: str) -> list[_Pair]:

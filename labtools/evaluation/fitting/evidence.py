@@ -56,6 +56,10 @@ class TimedCall:
         """What the profile says of its prefill, at pace 1; of an unknown prompt, the overhead."""
         return profile.prefill_s(self.input_tokens or 0, self.cached_tokens)
 
+    def setup_s(self, profile: LatencyProfile) -> float:
+        """The part of it that keeps no other call waiting."""
+        return profile.setup_s(self.cached_tokens)
+
     def step_s(self, profile: LatencyProfile, streams: float = 1) -> float:
         """What the profile says of its steps, beside so many streams after prompts like its own."""
         context_tokens = streams * (self.input_tokens or 0)

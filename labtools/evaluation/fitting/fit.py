@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from labtools.errors import NothingMeasured, one_of
@@ -87,9 +87,9 @@ def fit(measured: Measured, *, measured_on: str = "") -> Fit:
     calls = lone_calls(measured)
     alone = fit_alone(identity.name, calls, measured.round_trips_s, noise_on(measured, *LONE))
     alone = fit_factor(alone, calls)
+    alone = fit_cache(alone, calls)
     alone = fit_pace(alone, calls)
     alone = fit_compile(alone, calls)
-    alone = fit_cache(alone, calls)
     beside = timed_calls(measured, "interference")
     alone = fit_turns(alone, beside, noise_on(measured, "interference"))
     crowd, arrivals = (timed_calls(measured, axis) for axis in LOADED)
@@ -139,12 +139,12 @@ def _source(measured: Measured, parameters: tuple[Parameter, ...], measured_on: 
     )
 
 
-def _table(profile: LatencyProfile) -> dict[str, Any]:
+def _table(profile: Any) -> dict[str, Any]:
     """The fields that differ from their defaults, so that JSON needs no infinity."""
-    values = asdict(profile)
-    return {
-        field.name: values[field.name]
+    values = {
+        field.name: getattr(profile, field.name)
         for field in fields(profile)
         if field.name != "name"
         and (field.default is MISSING or getattr(profile, field.name) != field.default)
     }
+    return {name: _table(one) if is_dataclass(one) else one for name, one in values.items()}

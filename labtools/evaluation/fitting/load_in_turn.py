@@ -77,10 +77,14 @@ def _first_tokens(profile: LatencyProfile, turns: Sequence[_Turn]) -> list[float
     free_at, due = -math.inf, list[float]()
     while waiting:
         head = waiting[0][0]
-        free_at = max(free_at, head.slot_at + profile.setup_s())
+        free_at = max(free_at, head.slot_at + head.call.setup_s(profile))
         left, ended = profile.prefill_chunk_tokens or math.inf, list[_Turn]()
         latest_at = free_at + _AT_ONCE * head.call.prefill_s(profile)
-        while left and waiting and waiting[0][0].slot_at + profile.setup_s() <= latest_at:
+        while (
+            left
+            and waiting
+            and waiting[0][0].slot_at + waiting[0][0].call.setup_s(profile) <= latest_at
+        ):
             turn, start = waiting.popleft()
             end = min(start + left, turn.call.input_tokens or 0)
             free_at += profile.compute_s(start, end)

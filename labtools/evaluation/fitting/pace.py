@@ -14,6 +14,7 @@ from statistics import median
 from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import COLD, FORMS, TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
+from labtools.evaluation.fitting.reuse import REUSE
 from labtools.evaluation.fitting.robust import LEAST_TAIL_FACTOR, Z95, Paces, paces
 
 _LEAST_CALLS = 6
@@ -22,6 +23,7 @@ _RATES = (
     "attention_pairs_per_s",
     "decode_tokens_per_s",
     "decode_context_tokens_per_s",
+    REUSE,
 )
 SIGMA, PROBABILITY, FACTOR = "jitter_sigma", "tail_probability", "tail_factor"
 
@@ -32,7 +34,7 @@ def fit_pace(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
     The rates until here are those of the middle call. Jitter's mean is 1 and its median is less,
     so they are scaled to the pace of 1.
     """
-    profile, noise = alone.profile, alone.noise
+    profile, noise, cache = alone.profile, alone.noise, alone.profile.prefix_cache
     measured = [pair for call in calls if (pair := _took_and_predicted(alone, call))]
     if len(measured) < _LEAST_CALLS:
         needed = f"{_LEAST_CALLS} lone streams with their tokens"
@@ -50,6 +52,7 @@ def fit_pace(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
         attention_pairs_per_s=profile.attention_pairs_per_s / slower,
         decode_context_tokens_per_s=profile.decode_context_tokens_per_s / slower,
         decode_tokens_per_s=profile.decode_tokens_per_s / slower,
+        prefix_cache=cache and replace(cache, reuse_tokens_per_s=cache.reuse_tokens_per_s / slower),
         jitter_sigma=sigma,
         tail_probability=found.tail_probability if tailed else 0.0,
         tail_factor=factor if tailed else 1.0,

@@ -93,7 +93,7 @@ def _chunk(alone: Alone, torn: Sequence[_Torn], noise: Noise) -> Parameter:
     profile = alone.profile
     if not torn:
         return not_probed(CHUNK, "a stream that goes on while a long prompt is computed")
-    usual_s = median(one.prompt.prefill_s(profile) - profile.overhead_s for one in torn)
+    usual_s = median(one.prompt.prefill_s(profile) - one.prompt.setup_s(profile) for one in torn)
     if usual_s <= noise.of(usual_s) * usual_s:
         how = "Long prompts take no time to compute that a stream beside them could show."
         return Parameter(CHUNK, None, "not_identifiable", how)
