@@ -10,13 +10,15 @@ import os
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+# Processes: a notebook's kernel waits at times, and no slice is as long as the next.
+PER_CORE = 2
 # What Jupyter Book loads and does not say that it is safe: both work on what has been read.
 UNDECLARED = ("sphinx_jupyterbook_latex", "sphinx_multitoc_numbering")
 
 
 def read_on_every_core(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     """Sphinx deals `docnames` out in slices: a chapter is in another one than the next."""
-    app.parallel = os.cpu_count() or 1
+    app.parallel = PER_CORE * (os.cpu_count() or 1)
     for name in UNDECLARED:
         app.extensions[name].parallel_read_safe = True
     docnames[:] = [

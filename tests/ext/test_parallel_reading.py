@@ -39,18 +39,18 @@ def test_neighbours_are_read_apart_and_written_by_one(monkeypatch: pytest.Monkey
     monkeypatch.setattr("os.cpu_count", lambda: 3)
     app, pages = an_app(), list("abcdefgh")
     read_on_every_core(app, None, pages)
-    assert pages == ["a", "d", "g", "b", "e", "h", "c", "f"]
-    assert app.parallel == 3
+    assert pages == ["a", "g", "b", "h", "c", "d", "e", "f"]
+    assert app.parallel == 6
     assert all(one.parallel_read_safe for one in app.extensions.values())
     write_on_one(app, None)
     assert app.parallel == 1
 
 
-def test_where_the_cores_are_not_known_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_cores_are_not_known_one_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: None)
     app, pages = an_app(), list("abc")
     read_on_every_core(app, None, pages)
-    assert (app.parallel, pages) == (1, list("abc"))
+    assert (app.parallel, pages) == (2, list("acb"))
 
 
 def test_a_mistake_on_any_page_still_stops_the_build(tmp_path: Path) -> None:
