@@ -53,7 +53,7 @@ nbval: $(SETUP) ## run the labs and compare with their stored outputs
 	@$(BIN)/pytest -q -n auto --dist loadfile --nbval $(LABS)
 
 site: book ## check the built pages in a headless Chromium
-	@$(TEST) -n auto --dist loadgroup -rs tests/site
+	@$(TEST) -n auto -rs tests/site
 
 links: $(SETUP) ## see whether the links to other sites are alive (needs the internet)
 	@$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links -q

@@ -2,65 +2,40 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 from built_book import glossary_terms, internal_references, pages
-from site_browser import SCHEMES, WIDTHS, SiteBrowser, Visit
+from site_browser import SCHEMES, VISIBLE_TEXT, WIDTHS, SiteBrowser
 
 PAGE_WEIGHT_BYTES = 1_000_000
 GRAVE = {"serious", "critical"}
 
 pytestmark = pytest.mark.site
-# A worker looks at a page in each view once, for all tests of it (with --dist loadgroup).
-every_page = pytest.mark.parametrize(
-    "page",
-    [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in pages() or ["index.html"]],
-)
+every_page = pytest.mark.parametrize("page", pages() or ["index.html"])
 
 
-@cache
-def looked_at(browser: SiteBrowser, page: str, width: int, scheme: str) -> Visit:
-    return browser.visit(page, width=width, scheme=scheme)
-
-
-@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)
-def view(request: pytest.FixtureRequest) -> tuple[int, str]:
-    width, scheme = request.param
-    return width, scheme
-
-
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
 @every_page
-def test_page_is_whole_without_any_other_host(
-    browser: SiteBrowser, page: str, view: tuple[int, str]
+def test_page_is_whole_fits_and_has_no_grave_accessibility_fault(
+    browser: SiteBrowser, page: str, width: int, scheme: str
 ) -> None:
-    seen = looked_at(browser, page, *view)
-    assert seen.foreign_requests == []
-    assert seen.failed_requests == []
-    assert seen.console_errors == []
-    assert seen.unnamed_images == []
+    seen = browser.visit(page, width=width, scheme=scheme)
+    faults = {
+        "requests to other hosts": seen.foreign_requests,
+        "requests that failed": seen.failed_requests,
+        "console errors": seen.console_errors,
+        "images without a name or a picture": seen.unnamed_images,
+        "wider than the window": seen.overflowing,
+        "accessibility": [
+            f"{found['id']} ({found['impact']}): {node['html'][:160]} {node['failureSummary']}"
+            for found in seen.violations
+            if found["impact"] in GRAVE
+            for node in found["nodes"]
+        ],
+    }
+    assert {fault: places for fault, places in faults.items() if places} == {}
+    assert seen.scheme == scheme
     assert 0 < seen.received_bytes < PAGE_WEIGHT_BYTES
-
-
-@every_page
-def test_page_fits_its_window(browser: SiteBrowser, page: str, view: tuple[int, str]) -> None:
-    seen = looked_at(browser, page, *view)
-    assert seen.scheme == view[1]
-    assert seen.overflowing == []
-
-
-@every_page
-def test_page_has_no_grave_accessibility_fault(
-    browser: SiteBrowser, page: str, view: tuple[int, str]
-) -> None:
-    seen = looked_at(browser, page, *view)
-    faults = [
-        f"{found['id']} ({found['impact']}): {node['html'][:160]} {node['failureSummary']}"
-        for found in seen.violations
-        if found["impact"] in GRAVE
-        for node in found["nodes"]
-    ]
-    assert faults == []
 
 
 @every_page
@@ -68,10 +43,10 @@ def test_page_reads_the_same_without_javascript(browser: SiteBrowser, page: str)
     if page == "search.html":
         pytest.skip("a search runs in the browser")
     plain = browser.visit(page, width=1280, scheme="light", javascript=False)
-    scripted = looked_at(browser, page, 1280, "light")
+    scripted = browser.on_page(page, lambda tab: tab.evaluate(VISIBLE_TEXT))
     assert plain.visible_text
     assert plain.unnamed_images == plain.overflowing == []
-    assert [text for text in scripted.visible_text if text not in plain.visible_text] == []
+    assert [text for text in scripted if text not in plain.visible_text] == []
 
 
 @every_page
