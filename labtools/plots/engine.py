@@ -73,19 +73,19 @@ def held_against_engine(
         for row, (name, (measured_s, predicted_s, errors)) in enumerate(rows.items()):
             axes.barh(-row + 0.18, measured_s, height=0.32, color=INK)
             axes.barh(-row - 0.18, predicted_s, height=0.32, color=DECODE)
-            middle = median(errors)
-            spread = f"{min(errors):+.0%} to {max(errors):+.0%}"
+            middle, least, most = map(_percent, (median(errors), min(errors), max(errors)))
+            error = f"{middle} ({least} to {most})"
             axes.text(
                 max(measured_s, predicted_s) + 0.015 * longest_s,
                 -row,
-                f"{middle:+.0%} ({spread})",
+                error,
                 va="center",
                 fontsize=10,
             )
             one_line = name.replace("\n", " ")
             told.append(
                 f"{one_line} {duration(measured_s)} measured, {duration(predicted_s)} predicted, "
-                f"{middle:+.0%} ({spread})"
+                f"{error}"
             )
         axes.set_yticks([-row for row in range(len(rows))], list(rows))
         axes.set_xlim(0, 1.45 * longest_s)
@@ -100,3 +100,7 @@ def held_against_engine(
 def _require(rows: Sequence[object] | Mapping[str, object]) -> None:
     if not rows:
         raise NothingMeasured("There is nothing to draw: no measurement was given.")
+
+
+def _percent(share: float) -> str:
+    return f"{round(share, 2) + 0.0:+.0%}"  # never -0%
