@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -21,6 +22,10 @@ from labtools.timing.in_process import InProcessTransport
 # On a busy machine an example may take longer than hypothesis allows by default.
 settings.register_profile("course", deadline=None, print_blob=True)
 settings.load_profile("course")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, which some of them send.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Sim:
