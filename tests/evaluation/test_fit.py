@@ -242,6 +242,18 @@ def test_a_cache_that_nobody_reports_or_could_feel_is_not_called_absent(tmp_path
     assert found.parameter("prefix_cache").status == "not_identifiable"
 
 
+def test_repeats_that_all_missed_do_not_say_what_a_cached_token_takes(cached):
+    """As on replicas that each keep a cache of their own: another prompt of the plan did hit."""
+    missed = changed(
+        cached, lambda r: replace(r, cached_tokens=0), where=lambda one: one.label == "repeat"
+    )
+    found = fit(missed)
+    assert found.parameter("prefix_cache").value == 0
+    assert found.parameter("prefix_cache.block_tokens").status == "measured"
+    assert found.parameter("prefix_cache.reuse_tokens_per_s").status == "not_probed"
+    assert math.isinf(found.profile.prefix_cache.reuse_tokens_per_s)
+
+
 def test_a_prefix_that_is_forgotten_during_the_pause_bounds_the_time_to_live(tmp_path):
     truth = PLAIN.but(prefix_cache=PrefixCache(64, 0, ttl_s=5.0))
     ttl = fit(measure(tmp_path, truth, BRIEF.but(pause_s=10.0))).parameter("prefix_cache.ttl_s")
@@ -420,6 +432,8 @@ profiles = st.builds(
 @settings(max_examples=12, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(profiles)
 @example(LatencyProfile("drawn", decode_tokens_per_s=5, batch_penalty=1.0, max_batch=5))
+# Its first token takes no time at all, so a cached prompt leaves neither time nor noise.
+@example(LatencyProfile("drawn", decode_tokens_per_s=1_000, prefix_cache=PrefixCache(64, 0)))
 def test_the_fit_inverts_the_model(tmp_path_factory, truth):
     found = fit(measure(tmp_path_factory.mktemp("drawn"), truth, TINY))
     profile = found.profile

@@ -7,7 +7,7 @@ from statistics import median
 
 from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import TimedCall
-from labtools.evaluation.fitting.parameter import Parameter
+from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.robust import median_interval
 
 REUSE = "prefix_cache.reuse_tokens_per_s"
@@ -19,9 +19,12 @@ def reuse_rate(alone: Alone, repeats: Sequence[TimedCall]) -> Parameter:
     A rate of None is infinite: no time beyond what the noise and the overhead's error may be.
     """
     hits = [call for call in repeats if call.cached_tokens]
+    if not hits:
+        return not_probed(REUSE, "a repeated prompt that hits")
     left_s = [_left_s(alone, call) for call in hits]
     usual_s = median(call.ttft_s for call in hits)
-    unsure_s = max(alone.noise.of(usual_s) * usual_s, _overhead_error_s(alone))
+    noise_s = max(alone.noise.of(usual_s) * usual_s, alone.noise.rounding_s)
+    unsure_s = max(noise_s, _overhead_error_s(alone))
     low_s, high_s = median_interval(left_s)
     tokens = median(call.cached_tokens for call in hits)
     how = f"TTFT of {len(hits)} repeated prompts, less the overhead and what was not cached"
