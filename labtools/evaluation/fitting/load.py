@@ -28,6 +28,8 @@ _UNEXPLAINED = 0.5
 # One call in twenty may be slow by itself, at any level.
 _BY_CHANCE = 0.05
 _LEAST_CALLS = 3
+# Calls that are sent together differ by a float's rounding once the round trip is added.
+_SAME_MOMENT_S = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Crowd:
         self._ends = sorted(holding.ended_at for holding in holdings)
 
     def active(self, at: float) -> int:
-        """How many hold a slot then."""
+        """How many hold a slot then, those that begin at this moment included."""
+        at += _SAME_MOMENT_S
         return bisect_right(self._starts, at) - bisect_right(self._ends, at)
 
     def mean_active(self, since: float, until: float) -> float:
