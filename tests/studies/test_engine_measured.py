@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labtools.latency_model import LatencyProfile, PrefixCache
 from labtools.studies.engine_measured import PARTS, PHYSICS, PREDICTION, held_against
+from labtools.studies.engine_runs import fitted_profile
 
 
 @pytest.mark.parametrize("program", ["chain", "agents"])
@@ -29,21 +29,21 @@ def test_a_lone_chain_is_the_sum_of_its_parts():
         assert parts == pytest.approx(run["end_to_end_s"], rel=1e-3)
 
 
-def test_the_fitted_profile_is_one():
-    profile = dict(PREDICTION["profile"])
-    cache = PrefixCache(**profile.pop("prefix_cache"))
-    assert LatencyProfile(**profile, prefix_cache=cache).max_batch == PREDICTION["slots"]
-
-
 def test_both_say_where_they_are_from():
     for data in (PHYSICS, PREDICTION):
         assert "November 2026" in data["source"]
 
 
 def test_a_repeated_prompt_is_predicted_by_the_profile():
-    profile = dict(PREDICTION["profile"])
-    fitted = LatencyProfile(**profile | {"prefix_cache": PrefixCache(**profile["prefix_cache"])})
     repeated = PREDICTION["repeated"]
-    due_s = fitted.ttft_s(int(repeated["input_tokens"]), int(repeated["cached_tokens"]))
+    due_s = fitted_profile().ttft_s(int(repeated["input_tokens"]), int(repeated["cached_tokens"]))
     assert repeated["predicted_s"] == pytest.approx(due_s, rel=0.01)
     assert repeated["predicted_s"] == pytest.approx(repeated["ttft_s"], rel=0.1)
+
+
+@pytest.mark.parametrize("point", PHYSICS["ttft_by_prompt"], ids=lambda p: f"{p['input_tokens']:,}")
+def test_two_benchmarks_of_one_engine_agree(point):
+    """On different days, so they may differ as days do: 15%."""
+    assert fitted_profile().ttft_s(point["input_tokens"]) == pytest.approx(
+        point["cold_s"], rel=0.15
+    )
