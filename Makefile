@@ -8,6 +8,7 @@ BIN   := .venv/bin
 SETUP := .venv/set-up
 BOOK  := $(BIN)/jupyter-book build . --all -W -n --keep-going -q
 TEST  := $(BIN)/pytest -q -p no:nbval
+MARKED = $$(grep -rl --include=*.py pytest.mark.$(1) tests)
 LABS  := $(wildcard labs/*.ipynb) templates/lab.ipynb
 
 .DEFAULT_GOAL := help
@@ -44,16 +45,17 @@ check: $(SETUP) ## formatting, lint, types, labs stored clean
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python tools/store_outputs.py --check $(LABS)
 
-unit: $(SETUP) ## unit tests; those that wait on the wall clock come last, with the machine to themselves
+unit: $(SETUP) ## unit tests; those that measure on the wall clock come last, with the machine to themselves
 	@$(TEST) -n auto --ignore tests/site -m "not slow and not compat"
-	@$(TEST) -n 4 -m idle $$(grep -rl --include=*.py pytest.mark.idle tests)
-	@$(TEST) --ignore tests/site -m "slow and not idle and not compat"
+	@$(TEST) -n 4 --dist worksteal -m "slow and not timed" $(call MARKED,slow)
+	@$(TEST) -n 4 -m idle $(call MARKED,idle)
+	@$(TEST) -m "timed and not idle" $(call MARKED,timed)
 
 nbval: $(SETUP) ## run the labs and compare with their stored outputs
 	@$(BIN)/pytest -q -n auto --dist loadfile --nbval $(LABS)
 
 site: book ## check the built pages in a headless Chromium
-	@$(TEST) -n auto -rs tests/site
+	@$(TEST) -n auto --dist loadgroup -rs tests/site
 
 links: $(SETUP) ## see whether the links to other sites are alive (needs the internet)
 	@$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links -q

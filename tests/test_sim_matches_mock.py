@@ -8,7 +8,7 @@ import pytest
 from labtools import LatencyProfile, connect
 from labtools.endpoint.profiles import FAST, SLOW
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timed]
 
 # Fast enough for a test, and slow enough for a machine's lateness to be small beside it.
 PROFILE = LatencyProfile(

@@ -10,7 +10,7 @@ from labtools.evaluation.fitting import fit
 from labtools.evaluation.settings import Settings
 from labtools.latency_model import LatencyProfile, PrefixCache
 
-pytestmark = [pytest.mark.slow, pytest.mark.idle]
+pytestmark = [pytest.mark.slow, pytest.mark.timed, pytest.mark.idle]
 
 PLAN = Settings(
     contexts=(1_000, 4_000, 8_000),

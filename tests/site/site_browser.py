@@ -15,7 +15,7 @@ from urllib.parse import quote
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
-WIDTHS = {1280: 900, 390: 844}
+WIDTHS = {390: 844, 1280: 900}  # with their heights; the narrow one first
 SCHEMES = ("light", "dark")
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -50,6 +50,7 @@ VISIBLE_TEXT = """() => [...document.querySelectorAll(
 
 # Axe resolves a style sheet's imports against the page, and would ask for files that are not there.
 AXE_OPTIONS = {"preload": False, "resultTypes": ["violations"]}
+GRAVE = {"serious", "critical"}
 # The colours of code are the same at every width, and most of what axe takes its time for.
 CODE = {"exclude": [["div.highlight pre"]]}
 
@@ -64,17 +65,26 @@ def chromium_path() -> str | None:
 
 @dataclass
 class Visit:
-    """What was seen while one page was open, once it had settled."""
+    """What was seen while one page was open; lists in `by_width` are faults at that width."""
 
     scheme: str = ""
     console_errors: list[str] = field(default_factory=list)
     failed_requests: list[str] = field(default_factory=list)
     foreign_requests: list[str] = field(default_factory=list)
     received_bytes: int = 0
-    overflowing: list[str] = field(default_factory=list)
-    unnamed_images: list[str] = field(default_factory=list)
     visible_text: list[str] = field(default_factory=list)
-    violations: list[dict[str, Any]] = field(default_factory=list)
+    by_width: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> dict[str, list[str]]:
+        """Everything that no page of the site may show; empty for a good page."""
+        told = {
+            "requests to other hosts": self.foreign_requests,
+            "requests that failed": self.failed_requests,
+            "console errors": self.console_errors,
+            **self.by_width,
+        }
+        return {fault: places for fault, places in told.items() if places}
 
 
 class SiteBrowser:
@@ -84,9 +94,10 @@ class SiteBrowser:
         self._browser = browser
         self._site = site
         self._thread = thread
+        self._search_tab: Page | None = None  # one for all queries: what it has loaded stays
 
-    def visit(self, page: str, *, width: int, scheme: str, javascript: bool = True) -> Visit:
-        """Open `page` with an empty cache and look at it from top to bottom."""
+    def visit(self, page: str, *, scheme: str, javascript: bool = True) -> Visit:
+        """Open `page` with an empty cache, as narrow as a phone, and look at it; then widen it."""
         seen = Visit()
 
         def look(tab: Page) -> Visit:
@@ -96,16 +107,18 @@ class SiteBrowser:
             tab.goto(f"{self._site}/{page}", wait_until="networkidle")
             seen.received_bytes = sum(done.sizes()["responseBodySize"] for done in list(requests))
             seen.scheme = tab.evaluate("() => document.documentElement.dataset.theme ?? ''")
-            seen.overflowing = tab.evaluate(OVERFLOWING)
-            seen.unnamed_images = tab.evaluate(UNNAMED_IMAGES)
+            for width, height in WIDTHS.items():
+                tab.set_viewport_size({"width": width, "height": height})
+                found = {
+                    "wider than the window": tab.evaluate(OVERFLOWING),
+                    "images without a name or a picture": tab.evaluate(UNNAMED_IMAGES),
+                    "accessibility": _grave_violations(tab, width) if javascript else [],
+                }
+                seen.by_width |= {f"{fault}, {width} px": found[fault] for fault in found}
             seen.visible_text = tab.evaluate(VISIBLE_TEXT)
-            if javascript:
-                context = CODE if width < max(WIDTHS) else None
-                axe = Axe().run(tab, context, AXE_OPTIONS)
-                seen.violations = axe.response["violations"]
             return seen
 
-        return self._in_tab(look, width=width, scheme=scheme, javascript=javascript)
+        return self._in_tab(look, width=min(WIDTHS), scheme=scheme, javascript=javascript)
 
     def shoot(self, page: str, file: Path, *, width: int, scheme: str) -> None:
         """A picture of the whole page."""
@@ -119,14 +132,15 @@ class SiteBrowser:
     def found_by_search(self, query: str) -> list[str]:
         """Where the results lead that the site's own search lists for `query`, best first."""
 
-        def look(tab: Page) -> list[str]:
+        def look() -> list[str]:
+            tab = self._search_tab = self._search_tab or self._browser.new_page()
             tab.goto(f"{self._site}/search.html?q={quote(query)}")
             tab.wait_for_selector("#search-results p.search-summary")
             tab.wait_for_function("() => !document.querySelector('#search-progress')?.innerText")
             results = tab.locator("#search-results ul.search > li > a").all()
             return [result.get_attribute("href") or "" for result in results]
 
-        return self._in_tab(look, width=1280, scheme="light", javascript=True)
+        return self._thread.submit(look).result()
 
     def on_page(
         self, page: str, look: Callable[[Page], Result], *, javascript: bool = True
@@ -159,6 +173,17 @@ class SiteBrowser:
                 context.close()
 
         return self._thread.submit(run).result()
+
+
+def _grave_violations(tab: Page, width: int) -> list[str]:
+    """What axe finds serious or critical on the page as it stands."""
+    context = CODE if width < max(WIDTHS) else None
+    return [
+        f"{found['id']} ({found['impact']}): {node['html'][:160]} {node['failureSummary']}"
+        for found in Axe().run(tab, context, AXE_OPTIONS).response["violations"]
+        if found["impact"] in GRAVE
+        for node in found["nodes"]
+    ]
 
 
 def _cut_off(context: BrowserContext, site: str) -> None:

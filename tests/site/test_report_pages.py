@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from serve import address, book_server
-from site_browser import SCHEMES, WIDTHS, SiteBrowser, chromium_path, site_browser
+from site_browser import SCHEMES, SiteBrowser, chromium_path, site_browser
 
 from labtools import connect
 from labtools.evaluation.reporting import write_comparison, write_report
@@ -47,17 +47,8 @@ def browser(reports: Path) -> Iterator[SiteBrowser]:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("page", PAGES)
-def test_a_report_fits_reads_and_asks_nobody(
-    browser: SiteBrowser, page: str, width: int, scheme: str
-) -> None:
-    seen = browser.visit(page, width=width, scheme=scheme)
-    assert seen.foreign_requests == []
-    assert seen.console_errors == []
-    assert seen.failed_requests == []
-    assert seen.overflowing == []
-    assert seen.unnamed_images == []
-    assert seen.received_bytes < LARGEST_BYTES
-    grave = [one for one in seen.violations if one["impact"] in ("serious", "critical")]
-    assert grave == []
+def test_a_report_fits_reads_and_asks_nobody(browser: SiteBrowser, page: str, scheme: str) -> None:
+    seen = browser.visit(page, scheme=scheme)
+    assert seen.faults == {}
+    assert 0 < seen.received_bytes < LARGEST_BYTES

@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import pytest
 from built_book import glossary_terms, internal_references, pages
-from site_browser import SCHEMES, VISIBLE_TEXT, WIDTHS, SiteBrowser
+from site_browser import SCHEMES, SiteBrowser, Visit
 
 PAGE_WEIGHT_BYTES = 1_000_000
-GRAVE = {"serious", "critical"}
 
 pytestmark = pytest.mark.site
-every_page = pytest.mark.parametrize("page", pages() or ["index.html"])
+# All tests of a page run in one process, which opens the page once for them.
+every_page = pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in pages() or ["index.html"]],
+)
+_visits: dict[tuple[str, str], Visit] = {}
+
+
+def visit(browser: SiteBrowser, page: str, scheme: str) -> Visit:
+    """What there was to see on the page; a page is opened once for each scheme."""
+    if (page, scheme) not in _visits:
+        _visits[page, scheme] = browser.visit(page, scheme=scheme)
+    return _visits[page, scheme]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
 @every_page
 def test_page_is_whole_fits_and_has_no_grave_accessibility_fault(
-    browser: SiteBrowser, page: str, width: int, scheme: str
+    browser: SiteBrowser, page: str, scheme: str
 ) -> None:
-    seen = browser.visit(page, width=width, scheme=scheme)
-    faults = {
-        "requests to other hosts": seen.foreign_requests,
-        "requests that failed": seen.failed_requests,
-        "console errors": seen.console_errors,
-        "images without a name or a picture": seen.unnamed_images,
-        "wider than the window": seen.overflowing,
-        "accessibility": [
-            f"{found['id']} ({found['impact']}): {node['html'][:160]} {node['failureSummary']}"
-            for found in seen.violations
-            if found["impact"] in GRAVE
-            for node in found["nodes"]
-        ],
-    }
-    assert {fault: places for fault, places in faults.items() if places} == {}
+    seen = visit(browser, page, scheme)
+    assert seen.faults == {}
     assert seen.scheme == scheme
     assert 0 < seen.received_bytes < PAGE_WEIGHT_BYTES
 
@@ -42,11 +39,11 @@ def test_page_is_whole_fits_and_has_no_grave_accessibility_fault(
 def test_page_reads_the_same_without_javascript(browser: SiteBrowser, page: str) -> None:
     if page == "search.html":
         pytest.skip("a search runs in the browser")
-    plain = browser.visit(page, width=1280, scheme="light", javascript=False)
-    scripted = browser.on_page(page, lambda tab: tab.evaluate(VISIBLE_TEXT))
+    plain = browser.visit(page, scheme="light", javascript=False)
+    scripted = visit(browser, page, "light")
     assert plain.visible_text
-    assert plain.unnamed_images == plain.overflowing == []
-    assert [text for text in scripted if text not in plain.visible_text] == []
+    assert [fault for fault, places in plain.by_width.items() if places] == []
+    assert [text for text in scripted.visible_text if text not in plain.visible_text] == []
 
 
 @every_page
