@@ -1,7 +1,8 @@
 """The one look of every figure in the course, in the book and in the labs.
 
 A figure carries its own light background, so that it reads on a white page and on a dark one,
-and its own alt text and caption, so that these can hold measured numbers. Colours are Okabe and
+its own alt text and caption, so that these can hold measured numbers, and a second drawing for
+phones, where a wide one shrinks until its text is too small. Colours are Okabe and
 Ito's, which colour-blind readers can tell apart; a meaning keeps its colour through the book.
 """
 
@@ -10,15 +11,19 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.text import Annotation, Text
+    from matplotlib.transforms import Bbox
 
 TTFT = "#D55E00"
 DECODE = "#0072B2"
@@ -28,10 +33,16 @@ HIGHLIGHT = "#CC79A7"
 HIGHLIGHT_TEXT = "#A33E76"  # the same hue, dark enough for words on PAPER
 INK = "#222222"
 MUTED = "#666666"
+REST = "#DDDDDD"  # what a bar is a part of
 PAPER = "#FFFFFF"
 
-# Narrow enough that the text still reads when a phone shows the figure at two thirds.
+_DARK = {TTFT, DECODE, TOOL}  # words on these are white
+
 WIDTH_IN = 5.6
+# A phone of 390 pixels leaves a figure 358 of them: at this width its smallest text, 10 points,
+# is then shown at 9.
+NARROW_IN = 4.14
+NARROW_WINDOW_PX = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +50,19 @@ class LabFigure:
     """A figure with its alt text and caption; Jupyter and the book show it as they are."""
 
     svg: str
+    narrow_svg: str
     alt: str
     caption: str = ""
 
     @property
     def html(self) -> str:
         """The figure as a `<figure>` that needs no other file."""
-        data = base64.b64encode(self.svg.encode()).decode()
         alt = html.escape(self.alt, quote=True)
-        image = f'<img alt="{alt}" src="data:image/svg+xml;base64,{data}">'
+        image = (
+            f'<picture><source media="(max-width: {NARROW_WINDOW_PX}px)" '
+            f'srcset="{_address(self.narrow_svg)}">'
+            f'<img alt="{alt}" src="{_address(self.svg)}"></picture>'
+        )
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
         return f'<figure class="lab-figure">{image}{caption}</figure>'
 
@@ -59,23 +74,164 @@ class LabFigure:
         Path(path).write_text(self.svg, encoding="utf-8")
 
 
+def _address(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
 class Canvas:
-    """An Axes to draw on, and what becomes of it."""
+    """An Axes to draw on, with labels that make room for themselves, and what becomes of it."""
 
     def __init__(self, figure: Figure, axes: Axes) -> None:
         self.axes = axes
         self._figure = figure
+        self._handles: list[Artist] = []
+        self._title = ""
+        self._mark_length = 1.0
+        self._at_ends: list[Annotation] = []
+        self._within: list[tuple[Text, float, float]] = []
+
+    def bar(
+        self, y: float, *parts: tuple[float, str, str], end: str = "", height: float = 0.55
+    ) -> None:
+        """One horizontal bar from zero: parts of a length, a colour and the words inside.
+
+        `end` are the words behind it. Words that do not fit into their part are left out.
+        """
+        left = 0.0
+        for length, colour, words in parts:
+            self.axes.barh(y, length, left=left, height=height, color=colour)
+            if words:
+                ink = "white" if colour in _DARK else INK
+                middle = left + length / 2
+                text = self.axes.text(middle, y, words, ha="center", va="center", color=ink)
+                self.label_within(text, left, left + length)
+            left += length
+        if end:
+            self.label_end(left, y, end)
+
+    def rows(self, names: Sequence[str]) -> None:
+        """The names of bars that stand at 0, -1, -2 and so on."""
+        self.axes.set_yticks([-row for row in range(len(names))], names)
+
+    def label_end(
+        self, x: float, y: float, words: str, *, gap_points: float = 5, **style: Any
+    ) -> None:
+        """Words behind a bar or the end of a line, clear of each other; the axis makes room."""
+        label = self.axes.annotate(
+            words, (x, y), xytext=(gap_points, 0), textcoords="offset points", va="center", **style
+        )
+        label.set_in_layout(False)
+        self._at_ends.append(label)
+
+    def label_within(self, text: Text, left: float, right: float) -> None:
+        """Show the text only where it fits between two places on the horizontal axis."""
+        text.set_in_layout(False)
+        self._within.append((text, left, right))
+
+    def key(self, colours: Mapping[str, str], title: str = "") -> None:
+        """What the colours mean, above the plot in as few lines as it takes."""
+        from matplotlib.patches import Patch
+
+        self.legend([Patch(color=colour, label=name) for name, colour in colours.items()], title)
+
+    def legend(self, handles: Sequence[Artist], title: str = "", length: float = 1) -> None:
+        """What these marks mean, above the plot in as few lines as it takes.
+
+        A mark is as long as `length` letters: a dashed line needs more than one.
+        """
+        self._handles, self._title, self._mark_length = list(handles), title, length
 
     def done(self, alt: str, caption: str = "") -> LabFigure:
         """The finished figure. `alt` says what it shows, not that it is a figure."""
-        out = io.StringIO()
-        self._figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-        return LabFigure(out.getvalue(), alt, caption)
+        self.axes.autoscale(False)
+        limits = self.axes.get_xlim()
+        drawn = []
+        for width_in in (WIDTH_IN, NARROW_IN):
+            self.axes.set_xlim(limits)
+            self._figure.set_figwidth(width_in)
+            self._fit()
+            out = io.StringIO()
+            self._figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+            drawn.append(out.getvalue())
+        wide, narrow = drawn
+        return LabFigure(wide, narrow, alt, caption)
+
+    def _fit(self) -> None:
+        """Lay out at the present width what depends on it."""
+        self._place_legend()
+        self._figure.draw_without_rendering()
+        left, right = self.axes.get_xlim()
+        room_px = self.axes.bbox.width
+        for words in self._at_ends:
+            x, y = words.xy
+            words_px = words.get_window_extent().x1 - self.axes.transData.transform((x, y))[0]
+            if words_px < room_px:
+                right = max(right, left + (x - left) * room_px / (room_px - words_px))
+        self.axes.set_xlim(left, right)
+        self._move_apart()
+        label = self.axes.xaxis.label
+        label.set(x=0.5, ha="center")
+        self._figure.draw_without_rendering()
+        if label.get_window_extent().x1 > self._figure.bbox.x1:
+            label.set(x=1, ha="right")
+        for text, start, end in self._within:
+            text.set_visible(True)
+            (first_px, _), (last_px, _) = self.axes.transData.transform([(start, 0), (end, 0)])
+            text.set_visible(text.get_window_extent().width < last_px - first_px)
+
+    def _move_apart(self) -> None:
+        """Lift the words at ends that would stand on others, then lower what is lifted too far."""
+        rising = sorted(self._at_ends, key=lambda words: words.xy[1])
+        for words in rising:
+            words.xyann = (words.xyann[0], 0)
+        for number, words in enumerate(rising):
+            box, below = words.get_window_extent(), _beside(words, rising[:number])
+            self._lift(words, max([0, *(other.y1 - box.y0 for other in below)]))
+        top_px = self._figure.bbox.y1 - 4 * self._figure.dpi / 72  # browsers draw letters higher
+        for number, words in reversed(list(enumerate(rising))):
+            box, above = words.get_window_extent(), _beside(words, rising[number + 1 :])
+            ceiling_px = min([top_px, *(other.y0 for other in above)])
+            self._lift(words, -max(0, box.y1 - ceiling_px))
+
+    def _lift(self, words: Annotation, px: float) -> None:
+        gap_points, points = words.xyann
+        words.xyann = (gap_points, points + px * 72 / self._figure.dpi)
+
+    def _place_legend(self) -> None:
+        for columns in range(len(self._handles), 0, -1):
+            legend = self.axes.legend(
+                handles=self._handles,
+                title=self._title or None,
+                alignment="left",
+                loc="lower left",
+                bbox_to_anchor=(-0.01, 0.98),
+                borderpad=0,
+                ncols=columns,
+                frameon=False,
+                fontsize=10,
+                title_fontsize=11,
+                handlelength=self._mark_length,
+            )
+            for text in (*legend.get_texts(), legend.get_title()):
+                text.set_parse_math(False)  # a name may hold dollar signs
+            legend.set_in_layout(False)  # one that is too wide would leave the plot no room
+            self._figure.draw_without_rendering()
+            if legend.get_window_extent().x1 <= self._figure.bbox.width:
+                break
+        if self._handles:
+            legend.set_in_layout(True)
+
+
+def _beside(words: Text, others: Sequence[Text]) -> list[Bbox]:
+    """The boxes of those others that stand above or below the words."""
+    box = words.get_window_extent()
+    boxes = (other.get_window_extent() for other in others)
+    return [other for other in boxes if other.x0 < box.x1 and box.x0 < other.x1]
 
 
 @contextmanager
 def canvas(height_in: float = 3.0, **subplot: Any) -> Iterator[Canvas]:
-    """One Axes in the course's style, `WIDTH_IN` wide."""
+    """One Axes in the course's style, drawn `WIDTH_IN` and `NARROW_IN` wide."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -97,26 +253,30 @@ def canvas(height_in: float = 3.0, **subplot: Any) -> Iterator[Canvas]:
         "axes.facecolor": PAPER,
         "figure.facecolor": PAPER,
         "savefig.facecolor": PAPER,
-        "axes.titlelocation": "left",
-        "axes.titlepad": 22,
-        "axes.titlesize": 12,
     }
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
         yield Canvas(figure, figure.add_subplot(**subplot))
 
 
-def key(axes: Axes, colours: Mapping[str, str]) -> None:
-    """What the colours mean, in one line between the title and the plot."""
-    from matplotlib.patches import Patch
+def percent(axis: Axis) -> None:
+    """Shares as percentages."""
+    axis.set_major_formatter(lambda value, _: f"{value:.0%}")
 
-    axes.legend(
-        handles=[Patch(color=colour, label=name) for name, colour in colours.items()],
-        loc="lower left",
-        bbox_to_anchor=(-0.01, 0.98),
-        borderpad=0,
-        ncols=len(colours),
-        frameon=False,
-        fontsize=10,
-        handlelength=1,
-    )
+
+def thousands(axis: Axis) -> None:
+    """Numbers with a comma at the thousands, and few enough of them to stand side by side."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(5, min_n_ticks=3))
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+
+
+def plain(axis: Axis) -> None:
+    """Numbers written out, where a logarithmic axis would give powers."""
+    axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+
+
+def words_in(colour: str) -> str:
+    """The colour for words about a mark of this colour."""
+    return HIGHLIGHT_TEXT if colour == HIGHLIGHT else colour

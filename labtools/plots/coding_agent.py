@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,9 @@ from labtools.plots.canvas import (
     TOOL,
     TTFT,
     WAITING,
+    Canvas,
     LabFigure,
     canvas,
-    key,
 )
 from labtools.span_layout import in_order
 
@@ -52,19 +53,16 @@ def steps_over_time(trace: Trace, title: str = "") -> LabFigure:
             for colour, start, end in _parts(span):
                 left = elapsed_s(trace.started_at, start)
                 axes.barh(-row, end - start, left=left, height=0.66, color=colour, alpha=alpha)
-            axes.text(
-                elapsed_s(trace.started_at, span.ended_at) + 0.01 * trace.duration_s,
+            drawing.label_end(
+                elapsed_s(trace.started_at, span.ended_at),
                 -row,
                 f"{span.duration_s:.2f}",
-                va="center",
                 fontsize=10,
                 color=INK if span.id in on_path else MUTED,
             )
-        _rows(axes, [span.name for span in spans])
-        axes.set_xlim(0, trace.duration_s * 1.08)
+        _rows(drawing, [span.name for span in spans])
         axes.set_xlabel("seconds since the start of the run")
-        key(axes, {"TTFT": TTFT, "decode": DECODE, "tests": TOOL})
-        axes.set_title(title)
+        drawing.key({"TTFT": TTFT, "decode": DECODE, "tests": TOOL}, title)
         off = [f"{span.name} {span.duration_s:.2f} s" for span in spans if span.id not in on_path]
         told = ", ".join(f"{span.name} {span.duration_s:.2f} s" for span in path.spans)
         pale = f" Not on it: {', '.join(off)}." if off else " Every step is on it."
@@ -81,23 +79,15 @@ def steps_over_time(trace: Trace, title: str = "") -> LabFigure:
 
 def backends(traces: Mapping[str, Trace], marks: Mapping[float, str]) -> LabFigure:
     """Seconds of TTFT, decode and tests, a bar for each run; `marks` are seconds to compare."""
-    longest_s = max([*marks, *(trace.duration_s for trace in traces.values())])
     with canvas(height_in=1.4 + 0.42 * len(traces)) as drawing:
         axes, told = drawing.axes, []
         for row, (name, trace) in enumerate(traces.items()):
             ttft_s = sum(call.ttft_s or 0 for call in trace.calls)
             decode_s = sum(call.decode_s or 0 for call in trace.calls)
-            left = 0.0
-            for colour, seconds in ((TTFT, ttft_s), (DECODE, decode_s), (TOOL, trace.tool_s)):
-                axes.barh(-row, seconds, left=left, height=0.62, color=colour)
-                left += seconds
-            axes.text(
-                left + 0.01 * longest_s,
-                -row,
-                f"{trace.duration_s:.1f} s",
-                va="center",
-                bbox=_COVER,
-            )
+            parts = ((ttft_s, TTFT, ""), (decode_s, DECODE, ""), (trace.tool_s, TOOL, ""))
+            drawing.bar(-row, *parts, height=0.62)
+            end_s = sum(seconds for seconds, *_ in parts)
+            drawing.label_end(end_s, -row, f"{trace.duration_s:.1f} s", bbox=_COVER)
             told.append(f"{' '.join(name.split())} {trace.duration_s:.1f} s")
         for seconds, label in marks.items():
             axes.axvline(seconds, color=MUTED, linewidth=1, linestyle=(0, (3, 3)), zorder=0)
@@ -110,11 +100,10 @@ def backends(traces: Mapping[str, Trace], marks: Mapping[float, str]) -> LabFigu
                 va="center",
                 bbox=_COVER,
             )
-        _rows(axes, list(traces))
+        _rows(drawing, list(traces))
         axes.set_ylim(-len(traces) - 0.1, 0.6)
-        axes.set_xlim(0, longest_s * 1.15)
         axes.set_xlabel("seconds for the whole run")
-        key(axes, {"TTFT": TTFT, "decode": DECODE, "tests": TOOL})
+        drawing.key({"TTFT": TTFT, "decode": DECODE, "tests": TOOL})
         return drawing.done(
             f"Seconds for the whole run: {', '.join(told)}.",
             "The same agent on three backends, with one attempt and with two. The tests take "
@@ -128,13 +117,10 @@ def savings(alone_s: Mapping[str, float], together_s: float) -> LabFigure:
     rows = {**alone_s, "sum of the parts": sum_s, "all together": together_s}
     colours = [DECODE] * len(alone_s) + [WAITING, HIGHLIGHT]
     with canvas(height_in=0.9 + 0.4 * len(rows)) as drawing:
-        axes = drawing.axes
         for row, (seconds, colour) in enumerate(zip(rows.values(), colours, strict=True)):
-            axes.barh(-row, seconds, height=0.6, color=colour)
-            axes.text(seconds + 0.01 * sum_s, -row, f"{seconds:.2f} s", va="center")
-        _rows(axes, list(rows))
-        axes.set_xlim(0, max(rows.values()) * 1.15)
-        axes.set_xlabel("seconds saved in one pass")
+            drawing.bar(-row, (seconds, colour, ""), end=f"{seconds:.2f} s", height=0.6)
+        _rows(drawing, list(rows))
+        drawing.axes.set_xlabel("seconds saved in one pass")
         told = ", ".join(f"{_one_line(name)} {seconds:.3f} s" for name, seconds in rows.items())
         return drawing.done(
             f"Seconds saved in one pass: {told}.",
@@ -161,7 +147,7 @@ def overlaps(alone_s: Mapping[str, float], pairs_s: Mapping[frozenset[str], floa
                         f"{lost_s:.3f} s less than their sum"
                     )
         axes.set_yticks([-row for row in range(1, len(names))], names[1:])
-        columns = [name if "\n" in name else name.replace(" ", "\n", 1) for name in names[:-1]]
+        columns = [textwrap.fill(_one_line(name), 9) for name in names[:-1]]
         axes.set_xticks(range(len(columns)), columns)
         axes.tick_params(length=0)
         axes.set_xlim(-0.5, len(names) - 1.5)
@@ -186,10 +172,10 @@ def _parts(span: Span) -> list[tuple[str, float, float]]:
     return [(TTFT, call.sent_at, first_at), (DECODE, first_at, call.ended_at)]
 
 
-def _rows(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_yticks([-row for row in range(len(names))], names)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
+def _rows(drawing: Canvas, names: Sequence[str]) -> None:
+    drawing.rows(names)
+    drawing.axes.tick_params(axis="y", length=0)
+    drawing.axes.spines["left"].set_visible(False)
 
 
 def _cell(axes: Axes, column: int, row: int, colour: str) -> None:

@@ -14,7 +14,7 @@ from labtools.plots.canvas import (
     WAITING,
     LabFigure,
     canvas,
-    key,
+    percent,
 )
 from labtools.studies.chains import NO_CHECK, ChainOutcomes, cap, chance_within
 from labtools.studies.verifiers import Verifier
@@ -24,17 +24,13 @@ _STYLES = ("-", "--", "-.", ":")
 
 def steps_that_fit(fits: Mapping[str, tuple[int, int]], budget_s: float) -> LabFigure:
     """Steps within a budget, a pair of bars for each kind of step: slow and fast backend."""
-    most = max(max(pair) for pair in fits.values())
     with canvas(height_in=1.1 + 0.62 * len(fits)) as drawing:
-        axes = drawing.axes
         for row, (slow, fast) in enumerate(fits.values()):
             for count, at, colour in ((slow, -row + 0.2, MUTED), (fast, -row - 0.2, DECODE)):
-                axes.barh(at, count, height=0.36, color=colour)
-                axes.text(count + most * 0.015, at, f"{count}", va="center")
-        axes.set_yticks([-row for row in range(len(fits))], list(fits))
-        axes.set_xlim(0, most * 1.1)
-        axes.set_xlabel(f"steps that end within {budget_s:g} s")
-        key(axes, {"slow backend": MUTED, "fast backend": DECODE})
+                drawing.bar(at, (count, colour, ""), end=f"{count}", height=0.36)
+        drawing.rows(list(fits))
+        drawing.axes.set_xlabel(f"steps that end within {budget_s:g} s")
+        drawing.key({"slow backend": MUTED, "fast backend": DECODE})
         told = "; ".join(
             f"{name.replace(chr(10), ' ')}: {slow} on slow, {fast} on fast"
             for name, (slow, fast) in fits.items()
@@ -52,24 +48,13 @@ def chain_ends(outcomes: Mapping[str, ChainOutcomes], notes: Mapping[str, str]) 
     with canvas(height_in=1.1 + 0.6 * len(outcomes)) as drawing:
         axes = drawing.axes
         for row, one in enumerate(outcomes.values()):
-            left = 0.0
-            for share, colour, ink in (
-                (one.right, DECODE, "white"),
-                (one.wrong, HIGHLIGHT, INK),
-                (one.stopped, WAITING, INK),
-            ):
-                axes.barh(-row, share, left=left, height=0.55, color=colour)
-                if share > 0.06:
-                    axes.text(
-                        left + share / 2, -row, f"{share:.0%}", ha="center", va="center", color=ink
-                    )
-                left += share
-        rows = [f"{name}\n{notes[name]}" for name in outcomes]
-        axes.set_yticks([-row for row in range(len(rows))], rows)
+            shares = ((one.right, DECODE), (one.wrong, HIGHLIGHT), (one.stopped, WAITING))
+            drawing.bar(-row, *((share, colour, f"{share:.0%}") for share, colour in shares))
+        drawing.rows([f"{name}\n{notes[name]}" for name in outcomes])
         axes.set_xlim(0, 1)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        percent(axes.xaxis)
         axes.set_xlabel("share of the chains")
-        key(axes, {"right": DECODE, "wrong, unnoticed": HIGHLIGHT, "given up": WAITING})
+        drawing.key({"right": DECODE, "wrong, unnoticed": HIGHLIGHT, "given up": WAITING})
         told = "; ".join(
             f"{name}: {one.right:.0%} right, {one.wrong:.0%} wrong unnoticed, "
             f"{one.stopped:.0%} given up"
@@ -98,7 +83,7 @@ def success_by_tries(
             told.append(f"{name} {limit:.0%}")
         axes.set_xlim(tries[0], tries[-1])
         axes.set_ylim(0, 1.02)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        percent(axes.yaxis)
         axes.set_xlabel("tries that fit in the budget")
         axes.set_ylabel(f"chains of {steps} that end right")
         return drawing.done(
@@ -131,19 +116,12 @@ def few_or_many(
             )
             told.append(f"with a check that {name} {shares}")
         lone = ", ".join(f"{chance_within(few, r, few):.0%} at {r:.0%}" for r in marked)
-        axes.legend(
-            title=f"{many} steps, half are checks that",
-            alignment="left",
-            frameon=False,
-            fontsize=10,
-            title_fontsize=10,
-            loc="upper left",
-        )
+        drawing.legend(axes.get_lines()[1:], f"{many} steps, half are checks that", 2.5)
         axes.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))
         axes.set_xlim(0.5, 1)
         axes.set_ylim(0, 1.05)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        percent(axes.xaxis)
+        percent(axes.yaxis)
         axes.set_xlabel("chance that a step is right")
         axes.set_ylabel(f"chains of {few} that end right")
         return drawing.done(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from labtools.errors import NothingMeasured
-from labtools.plots.canvas import DECODE, HIGHLIGHT, INK, MUTED, TTFT, LabFigure, canvas, key
+from labtools.plots.canvas import DECODE, HIGHLIGHT, INK, MUTED, TTFT, LabFigure, canvas, thousands
 from labtools.wording import duration, joined
 
 
@@ -23,10 +23,10 @@ def ttft_cold_and_warm(points: Sequence[tuple[int, float, float]]) -> LabFigure:
         axes.plot(lengths, [warm for _, _, warm in points], "-s", color=HIGHLIGHT, linewidth=2)
         last, cold_s, warm_s = points[-1]
         for text, y in (("cold", cold_s), ("in proportion", straight[-1]), ("warm", warm_s)):
-            axes.annotate(text, (last, y), textcoords="offset points", xytext=(8, 0), va="center")
-        axes.set_xlim(0, 1.3 * last)
+            drawing.label_end(last, y, text, gap_points=8)
+        axes.set_xlim(0, 1.03 * last)
         axes.set_ylim(-0.02 * cold_s)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        thousands(axes.xaxis)
         axes.set_xlabel("input tokens")
         axes.set_ylabel("TTFT (seconds)")
         told = joined(f"{duration(c)} at {n:,}, {duration(w)} warm" for n, c, w in points)
@@ -51,7 +51,7 @@ def steps_by_context(
         axes.plot([n for n, _ in points], [1e3 * s for _, s in points], "o", color=DECODE)
         axes.set_xlim(0, 1.05 * longest)
         axes.set_ylim(0)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        thousands(axes.xaxis)
         axes.set_xlabel("input tokens before the answer")
         axes.set_ylabel("a step of decode (ms)")
         told = joined(f"{duration(s)} after {n:,} tokens" for n, s in points)
@@ -66,31 +66,22 @@ def held_against_engine(
 ) -> LabFigure:
     """Seconds measured and predicted under each name, and the errors of each run as shares."""
     _require(rows)
-    longest_s = max(max(measured_s, predicted_s) for measured_s, predicted_s, _ in rows.values())
     with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
-        axes = drawing.axes
         told = []
         for row, (name, (measured_s, predicted_s, errors)) in enumerate(rows.items()):
-            axes.barh(-row + 0.18, measured_s, height=0.32, color=INK)
-            axes.barh(-row - 0.18, predicted_s, height=0.32, color=DECODE)
+            drawing.bar(-row + 0.18, (measured_s, INK, ""), height=0.32)
+            drawing.bar(-row - 0.18, (predicted_s, DECODE, ""), height=0.32)
             middle, least, most = map(_percent, (median(errors), min(errors), max(errors)))
             error = f"{middle} ({least} to {most})"
-            axes.text(
-                max(measured_s, predicted_s) + 0.015 * longest_s,
-                -row,
-                error,
-                va="center",
-                fontsize=10,
-            )
+            drawing.label_end(max(measured_s, predicted_s), -row, error, fontsize=10)
             one_line = name.replace("\n", " ")
             told.append(
                 f"{one_line} {duration(measured_s)} measured, {duration(predicted_s)} predicted, "
                 f"{error}"
             )
-        axes.set_yticks([-row for row in range(len(rows))], list(rows))
-        axes.set_xlim(0, 1.45 * longest_s)
-        axes.set_xlabel("seconds")
-        key(axes, {"measured on the engine": INK, "predicted by the mock": DECODE})
+        drawing.rows(list(rows))
+        drawing.axes.set_xlabel("seconds")
+        drawing.key({"measured on the engine": INK, "predicted by the mock": DECODE})
         return drawing.done(
             f"Prediction against measurement: {'; '.join(told)}.",
             "Medians over the runs; behind each pair of bars the median error and its range.",

@@ -20,12 +20,13 @@ from labtools.plots.canvas import (
     WAITING,
     LabFigure,
     canvas,
-    key,
+    thousands,
+    words_in,
 )
 from labtools.wording import duration
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 Spread = tuple[float, tuple[float, float] | None]
 
@@ -54,16 +55,11 @@ def ttft_by_prompt(rows: Mapping[float, tuple[Spread, Spread]]) -> LabFigure:
                         alpha=0.35,
                         solid_capstyle="butt",
                     )
-            axes.annotate(
-                words,
-                (lengths[-1], values[-1]),
-                textcoords="offset points",
-                xytext=(9, (-5, 3)[place]),
-                color=HIGHLIGHT_TEXT if place else colour,
-            )
+            ink = words_in(colour)
+            drawing.label_end(lengths[-1], values[-1], words, gap_points=9, color=ink)
         axes.set_ylim(0)
-        axes.set_xlim(0, 1.12 * lengths[-1])
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_xlim(0, 1.03 * lengths[-1])
+        thousands(axes.xaxis)
         axes.set_xlabel("input tokens, none of them cached")
         axes.set_ylabel("TTFT (seconds)")
         told = "; ".join(
@@ -127,17 +123,15 @@ def by_clients(
 def ttft_after_edits(bars: Mapping[str, Spread]) -> LabFigure:
     """p50 of TTFT, in seconds, of a prompt's first time and of each way of coming back to it."""
     _require(bars)
-    longest_s = max(max(value, *(ends or (0.0,))) for value, ends in bars.values())
     with canvas(height_in=1.0 + 0.48 * len(bars)) as drawing:
         axes = drawing.axes
         for row, (value, ends) in enumerate(bars.values()):
-            axes.barh(-row, value, height=0.55, color=WAITING if row == 0 else TTFT)
+            drawing.bar(-row, (value, WAITING if row == 0 else TTFT, ""))
             if ends:
                 axes.plot(ends, [-row, -row], color=INK, linewidth=1.5)
             right = max(value, ends[1] if ends else 0.0)
-            axes.text(right + 0.015 * longest_s, -row, duration(value), va="center")
-        axes.set_yticks([-row for row in range(len(bars))], list(bars))
-        axes.set_xlim(0, 1.18 * longest_s or 1)
+            drawing.label_end(right, -row, duration(value))
+        drawing.rows(list(bars))
         axes.set_xlabel("TTFT (seconds)")
         told = "; ".join(f"{name} {_told(spread)}" for name, spread in bars.items())
         return drawing.done(
@@ -177,7 +171,7 @@ def latency_by_form(rows: Mapping[str, tuple[Spread, Spread]]) -> LabFigure:
                     color=INK if label == "p50" else HIGHLIGHT_TEXT,
                     fontsize=10,
                 )
-        axes.set_yticks([-row for row in range(len(rows))], list(rows))
+        drawing.rows(list(rows))
         axes.set_ylim(-len(rows) + 0.4, 0.6)
         axes.set_xlim(0, 1.08 * longest_s or 1)
         axes.set_xlabel("seconds for a call")
@@ -205,7 +199,7 @@ def chain_by_step(steps: Mapping[int, tuple[float, float]]) -> LabFigure:
         axes.set_xticks(_ticks(numbers))
         axes.set_xlabel("step of the chain")
         axes.set_ylabel("seconds")
-        key(axes, {"TTFT": TTFT, "decode": DECODE})
+        drawing.key({"TTFT": TTFT, "decode": DECODE})
         return drawing.done(
             f"TTFT and decode of {len(numbers)} steps of a chain. TTFT goes from "
             f"{duration(ttfts_s[0])} at the first to {duration(ttfts_s[-1])} at the last, decode "
@@ -244,10 +238,10 @@ def times_as_long(rows: Mapping[str, Sequence[Spread | None]], names: Sequence[s
         axes.set_xlim(low - 0.15, high + 0.15)
         ticks = range(low, high + 1)
         axes.set_xticks(ticks, [f"{2**n}×" if n >= 0 else f"1/{2**-n}" for n in ticks])
-        axes.set_yticks([-row for row in range(len(rows))], list(rows))
+        drawing.rows(list(rows))
         axes.set_ylim(-len(rows) + 0.4, 0.6)
         axes.set_xlabel("multiple of the first (log scale)")
-        _name_marks(axes, names)
+        drawing.legend(_name_marks(names))
         told = "; ".join(
             f"{row}: "
             + ", ".join(
@@ -271,22 +265,15 @@ def _doublings(multiple: float) -> float:
     return math.log2(min(max(multiple, 0.05), 20.0))
 
 
-def _name_marks(axes: Axes, names: Sequence[str]) -> None:
+def _name_marks(names: Sequence[str]) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
-    looks = [_look(place) for place in range(len(names))]
-    legend = axes.legend(
-        handles=[Line2D([], [], color=colour, marker=mark, label="-") for colour, mark in looks],
-        loc="lower left",
-        bbox_to_anchor=(-0.01, 0.99),
-        borderpad=0,
-        ncols=min(3, len(names)),
-        frameon=False,
-        fontsize=10,
-    )
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_parse_math(False)  # a name may hold dollar signs
-        text.set_text(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
+    marks = []
+    for place, name in enumerate(names):
+        colour, mark = _look(place)
+        label = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        marks.append(Line2D([], [], color=colour, marker=mark, label=label))
+    return marks
 
 
 def _require(rows: Sized) -> None:

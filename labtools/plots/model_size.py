@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING
 from labtools.closed_loop import closed_loop
 from labtools.errors import NothingMeasured
 from labtools.latency_model import DEFAULT_INPUT_TOKENS, LatencyProfile
-from labtools.plots.canvas import DECODE, HIGHLIGHT, INK, MUTED, PAPER, TTFT, LabFigure, canvas
+from labtools.plots.canvas import (
+    DECODE,
+    HIGHLIGHT,
+    INK,
+    MUTED,
+    PAPER,
+    REST,
+    TTFT,
+    LabFigure,
+    canvas,
+    plain,
+)
 from labtools.studies.crossover import crossover_clients
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _STYLES = ("-", "--", "-.", ":")
-_REST = "#DDDDDD"
 
 
 def decode_bounds(bounds: Mapping[str, float], reached: Mapping[str, float]) -> LabFigure:
@@ -23,18 +33,15 @@ def decode_bounds(bounds: Mapping[str, float], reached: Mapping[str, float]) -> 
     if not bounds:
         raise NothingMeasured("There is no bound to draw: pass at least one.")
     with canvas(height_in=0.9 + 0.5 * len(bounds)) as drawing:
-        axes = drawing.axes
         told = []
         for row, (name, bound) in enumerate(bounds.items()):
-            axes.barh(-row, bound, height=0.55, color=_REST)
             got = reached.get(name)
-            axes.barh(-row, got or 0, height=0.55, color=DECODE)
             words = f"{bound:.0f}" + (f", reached {got:.0f}" if got else "")
-            axes.text(bound + max(bounds.values()) * 0.01, -row, words, va="center")
+            drawing.bar(-row, (bound, REST, ""), end=words)
+            drawing.bar(-row, (got or 0, DECODE, ""))
             told.append(f"{name}: {words}")
-        axes.set_yticks([-row for row in range(len(bounds))], list(bounds))
-        axes.set_xlim(0, max(bounds.values()) * 1.6)
-        axes.set_xlabel("tokens per second of one stream")
+        drawing.rows(list(bounds))
+        drawing.axes.set_xlabel("tokens per second of one stream")
         return drawing.done(
             f"The most tokens per second that memory allows one stream: {'; '.join(told)}.",
             "Grey: the bound from reading every weight once for each token. Blue: the rate of a "
@@ -83,7 +90,7 @@ def call_by_clients(
             )
         axes.set_xlim(1, clients[-1])
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+            plain(axis)
         axes.set_xlabel("clients at once (log scale)")
         axes.set_ylabel("seconds for a call (log scale)")
         where = f" The first is slower from {flip} clients on." if flip else ""
@@ -110,7 +117,7 @@ def faster_by_load_and_length(
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.fill_betweenx(lengths, 1, edge, color=DECODE, alpha=0.22, linewidth=0)
-        axes.fill_betweenx(lengths, edge, most_clients, color=_REST, linewidth=0)
+        axes.fill_betweenx(lengths, edge, most_clients, color=REST, linewidth=0)
         axes.plot(edge, lengths, color=INK, linewidth=2)
         middle = most_tokens**0.5
         for x, name in (
@@ -121,7 +128,7 @@ def faster_by_load_and_length(
         axes.set_xlim(1, most_clients)
         axes.set_ylim(1, most_tokens)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+            plain(axis)
         axes.set_xlabel("clients at once (log scale)")
         axes.set_ylabel("output tokens (log scale)")
         return drawing.done(
@@ -182,7 +189,7 @@ def ttft_against_rate(
         axes.set_xticks([20, 50, 100, 200])
         axes.xaxis.set_minor_formatter("")
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+            plain(axis)
         axes.set_xlabel("tokens per second while decoding (log scale)")
         axes.set_ylabel("TTFT in seconds (log scale)")
         told = "; ".join(

@@ -9,7 +9,7 @@ from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
 from labtools.latency_model import LatencyProfile
 from labtools.metrics import amdahl_speedup, chance_one_exceeds
-from labtools.plots.canvas import DECODE, INK, MUTED, TOOL, TTFT, LabFigure, canvas, key
+from labtools.plots.canvas import DECODE, INK, MUTED, TOOL, TTFT, LabFigure, canvas, percent
 from labtools.records import CallRecord
 from labtools.timing.trace import Trace
 
@@ -27,24 +27,17 @@ def call_anatomy(calls: Mapping[str, CallRecord]) -> LabFigure:
         if call.ttft_s is None or call.decode_s is None:
             raise NothingMeasured(f"The call on {name!r} has no TTFT and decode: {call.error}.")
         parts[name] = (call.ttft_s, call.decode_s)
-    longest_s = max(sum(pair) for pair in parts.values())
     with canvas(height_in=0.9 + 0.6 * len(parts)) as drawing:
-        axes = drawing.axes
         for row, (ttft_s, decode_s) in enumerate(parts.values()):
-            axes.barh(-row, ttft_s, height=0.5, color=TTFT)
-            axes.barh(-row, decode_s, left=ttft_s, height=0.5, color=DECODE)
-            _inside(axes, ttft_s / 2, -row, f"{ttft_s:.2f}", ttft_s / longest_s)
-            _inside(axes, ttft_s + decode_s / 2, -row, f"{decode_s:.2f}", decode_s / longest_s)
-            axes.text(
-                ttft_s + decode_s + longest_s * 0.01,
+            drawing.bar(
                 -row,
-                f"{ttft_s + decode_s:.2f} s",
-                va="center",
+                (ttft_s, TTFT, f"{ttft_s:.2f}"),
+                (decode_s, DECODE, f"{decode_s:.2f}"),
+                end=f"{ttft_s + decode_s:.2f} s",
             )
-        axes.set_yticks([-row for row in range(len(parts))], list(parts))
-        axes.set_xlim(0, longest_s * 1.15)
-        axes.set_xlabel("seconds since the request was sent")
-        key(axes, {"TTFT": TTFT, "decode": DECODE})
+        drawing.rows(list(parts))
+        drawing.axes.set_xlabel("seconds since the request was sent")
+        drawing.key({"TTFT": TTFT, "decode": DECODE})
         told = "; ".join(
             f"on {name} {ttft_s:.2f} s of TTFT and {decode_s:.2f} s of decode"
             for name, (ttft_s, decode_s) in parts.items()
@@ -56,7 +49,6 @@ def call_anatomy(calls: Mapping[str, CallRecord]) -> LabFigure:
 
 def race(traces: Mapping[str, Trace]) -> LabFigure:
     """The same run on several endpoints, one under the other, on one time axis."""
-    longest_s = max(trace.duration_s for trace in traces.values())
     with canvas(height_in=0.9 + 0.6 * len(traces)) as drawing:
         axes = drawing.axes
         for row, trace in enumerate(traces.values()):
@@ -66,14 +58,11 @@ def race(traces: Mapping[str, Trace]) -> LabFigure:
                 if span.kind == "tool":
                     left = elapsed_s(trace.started_at, span.started_at)
                     axes.barh(-row, span.duration_s, left=left, height=0.5, color=TOOL)
-            axes.text(
-                trace.duration_s + longest_s * 0.01, -row, f"{trace.duration_s:.1f} s", va="center"
-            )
-        axes.set_yticks([-row for row in range(len(traces))], list(traces))
-        axes.set_xlim(0, longest_s * 1.15)
+            drawing.label_end(trace.duration_s, -row, f"{trace.duration_s:.1f} s")
+        drawing.rows(list(traces))
         axes.set_xlabel("seconds since the start of the run")
         has_tools = any(span.kind == "tool" for trace in traces.values() for span in trace.spans)
-        key(axes, {"TTFT": TTFT, "decode": DECODE, **({"tool": TOOL} if has_tools else {})})
+        drawing.key({"TTFT": TTFT, "decode": DECODE, **({"tool": TOOL} if has_tools else {})})
         told = ", ".join(f"{trace.duration_s:.1f} s on {name}" for name, trace in traces.items())
         calls = len(next(iter(traces.values())).calls)
         runs, several = _IN_WORDS.get(len(traces), str(len(traces))), "s" * (len(traces) > 1)
@@ -106,7 +95,7 @@ def ttft_share(profiles: Sequence[LatencyProfile], marked_tokens: int) -> LabFig
         _label_ends(axes, told, tokens[-1], profiles)
         axes.set_ylim(0, 1)
         axes.set_xlim(0, tokens[-1])
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        percent(axes.yaxis)
         axes.set_xlabel("output tokens")
         axes.set_ylabel("TTFT's share of the call")
         words = "; ".join(
@@ -131,21 +120,13 @@ def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
         for side, style in sides.items():
             speedups = [amdahl_speedup(share, factor, measured_on=side) for share in shares]
             axes.plot(shares, speedups, color=INK, linewidth=2, linestyle=style)
-            at = 0.72 if side == "slow" else 0.36
-            value = amdahl_speedup(at, factor, measured_on=side)
-            offset = (8, -14) if side == "slow" else (-8, 6)
-            axes.annotate(
-                f"share measured on\nthe {side} backend",
-                (at, value),
-                textcoords="offset points",
-                xytext=offset,
-                ha="left" if side == "slow" else "right",
-                va="top" if side == "slow" else "bottom",
-            )
+        for side, x, y in (("fast", 0.03, 0.72), ("slow", 0.53, 0.08)):
+            words = f"share measured on\nthe {side} backend"
+            axes.text(x, y, words, transform=axes.transAxes)
         axes.axvspan(share_low, share_high, color=MUTED, alpha=0.15, linewidth=0)
         axes.set_xlim(0, 1)
         axes.set_ylim(1, factor * 1.02)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        percent(axes.xaxis)
         axes.set_xlabel("inference's share of the wall clock")
         axes.set_ylabel("end-to-end speed-up (times)")
         span = [
@@ -180,7 +161,7 @@ def chance_of_a_slow_call(marked: Sequence[int], q: float = 0.95) -> LabFigure:
             )
         axes.set_ylim(0, 1)
         axes.set_xlim(0, calls[-1])
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        percent(axes.yaxis)
         axes.set_xlabel("calls in the run")
         axes.set_ylabel(f"runs with a call above p{q * 100:.0f}")
         told = ", ".join(f"{chance_one_exceeds(n, q):.0%} with {n} calls" for n in marked)
@@ -196,12 +177,11 @@ def inference_shares(published: Mapping[str, float], claimed: tuple[float, float
     with canvas(height_in=1.1 + 0.42 * len(names)) as drawing:
         axes = drawing.axes
         axes.axvspan(*claimed, color=MUTED, alpha=0.15, linewidth=0)
-        for row, name in enumerate(names):
-            axes.barh(-row, published[name], height=0.5, color=DECODE)
-            axes.text(published[name] + 0.01, -row, f"{published[name]:.0%}", va="center")
-        axes.set_yticks([-row for row in range(len(names))], names)
+        for row, share in enumerate(published.values()):
+            drawing.bar(-row, (share, DECODE, ""), end=f"{share:.0%}")
+        drawing.rows(names)
         axes.set_xlim(0, 1)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        percent(axes.xaxis)
         axes.set_xlabel("inference's share of the wall clock")
         told = ", ".join(f"{name}: {share:.0%}" for name, share in published.items())
         return drawing.done(
@@ -216,12 +196,6 @@ def _call_bar(axes: Axes, row: float, call: CallRecord, started_at: float) -> No
     style: dict[str, Any] = {"height": 0.5, "edgecolor": "white", "linewidth": 0.4}
     axes.barh(row, call.ttft_s or 0, left=left, color=TTFT, **style)
     axes.barh(row, call.decode_s or 0, left=left + (call.ttft_s or 0), color=DECODE, **style)
-
-
-def _inside(axes: Axes, x: float, y: float, text: str, width: float) -> None:
-    """A white label inside a bar, if the bar is wide enough to hold it."""
-    if width > 0.07:
-        axes.text(x, y, text, ha="center", va="center", color="white")
 
 
 def _label_ends(

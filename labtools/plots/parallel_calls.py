@@ -19,7 +19,8 @@ from labtools.plots.canvas import (
     WAITING,
     LabFigure,
     canvas,
-    key,
+    percent,
+    words_in,
 )
 from labtools.records import Span
 from labtools.span_layout import lanes
@@ -42,7 +43,6 @@ def side_by_side(traces: Mapping[str, Trace], caption: str = "") -> LabFigure:
             raise NothingMeasured(f"There is nothing to draw: the run {name!r} made no call.")
     placed = {name: lanes(spans) for name, spans in calls.items()}
     rows = sum(1 + max(lane.values()) + _GAP_ROWS for lane in placed.values())
-    longest_s = max(trace.duration_s for trace in traces.values())
     with canvas(height_in=0.9 + 0.36 * rows) as drawing:
         axes, top, ticks = drawing.axes, 0.0, []
         for name, trace in traces.items():
@@ -51,19 +51,13 @@ def side_by_side(traces: Mapping[str, Trace], caption: str = "") -> LabFigure:
                 _call_bar(axes, -top - placed[name][span.id], span, trace.started_at)
             middle = -top - (height - 1) / 2
             ticks.append(middle)
-            axes.text(
-                trace.duration_s + longest_s * 0.01,
-                middle,
-                f"{trace.duration_s:.2f} s",
-                va="center",
-            )
+            drawing.label_end(trace.duration_s, middle, f"{trace.duration_s:.2f} s")
             top += height + _GAP_ROWS
         axes.set_yticks(ticks, list(traces))
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(-top + _GAP_ROWS + 0.4, 0.6)
-        axes.set_xlim(0, longest_s * 1.17)
         axes.set_xlabel("seconds since the start")
-        key(axes, {"TTFT": TTFT, "decode": DECODE})
+        drawing.key({"TTFT": TTFT, "decode": DECODE})
         told = "; ".join(
             f"{name.replace(chr(10), ' ')}, {len(calls[name])} "
             f"call{'s' * (len(calls[name]) > 1)} in {trace.duration_s:.2f} s"
@@ -84,14 +78,14 @@ def jitter_speedup(
     with canvas(height_in=3.3) as drawing:
         axes = drawing.axes
         axes.plot(calls, calls, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
-        axes.text(most * 1.03, most, "no jitter", color=MUTED, va="center")
+        drawing.label_end(most, most, "no jitter", color=MUTED)
         for sigma in sigmas:
             curve = [fan_out_speedup(k, sigma) for k in calls]
             colour = DECODE if sigma == measured_sigma else MUTED
             axes.plot(calls, curve, color=colour, linewidth=2 if sigma == measured_sigma else 1)
-            axes.text(most * 1.03, curve[-1], f"sigma {sigma:g}", color=colour, va="center")
+            drawing.label_end(most, curve[-1], f"sigma {sigma:g}", color=colour)
         axes.plot(list(measured), list(measured.values()), "o", color=INK, markersize=5)
-        axes.set_xlim(1, most * 1.22)
+        axes.set_xlim(1, most)
         axes.set_ylim(0, most * 1.03)
         axes.set_xticks([1, *measured])
         axes.set_xlabel("calls at once")
@@ -125,7 +119,7 @@ def wall_clock(curves: Mapping[str, Mapping[int, float]], unit_s: float) -> LabF
                 textcoords="offset points",
                 xytext=(0, 7),
                 ha="right",
-                color=_words(colour),
+                color=words_in(colour),
             )
         axes.set_xlim(1, most * 1.02)
         axes.set_ylim(0, highest_s)
@@ -154,7 +148,7 @@ def requests_sent(traces: Mapping[str, Trace]) -> LabFigure:
                 textcoords="offset points",
                 xytext=(0, 5),
                 ha="right",
-                color=_words(colour),
+                color=words_in(colour),
             )
             told.append(
                 f"{name}, {len(sent)} requests sent, {refused} refused, done after "
@@ -181,13 +175,8 @@ def candidates_in_turn_or_at_once(
         axes.plot(chances, list(in_turn_s.values()), color=DECODE, linewidth=2)
         axes.axhline(at_once_s, color=HIGHLIGHT, linewidth=2)
         first, last = in_turn_s[chances[0]], in_turn_s[chances[-1]]
-        axes.annotate(
-            "one at a time, until one passes",
-            (chances[0], first),
-            textcoords="offset points",
-            xytext=(90, -14),
-            color=DECODE,
-        )
+        in_words = "one at a time, until one passes"
+        axes.text(chances[-1], 0.95 * first, in_words, ha="right", color=DECODE)
         axes.annotate(
             f"{candidates} at once",
             (chances[0], at_once_s),
@@ -197,7 +186,7 @@ def candidates_in_turn_or_at_once(
         )
         axes.set_xlim(chances[0], chances[-1])
         axes.set_ylim(0, first * 1.05)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        percent(axes.xaxis)
         axes.set_xlabel("chance that a candidate passes its test")
         axes.set_ylabel("seconds on average")
         return drawing.done(
@@ -229,7 +218,7 @@ def tails(runs: Mapping[str, Iterable[float]], delay_s: float) -> LabFigure:
                 0.028 if longer else 0.005,
                 f"{name}: p99 {p99_s:.2f} s",
                 ha="right" if longer else "left",
-                color=_words(colour),
+                color=words_in(colour),
             )
             told.append(f"{name}, p99 {p99_s:.2f} s, longest {latencies_s[-1]:.2f} s")
         axes.axvline(delay_s, color=MUTED, linewidth=1)
@@ -244,11 +233,6 @@ def tails(runs: Mapping[str, Iterable[float]], delay_s: float) -> LabFigure:
             f"The share of calls that take longer than a given time: {'; '.join(told)}.",
             "Up to the delay the curves agree. Beyond it a second request cuts the tail.",
         )
-
-
-def _words(colour: str) -> str:
-    """The colour for words about a line of this colour."""
-    return HIGHLIGHT_TEXT if colour == HIGHLIGHT else colour
 
 
 def _call_bar(axes: Axes, row: float, span: Span, started_at: float) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
 from labtools.latency_model import LatencyProfile, PrefixCache
-from labtools.plots.canvas import DECODE, INK, TOOL, TTFT, LabFigure, canvas, key
+from labtools.plots.canvas import (
+    DECODE,
+    INK,
+    TOOL,
+    TTFT,
+    LabFigure,
+    canvas,
+    percent,
+    thousands,
+)
 from labtools.records import CallRecord
 from labtools.timing.trace import Trace
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # What TTFT would have paid for: its colour, washed out.
 REUSED = "#F3C9AC"
@@ -23,28 +28,18 @@ _KEY = {"reused": REUSED, "read": TTFT}
 def reused_tokens(calls: Mapping[str, CallRecord]) -> LabFigure:
     """How much of one prompt came from the cache, a bar for each way of writing it."""
     parts = {name: _reused_and_read(call, name) for name, call in calls.items()}
-    longest = max(sum(pair) for pair in parts.values())
     with canvas(height_in=0.9 + 0.5 * len(parts)) as drawing:
-        axes = drawing.axes
         for row, (reused, read) in enumerate(parts.values()):
-            axes.barh(-row, reused, height=0.55, color=REUSED)
-            axes.barh(-row, read, left=reused, height=0.55, color=TTFT)
-            if reused > 0.1 * longest:
-                axes.text(reused / 2, -row, f"{reused:,}", ha="center", va="center")
-            wide = read > 0.15 * longest
-            axes.text(
-                reused + (read / 2 if wide else read + 0.01 * longest),
+            drawing.bar(
                 -row,
-                f"{read:,}",
-                ha="center" if wide else "left",
-                va="center",
-                color="white" if wide else TTFT,
+                (reused, REUSED, f"{reused:,}" if reused else ""),
+                (read, TTFT, ""),
+                end=f"{read:,} read",
             )
-        axes.set_yticks([-row for row in range(len(parts))], list(parts))
-        axes.set_xlim(0, longest * 1.15)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.set_xlabel("input tokens of the call")
-        key(axes, _KEY)
+        drawing.rows(list(parts))
+        thousands(drawing.axes.xaxis)
+        drawing.axes.set_xlabel("input tokens of the call")
+        drawing.key(_KEY)
         told = "; ".join(
             f"{name}: {reused:,} reused and {read:,} read" for name, (reused, read) in parts.items()
         )
@@ -68,8 +63,9 @@ def ttft_by_call(traces: Mapping[str, Trace]) -> LabFigure:
             style = styles[index % len(styles)]
             axes.plot(calls, line, color=colour, linewidth=width, linestyle=style)
         highest_s = 1.08 * max(max(line) for line in lines.values())
-        _label_line_ends(axes, lines, 0.075 * highest_s)
-        axes.set_xlim(1, longest * 1.5)
+        for name, line in lines.items():
+            drawing.label_end(len(line), line[-1], f"{name}: {line[-1]:.2f} s")
+        axes.set_xlim(1, longest)
         axes.set_xticks(range(1, longest + 1))
         axes.set_ylim(0, highest_s)
         axes.set_xlabel("call")
@@ -88,11 +84,11 @@ def cached_against_shared(rules: Mapping[str, PrefixCache], longest: int = 2000)
     with canvas(height_in=3.2) as drawing:
         axes = drawing.axes
         told = []
-        looks = ((TTFT, "-", 0.64), (INK, "--", 0.08))
-        for (name, rule), (colour, style, x) in zip(rules.items(), looks, strict=True):
+        looks = ((TTFT, "-", (0.64, 0.38)), (INK, "--", (0.04, 0.62)))
+        for (name, rule), (colour, style, (x, y)) in zip(rules.items(), looks, strict=True):
             cached = [rule.cached_tokens(tokens) for tokens in shared]
             axes.plot(shared, cached, color=colour, linestyle=style, linewidth=2)
-            axes.text(x * longest, 0.38 * longest, name, color=colour)
+            axes.text(x * longest, y * longest, name, color=colour)
             spoken = " ".join(name.split())
             told.append(
                 f"{spoken}: {rule.cached_tokens(1000):,} of 1,000, {cached[-1]:,} of {longest:,}"
@@ -100,7 +96,7 @@ def cached_against_shared(rules: Mapping[str, PrefixCache], longest: int = 2000)
         axes.set_xlim(0, longest)
         axes.set_ylim(0, longest * 1.05)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            thousands(axis)
         axes.set_xlabel("tokens that two prompts share at their start")
         axes.set_ylabel("cached tokens")
         return drawing.done(
@@ -122,11 +118,11 @@ def reuse_by_call(trace: Trace) -> LabFigure:
         axes = drawing.axes
         axes.bar(calls, reused, width=0.8, color=REUSED)
         axes.bar(calls, read, bottom=reused, width=0.8, color=TTFT)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        thousands(axes.yaxis)
         axes.set_xlim(0.3, len(parts) + 0.7)
         axes.set_xlabel("call")
         axes.set_ylabel("input tokens")
-        key(axes, _KEY)
+        drawing.key(_KEY)
         told = f"{share:.0%} reused, the rest read"
         if len(parts) > 1:
             most = max(calls[1:], key=lambda number: read[number - 1])
@@ -168,11 +164,12 @@ def ttft_share_by_context(
             )
         middle = float(contexts[len(contexts) // 2])
         axes.text(middle, share(middle, 0) - 0.12, "prompt read whole", color=TTFT)
-        axes.text(middle, kept[0] + 0.03, f"all but {new_tokens:,} tokens reused", color=TTFT)
+        kept_words = f"all but {new_tokens:,} tokens reused"
+        axes.text(contexts[-1], kept[0] + 0.03, kept_words, color=TTFT, ha="right")
         axes.set_ylim(0, 1)
         axes.set_xlim(0, contexts[-1])
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        percent(axes.yaxis)
+        thousands(axes.xaxis)
         axes.set_xlabel("input tokens")
         axes.set_ylabel("TTFT's share of the call")
         told = ", ".join(f"{share(context, 0):.0%} at {context:,}" for context in marked)
@@ -188,28 +185,14 @@ def ttft_share_by_context(
 def ceiling(traces: Mapping[str, Trace]) -> LabFigure:
     """What a whole run is made of, a bar for each; TTFT is all that a TTFT lever can take away."""
     parts = {name: _totals_s(trace, name) for name, trace in traces.items()}
-    longest_s = max(sum(totals) for totals in parts.values())
     with canvas(height_in=0.9 + 0.5 * len(parts)) as drawing:
-        axes = drawing.axes
         for row, totals in enumerate(parts.values()):
-            left = 0.0
-            for seconds, colour in zip(totals, (TTFT, DECODE, TOOL), strict=True):
-                axes.barh(-row, seconds, left=left, height=0.55, color=colour)
-                if seconds > 0.07 * longest_s:
-                    axes.text(
-                        left + seconds / 2,
-                        -row,
-                        f"{seconds:.2f}",
-                        ha="center",
-                        va="center",
-                        color="white",
-                    )
-                left += seconds
-            axes.text(left + 0.01 * longest_s, -row, f"{left:.2f} s", va="center")
-        axes.set_yticks([-row for row in range(len(parts))], list(parts))
-        axes.set_xlim(0, longest_s * 1.15)
-        axes.set_xlabel("seconds of the whole task")
-        key(axes, {"TTFT": TTFT, "decode": DECODE, "tools": TOOL})
+            coloured = zip(totals, (TTFT, DECODE, TOOL), strict=True)
+            bars = ((seconds, colour, f"{seconds:.2f}") for seconds, colour in coloured)
+            drawing.bar(-row, *bars, end=f"{sum(totals):.2f} s")
+        drawing.rows(list(parts))
+        drawing.axes.set_xlabel("seconds of the whole task")
+        drawing.key({"TTFT": TTFT, "decode": DECODE, "tools": TOOL})
         told = "; ".join(
             f"{name} {totals[0]:.2f} s of TTFT, {totals[1]:.2f} s of decode, "
             f"{totals[2]:.2f} s of tools"
@@ -246,12 +229,3 @@ def _totals_s(trace: Trace, name: str) -> tuple[float, float, float]:
         elapsed_s(span.started_at, span.ended_at) for span in trace.spans if span.kind == "tool"
     )
     return ttft_s, sum(call.decode_s or 0.0 for call in trace.calls), tool_s
-
-
-def _label_line_ends(axes: Axes, lines: Mapping[str, Sequence[float]], room: float) -> None:
-    """Each line's name and last value at its right end, at least `room` apart."""
-    at = -room
-    for name in sorted(lines, key=lambda name: lines[name][-1]):
-        line = lines[name]
-        at = max(line[-1], at + room)
-        axes.text(len(line) + 0.15, at, f"{name}: {line[-1]:.2f} s", va="center")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from labtools.closed_loop import closed_loop
 from labtools.errors import NothingMeasured
 from labtools.latency_model import LatencyProfile
-from labtools.plots.canvas import DECODE, INK, PAPER, TTFT, LabFigure, canvas
+from labtools.plots.canvas import DECODE, INK, PAPER, TTFT, LabFigure, canvas, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,7 +98,7 @@ def _drawn(
             axes.plot(xs, ys, color=colour, linestyle=_STYLES[index % 4], linewidth=2)
         _label_ends(axes, curves)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+            plain(axis)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         return drawing.done(alt, caption)

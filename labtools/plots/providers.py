@@ -18,7 +18,7 @@ from labtools.plots.canvas import (
     WAITING,
     LabFigure,
     canvas,
-    key,
+    thousands,
 )
 from labtools.plots.evaluation import Spread
 from labtools.wording import duration, joined
@@ -30,19 +30,13 @@ _PARTS = {"fixed": WAITING, "reading": TTFT, "decode": DECODE, "schema": HIGHLIG
 def chain_by_provider(rows: Mapping[str, tuple[float, float, float]]) -> LabFigure:
     """Leaderboard's tokens a second under each name; TTFT and decode of a chain, in seconds."""
     _require(rows)
-    longest_s = max(ttft_s + decode_s for _, ttft_s, decode_s in rows.values())
     with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
-        axes = drawing.axes
         for row, (_, ttft_s, decode_s) in enumerate(rows.values()):
-            axes.barh(-row, ttft_s, height=0.55, color=TTFT)
-            axes.barh(-row, decode_s, left=ttft_s, height=0.55, color=DECODE)
-            total_s = ttft_s + decode_s
-            axes.text(total_s + 0.015 * longest_s, -row, duration(total_s), va="center")
-        names = [f"{name}\n{tokens:,.0f} tokens/s" for name, (tokens, *_) in rows.items()]
-        axes.set_yticks([-row for row in range(len(rows))], names)
-        axes.set_xlim(0, 1.15 * longest_s)
-        axes.set_xlabel("seconds of inference in the chain")
-        key(axes, {"TTFT": TTFT, "decode": DECODE})
+            parts = ((ttft_s, TTFT, ""), (decode_s, DECODE, ""))
+            drawing.bar(-row, *parts, end=duration(ttft_s + decode_s))
+        drawing.rows([f"{name}\n{tokens:,.0f} tokens/s" for name, (tokens, *_) in rows.items()])
+        drawing.axes.set_xlabel("seconds of inference in the chain")
+        drawing.key({"TTFT": TTFT, "decode": DECODE})
         told = "; ".join(
             f"{name}, {tokens:,.0f} tokens a second on the leaderboard, takes "
             f"{duration(ttft_s + decode_s)}, of which TTFT is {duration(ttft_s)}"
@@ -74,17 +68,11 @@ def ttft_by_provider(rows: Mapping[str, Mapping[float, Spread]]) -> LabFigure:
                         alpha=0.3,
                         solid_capstyle="butt",
                     )
-            axes.annotate(
-                name,
-                (lengths[-1], values[-1]),
-                textcoords="offset points",
-                xytext=(9, 0),
-                va="center",
-            )
+            drawing.label_end(lengths[-1], values[-1], name, gap_points=9)
             longest = max(longest, lengths[-1])
         axes.set_ylim(0)
-        axes.set_xlim(0, 1.17 * longest)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_xlim(0, 1.03 * longest)
+        thousands(axes.xaxis)
         axes.set_xlabel("input tokens, none of them cached")
         axes.set_ylabel("TTFT (seconds)")
         told = "; ".join(
@@ -104,7 +92,6 @@ def ttft_by_provider(rows: Mapping[str, Mapping[float, Spread]]) -> LabFigure:
 def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> LabFigure:
     """p50 of TTFT, in seconds, of a prompt's first time and of its repeat; the share reported."""
     _require(rows)
-    longest_s = max(spread[0] for cold, again, _ in rows.values() for spread in (cold, again))
     with canvas(height_in=1.2 + 0.72 * len(rows)) as drawing:
         axes = drawing.axes
         for row, (cold, again, share) in enumerate(rows.values()):
@@ -113,18 +100,14 @@ def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> L
                 (-row + 0.19, cold, WAITING, ""),
                 (-row - 0.19, again, TTFT, f", {said}"),
             ):
-                axes.barh(y, value, height=0.34, color=colour)
+                drawing.bar(y, (value, colour, ""), height=0.34)
                 if ends:
                     axes.plot(ends, [y, y], color=INK, linewidth=1.5)
                 right = max(value, ends[1] if ends else 0.0)
-                axes.text(
-                    right + 0.035 * longest_s, y, f"{duration(value)}{words}", va="center",
-                    fontsize=10,
-                )  # fmt: skip
-        axes.set_yticks([-row for row in range(len(rows))], list(rows))
-        axes.set_xlim(0, 1.64 * longest_s)
+                drawing.label_end(right, y, f"{duration(value)}{words}", fontsize=10)
+        drawing.rows(list(rows))
         axes.set_xlabel("TTFT (seconds)")
-        key(axes, {"first time": WAITING, "the same prompt again": TTFT})
+        drawing.key({"first time": WAITING, "the same prompt again": TTFT})
         told = "; ".join(
             f"{name} {_told(cold)} the first time and {_told(again)} again, and "
             f"{'says nothing' if share is None else f'says {share:.0%} cached'}"
@@ -140,23 +123,13 @@ def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> L
 def chain_parts(rows: Mapping[str, Mapping[str, float]]) -> LabFigure:
     """What a chain's time is made of: seconds of fixed, reading, decode and schema, by provider."""
     _require(rows)
-    longest_s = max(sum(parts.values()) for parts in rows.values())
     with canvas(height_in=1.2 + 0.5 * len(rows)) as drawing:
-        axes = drawing.axes
         for row, parts in enumerate(rows.values()):
-            left = 0.0
-            for name, colour in _PARTS.items():
-                seconds = parts.get(name, 0.0)
-                axes.barh(-row, seconds, left=left, height=0.55, color=colour)
-                if seconds > 0.09 * longest_s:
-                    ink = "white" if colour is DECODE else INK
-                    middle = left + seconds / 2
-                    axes.text(middle, -row, f"{seconds:.1f}", ha="center", va="center", color=ink)
-                left += seconds
-        axes.set_yticks([-row for row in range(len(rows))], list(rows))
-        axes.set_xlim(0, 1.02 * longest_s)
-        axes.set_xlabel("seconds of inference in the chain")
-        key(axes, _PARTS)
+            amounts = ((parts.get(name, 0.0), colour) for name, colour in _PARTS.items())
+            drawing.bar(-row, *((seconds, colour, f"{seconds:.1f}") for seconds, colour in amounts))
+        drawing.rows(list(rows))
+        drawing.axes.set_xlabel("seconds of inference in the chain")
+        drawing.key(_PARTS)
         told = "; ".join(
             f"{name} " + joined(f"{parts.get(part, 0.0):.1f} s {part}" for part in _PARTS)
             for name, parts in rows.items()
@@ -194,10 +167,10 @@ def found_differences(rows: Mapping[str, Spread]) -> LabFigure:
                 ha="center",
                 fontsize=10,
             )
-        axes.set_yticks([-row for row in range(len(rows))], list(rows))
+        drawing.rows(list(rows))
         axes.set_ylim(-len(rows) + 0.5, 0.6)
         axes.set_xlim(-1.25 * reach_s, 1.25 * reach_s)
-        axes.set_xlabel("second endpoint's TTFT less the first's (seconds)")
+        axes.set_xlabel("TTFT, second less first (seconds)")
         told = "; ".join(f"{' '.join(name.split())} {_told(s)}" for name, s in rows.items())
         return drawing.done(
             f"The difference that was found: {told}.",

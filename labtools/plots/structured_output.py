@@ -15,7 +15,6 @@ from labtools.plots.canvas import (
     WAITING,
     LabFigure,
     canvas,
-    key,
 )
 
 
@@ -23,19 +22,13 @@ def schema_cost(calls: Mapping[str, tuple[float, float, float]]) -> LabFigure:
     """What a call is made of, by engine: seconds of compiling, of TTFT without it, of decode."""
     if not calls:
         raise NothingMeasured("There is no call to draw: pass at least one.")
-    longest_s = max(sum(parts) for parts in calls.values())
     with canvas(height_in=1.1 + 0.42 * len(calls)) as drawing:
-        axes = drawing.axes
-        for row, parts in enumerate(calls.values()):
-            left = 0.0
-            for seconds, colour in zip(parts, (WAITING, TTFT, DECODE), strict=True):
-                axes.barh(-row, seconds, left=left, height=0.55, color=colour)
-                left += seconds
-            axes.text(left + longest_s * 0.012, -row, f"{left:.2f} s", va="center")
-        axes.set_yticks([-row for row in range(len(calls))], list(calls))
-        axes.set_xlim(0, longest_s * 1.16)
-        axes.set_xlabel("seconds for the first call with a schema")
-        key(axes, {"compiling": WAITING, "rest of TTFT": TTFT, "decode": DECODE})
+        for row, (compiling_s, ttft_s, decode_s) in enumerate(calls.values()):
+            parts = ((compiling_s, WAITING, ""), (ttft_s, TTFT, ""), (decode_s, DECODE, ""))
+            drawing.bar(-row, *parts, end=f"{compiling_s + ttft_s + decode_s:.2f} s")
+        drawing.rows(list(calls))
+        drawing.axes.set_xlabel("seconds for the first call with a schema")
+        drawing.key({"compiling": WAITING, "rest of TTFT": TTFT, "decode": DECODE})
         told = "; ".join(
             f"{name} {sum(parts):.2f} s, of which {parts[0]:.3g} s compiling"
             for name, parts in calls.items()
@@ -59,7 +52,7 @@ def percentiles_of_calls(
         for row, (name, sample) in enumerate(latencies_s.items()):
             axes.plot(sample, [-row - 0.22] * len(sample), "|", color=MUTED, markersize=6)
             words = []
-            for q, colour in ((0.5, INK), (0.95, HIGHLIGHT)):
+            for q, colour, side in ((0.5, INK, "right"), (0.95, HIGHLIGHT, "left")):
                 value, label = percentile(sample, q), f"p{q * 100:.0f}"
                 axes.plot([value], [-row], "o", color=colour, markersize=6)
                 interval = percentile_interval(sample, q, confidence)
@@ -76,11 +69,11 @@ def percentiles_of_calls(
                     (value, -row),
                     textcoords="offset points",
                     xytext=(0, 6),
-                    ha="center",
+                    ha=side,  # apart, however near they are
                     fontsize=10,
                 )
             told.append(f"{name}: {', '.join(words)}")
-        axes.set_yticks([-row for row in range(len(latencies_s))], list(latencies_s))
+        drawing.rows(list(latencies_s))
         axes.set_ylim(-len(latencies_s) + 0.55, 0.5)
         axes.set_xlim(0, longest_s * 1.05)
         axes.set_xlabel("seconds for a call")

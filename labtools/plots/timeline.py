@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
-from labtools.plots.canvas import DECODE, INK, PAPER, TOOL, TTFT, WAITING, LabFigure, canvas, key
+from labtools.plots.canvas import DECODE, PAPER, TOOL, TTFT, WAITING, LabFigure, canvas
 from labtools.records import Span
 from labtools.span_layout import in_order, lanes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def timeline(
@@ -37,14 +33,16 @@ def timeline(
                     edgecolor=PAPER,
                     linewidth=0.5,
                 )
-        _label_bars(axes, shown, lane, started_at, elapsed_s(started_at, ended_at))
+        for span in shown:
+            left = elapsed_s(started_at, span.started_at)
+            name = axes.text(left, -lane[span.id] + 0.31, span.name, fontsize=10, va="bottom")
+            drawing.label_within(name, left, elapsed_s(started_at, span.ended_at))
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("seconds since the start of the run")
         axes.set_xlim(0, elapsed_s(started_at, ended_at) or 1)
         kinds = {kind for span in shown for kind, _, _ in _parts(span)}
-        key(axes, {name: _COLOURS[kind] for kind, name in _NAMES.items() if kind in kinds})
-        axes.set_title(title)
+        drawing.key({name: _COLOURS[kind] for kind, name in _NAMES.items() if kind in kinds}, title)
         return drawing.done(_timeline_alt(shown, started_at, ended_at), title)
 
 
@@ -66,22 +64,6 @@ def _parts(span: Span) -> list[tuple[str, float, float]]:
         return [("failed", call.sent_at, call.ended_at)]
     first_at = call.chunks_at[0]
     return [("ttft", call.sent_at, first_at), ("decode", first_at, call.ended_at)]
-
-
-def _label_bars(
-    axes: Axes, spans: Sequence[Span], lane: Mapping[int, int], started_at: float, total_s: float
-) -> None:
-    """Names above the bars, where they fit."""
-    for span in spans:
-        width = span.duration_s / total_s if total_s else 0
-        if width > 0.02 * len(span.name):
-            axes.annotate(
-                span.name,
-                (elapsed_s(started_at, span.started_at), -lane[span.id] + 0.31),
-                fontsize=10,
-                color=INK,
-                verticalalignment="bottom",
-            )
 
 
 def _timeline_alt(spans: Sequence[Span], started_at: float, ended_at: float) -> str:

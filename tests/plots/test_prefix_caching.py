@@ -55,7 +55,7 @@ def test_reused_tokens_tells_both_parts():
         {"good": a_call(), "bad": a_call(input_tokens=3000, cached_tokens=0)}
     )
     assert "good: 1,920 reused and 80 read; bad: 0 reused and 3,000 read" in figure.alt
-    assert {"1,920", "80", "3,000", "good", "bad"} <= set(texts(figure))
+    assert {"1,920", "80 read", "3,000 read", "good", "bad"} <= set(texts(figure))
 
 
 def test_no_cached_tokens_in_the_usage_is_nothing_reused():

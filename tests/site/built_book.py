@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 
 BOOK = Path(__file__).parents[2] / "_build" / "html"
 SITE = "http://site.invalid"
-REFERENCES = {"a": "href", "link": "href", "img": "src", "script": "src", "source": "src"}
+REFERENCES = {"a": "href", "link": "href", "img": "src", "script": "src", "source": "srcset"}
 
 
 def pages() -> list[str]:

@@ -37,9 +37,56 @@ OVERFLOWING = """() => {
     return excess > 0 ? [`the page is ${excess} px too wide`, ...out] : out;
 }"""
 
+# A figure has another file for another width.
+IMAGES_HERE = """async () => {
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await Promise.all([...document.images].map(image => image.decode().catch(() => {})));
+}"""
+
 UNNAMED_IMAGES = """() => [...document.images]
     .filter(image => !image.alt.trim() || !image.naturalWidth)
     .map(image => image.outerHTML.slice(0, 120))"""
+
+# Of each figure as it is shown at this width: words that are too small to read, stick out of it, or
+# stand on one another.
+UNREADABLE_FIGURES = """async leastPx => {
+    const faults = [];
+    const text = async address => {  // a page may forbid to fetch what it holds itself
+        const [, encoded] = address.split("data:image/svg+xml;base64,");
+        if (!encoded) return (await fetch(address)).text();
+        return new TextDecoder().decode(Uint8Array.from(atob(encoded), c => c.charCodeAt(0)));
+    };
+    for (const image of document.querySelectorAll("figure.lab-figure img")) {
+        const shownPx = image.getBoundingClientRect().width;
+        if (!shownPx) continue;  // folded away
+        const holder = document.body.appendChild(document.createElement("div"));
+        const source = await text(image.currentSrc);
+        holder.innerHTML = source.slice(source.indexOf("<svg"));
+        const svg = holder.querySelector("svg"), frame = svg.getBoundingClientRect();
+        const words = [...svg.querySelectorAll("text")].map(text => ({
+            text: text.textContent.trim(), box: text.getBoundingClientRect(),
+            px: parseFloat(getComputedStyle(text).fontSize) * shownPx / svg.viewBox.baseVal.width,
+        })).filter(({text}) => text);
+        const say = (fault, ...of) => faults.push(
+            `${fault}: ${of.map(({text}) => text).join(" / ")} in ${image.alt.slice(0, 60)}`);
+        words.forEach((one, index) => {
+            const {box} = one;
+            if (one.px < leastPx) say(`${one.px.toFixed(1)} px`, one);
+            if (box.left < frame.left - 2 || box.right > frame.right + 2
+                || box.top < frame.top - 2 || box.bottom > frame.bottom + 2) say("cut off", one);
+            for (const other of words.slice(index + 1)) {
+                const width = Math.min(box.right, other.box.right)
+                    - Math.max(box.left, other.box.left);
+                const height = Math.min(box.bottom, other.box.bottom)
+                    - Math.max(box.top, other.box.top);
+                if (width > 2 && height > 5) say("overlap", one, other);
+            }
+        });
+        holder.remove();
+    }
+    return faults;
+}"""
+LEAST_TEXT_PX = 11.9  # 9 points
 
 VISIBLE_TEXT = """() => [...document.querySelectorAll(
         "article :is(h1, h2, h3, p, li, td, dt, dd, pre, figcaption)"
@@ -109,9 +156,11 @@ class SiteBrowser:
             seen.scheme = tab.evaluate("() => document.documentElement.dataset.theme ?? ''")
             for width, height in WIDTHS.items():
                 tab.set_viewport_size({"width": width, "height": height})
+                tab.evaluate(IMAGES_HERE)
                 found = {
                     "wider than the window": tab.evaluate(OVERFLOWING),
                     "images without a name or a picture": tab.evaluate(UNNAMED_IMAGES),
+                    "unreadable figures": tab.evaluate(UNREADABLE_FIGURES, LEAST_TEXT_PX),
                     "accessibility": _grave_violations(tab, width) if javascript else [],
                 }
                 seen.by_width |= {f"{fault}, {width} px": found[fault] for fault in found}
