@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from packaging.requirements import Requirement
 
 from labtools.errors import LabtoolsError
-from labtools.lab import connect
 from labtools.local_engine.packages import TO_INSTALL, engine_version, missing_packages
+from labtools.modes import connect
 from labtools.target import without_credentials
 
 _TO_RUN_LABS = ("jupyterlab", "ipywidgets", "ipykernel")

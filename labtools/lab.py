@@ -1,167 +1,32 @@
-"""`connect()` and `Lab`: the one object a notebook holds, and the only place that picks a clock."""
+"""`Lab`: the one object a notebook holds. `labtools.modes.connect` makes it."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import random
 import sys
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
 import openai
 
 from labtools.clock import SimLoop
-from labtools.endpoint.app import create_app
-from labtools.endpoint.faults import FaultPlan
-from labtools.endpoint.server import ServerProcess
-from labtools.errors import (
-    ClockError,
-    ConfigurationError,
-    EndpointUnreachable,
-    one_of,
-    redacted,
-)
+from labtools.errors import ClockError, ConfigurationError, EndpointUnreachable, redacted
 from labtools.latency_model import DEFAULT_INPUT_TOKENS
-from labtools.local_engine.process import EngineProcess
-from labtools.local_engine.requests import EngineTransport, as_dictated
-from labtools.local_engine.settings import EngineSettings
+from labtools.local_engine.requests import as_dictated
 from labtools.loop_thread import LoopThread
 from labtools.prompts import prompt_of
 from labtools.records import CallRecord
-from labtools.target import (
-    Profiles,
-    Target,
-    checked_key,
-    models_of,
-    profiles_of,
-    without_credentials,
-)
-from labtools.timing.arrivals import StampingTransport
+from labtools.target import Target
 from labtools.timing.budget import Budget, Meter
-from labtools.timing.http_transport import HttpTransport, network_transport
-from labtools.timing.in_process import InProcessTransport
-from labtools.timing.recording import Header
-from labtools.timing.recording_file import Recording
-from labtools.timing.recording_transport import RecordingTransport
-from labtools.timing.replay_transport import ReplayTransport
 from labtools.timing.stopwatch import timed_call
 from labtools.timing.trace import Recorder, SpanInProgress, Trace
 
 T = TypeVar("T")
-
-MODES = ("sim", "mock", "engine", "a base URL such as https://api.example.com/v1", "replay:FILE")
-REPLAY = "replay:"
-MOCK_URL = "http://mock/v1"
-ENGINE_URL = "http://engine/v1"
-
-
-def connect(
-    endpoint: str | None = None,
-    *,
-    profile: Profiles = "fast",
-    model: str | Mapping[str, str] | None = None,
-    api_key: str | None = None,
-    seed: int = 0,
-    faults: FaultPlan | None = None,
-    budget: Budget | None = None,
-    record: str | Path | None = None,
-    engine: EngineSettings | str | None = None,
-) -> Lab:
-    """A lab on an endpoint.
-
-    `endpoint` is "sim" (the mock in this process, on the simulated clock), "mock" (the same mock
-    over HTTP, on the wall clock), "engine" (llama.cpp on random weights: real inference, on the
-    wall clock), the base URL of any OpenAI-compatible endpoint, or "replay:FILE" (a recorded
-    run's answers, as late as they were, on the simulated clock). Left out, the environment's
-    LABTOOLS_ENDPOINT decides, and without it "sim".
-
-    `record` is a file to which every answer is added as it ends, for a replay. A replay gets the
-    same requests again from the same code with the same `seed`; anything else it refuses.
-
-    `profile` is what the mock imitates: a name, a LatencyProfile, or several under model names. All
-    others ignore it; `engine` is the size of the engine's model, or all its settings. `model` is
-    the model to ask for, or a mapping from step to model with "default" for the rest; the
-    environment's LABTOOLS_MODEL names it for a URL, and a replay knows the recorded ones. A URL's
-    key is `api_key` or OPENAI_API_KEY. `seed` decides every draw of the mock, `faults` what goes
-    wrong in "sim".
-    `budget` limits what may be sent; a URL has one in any case, `Budget()`.
-
-    Raises ConfigurationError for what cannot work, EndpointUnreachable when nobody answers.
-    """
-    endpoint = endpoint or os.environ.get("LABTOOLS_ENDPOINT") or "sim"
-    if faults is not None and endpoint != "sim":
-        raise ConfigurationError(f'Faults are for the endpoint "sim"; this one is {endpoint!r}.')
-    if engine is not None and endpoint != "engine":
-        raise ConfigurationError(
-            f'Engine settings are for the endpoint "engine"; this one is {endpoint!r}.'
-        )
-    if endpoint.startswith(REPLAY):
-        if record is not None:
-            raise ConfigurationError("A replay is not recorded: it is its recording again.")
-        recording = Recording.load(endpoint.removeprefix(REPLAY))
-        header, loop = recording.header, SimLoop()
-        models = models_of(model or header.models, None)
-        target = Target(header.mode, header.base_url, models, seed, recording.path)
-        return Lab(target, loop, ReplayTransport(recording, loop), budget or Budget.unlimited())
-    if endpoint == "sim":
-        profiles = profiles_of(profile)
-        loop = SimLoop()
-        app = create_app(profiles, seed=seed, faults=faults)
-        stamped = StampingTransport(InProcessTransport(app, loop))
-        target = Target("sim", MOCK_URL, models_of(model, profiles), seed)
-        transport = _recorded(stamped, record, target)
-        return Lab(target, loop, transport, budget or Budget.unlimited())
-    if endpoint == "mock":
-        profiles = profiles_of(profile)
-        target = Target("mock", MOCK_URL, models_of(model, profiles), seed)
-        transport = _recorded(HttpTransport(), record, target)
-        server = ServerProcess(profiles, seed)
-        target = replace(target, base_url=server.base_url)
-        budget = budget or Budget.unlimited()
-        wall = asyncio.new_event_loop()
-        return Lab(target, wall, transport, budget, on_close=server.stop)
-    if endpoint == "engine":
-        engine = EngineSettings(engine) if isinstance(engine, str) else engine or EngineSettings()
-        target = Target("engine", ENGINE_URL, models_of(model or engine.model_name, None), seed)
-        transport = _recorded(EngineTransport(HttpTransport()), record, target)
-        process = EngineProcess(engine)
-        target = replace(target, base_url=process.base_url)
-        budget = budget or Budget.unlimited()
-        wall = asyncio.new_event_loop()
-        return Lab(target, wall, transport, budget, on_close=process.stop)
-    if not endpoint.startswith(("http://", "https://")):
-        raise one_of("endpoint", endpoint, MODES)
-    model = model or os.environ.get("LABTOOLS_MODEL")
-    if not model:
-        raise ConfigurationError(
-            f"Which model of {without_credentials(endpoint)} is meant? Say connect(..., "
-            "model=NAME) or set LABTOOLS_MODEL. The endpoint's GET /models lists them."
-        )
-    target = Target("url", endpoint, models_of(model, None), seed)
-    key = checked_key(api_key or os.environ.get("OPENAI_API_KEY"))
-    try:
-        transport = _recorded(network_transport(endpoint), record, target, key or "")
-    except httpx2.InvalidURL as error:
-        shown = without_credentials(endpoint)
-        raise ConfigurationError(f"{shown} is not an address: {error}.") from None
-    return Lab(target, asyncio.new_event_loop(), transport, budget or Budget(), api_key=key)
-
-
-def _recorded(
-    transport: httpx2.AsyncBaseTransport, record: str | Path | None, target: Target, key: str = ""
-) -> httpx2.AsyncBaseTransport:
-    """The transport, with what passes it written to the file `record`, if there is to be one."""
-    if record is None:
-        return transport
-    header = Header(target.mode, target.address, dict(target.models))
-    return RecordingTransport(transport, record, header, key)
 
 
 class Lab:

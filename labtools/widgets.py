@@ -8,8 +8,9 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from labtools.lab import Lab, connect
+from labtools.lab import Lab
 from labtools.latency_model import DEFAULT_INPUT_TOKENS
+from labtools.modes import connect
 from labtools.prompts import prompt_of
 
 if TYPE_CHECKING:

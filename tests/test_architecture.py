@@ -43,6 +43,7 @@ LAYERS = [
     "whatif",
     "plots",
     "lab",
+    "modes",
     "evaluation",
     "coding_agent",
     "checks",

@@ -8,7 +8,7 @@ from labtools.endpoint.essay_models import ESSAY_MODELS, MAVERICK, SCOUT, sped_u
 from labtools.endpoint.profiles import FAST
 from labtools.errors import ConfigurationError
 from labtools.essay import DEFAULT_ROUTE, ROUTES, STEPS, pass_from
-from labtools.lab import connect
+from labtools.modes import connect
 
 CALLS = [step for step in STEPS if step.is_call]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from labtools.checks.verdict import Verdict, close, not_yet, number_from, right
-from labtools.lab import connect
 from labtools.latency_model import LatencyProfile
 from labtools.metrics import amdahl_speedup, percentile
+from labtools.modes import connect
 from labtools.timing.trace import Trace
 
 

@@ -13,8 +13,9 @@ from labtools.checks.verdict import Verdict, not_yet, number_from, right
 from labtools.dispatch.hedging import hedged
 from labtools.endpoint.profiles import FAST
 from labtools.errors import Deadlock
-from labtools.lab import Lab, connect
+from labtools.lab import Lab
 from labtools.metrics import percentile
+from labtools.modes import connect
 from labtools.timing.trace import Trace
 
 Read = Callable[[str], Awaitable[str]]

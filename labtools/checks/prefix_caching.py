@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from labtools.checks.prompt_layout import check_layout
 from labtools.checks.verdict import Verdict, close, not_yet, number_from, right
 from labtools.endpoint.profiles import FAST
-from labtools.lab import connect
 from labtools.latency_model import LatencyProfile, PrefixCache
+from labtools.modes import connect
 from labtools.tokens import CHARS_PER_TOKEN, filler
 
 __all__ = ["check_cached_tokens", "check_layout", "check_most_saved"]

@@ -9,8 +9,8 @@ from typing import Any
 
 from labtools.checks.verdict import Verdict, not_yet, right
 from labtools.endpoint.profiles import FAST
-from labtools.lab import connect
 from labtools.latency_model import PrefixCache
+from labtools.modes import connect
 from labtools.records import CallRecord
 from labtools.tokens import CHARS_PER_TOKEN, filler
 from labtools.wire.generation import render_prompt

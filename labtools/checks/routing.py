@@ -9,8 +9,8 @@ from labtools.checks.verdict import Verdict, close, not_yet, number_from, right
 from labtools.dispatch.routing import Cascaded, break_even_escalation, cascade
 from labtools.endpoint.essay_models import MAVERICK, SCOUT, sped_up
 from labtools.essay import STEPS, EssayStep
-from labtools.lab import connect
 from labtools.latency_model import LatencyProfile
+from labtools.modes import connect
 from labtools.records import CallRecord
 from labtools.studies.labelled_steps import StepRequest, labelled_steps
 from labtools.studies.router_score import (

@@ -21,8 +21,8 @@ from labtools.evaluation.plan import Estimate, estimate
 from labtools.evaluation.reporting import write_comparison, write_profile, write_report
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import SIZES, Settings, size
-from labtools.lab import connect
 from labtools.latency_model import Prices
+from labtools.modes import connect
 from labtools.timing.budget import Budget
 
 # A real tokenizer counts differently from the estimate, and an interrupted block is paid twice.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from labtools.endpoint.essay_models import ESSAY_MODELS, MAVERICK, SCOUT
 from labtools.errors import ConfigurationError, NothingMeasured
-from labtools.lab import connect
+from labtools.modes import connect
 from labtools.studies.labelled_steps import labelled_steps
 from labtools.studies.router_score import (
     SECOND_PASS,

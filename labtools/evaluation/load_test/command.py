@@ -22,7 +22,8 @@ from labtools.evaluation.load_test.processes import (
 from labtools.evaluation.load_test.results import LoadResults, read_load
 from labtools.evaluation.plan import Call
 from labtools.evaluation.settings import Settings
-from labtools.lab import Lab, connect
+from labtools.lab import Lab
+from labtools.modes import connect
 from labtools.records import CallRecord
 from labtools.timing.budget import Budget
 from labtools.timing.stopwatch import timed_call
