@@ -9,6 +9,7 @@ import sys
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
+from numbers import Real
 from typing import Any, TypeVar
 
 import httpx2
@@ -174,6 +175,8 @@ class Lab:
     async def tool(self, step: str, seconds: float) -> None:
         """The agent's own work between calls, modelled as a wait; a step of the trace."""
         self._check_clock()
+        if not isinstance(seconds, Real) or not seconds >= 0:
+            raise ConfigurationError(f"A tool takes 0 seconds or more; found {seconds!r}.")
         with self._recorder.span(step, "tool"):
             await asyncio.sleep(seconds)
 

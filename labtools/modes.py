@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import NoneType
 
 import httpx2
 
@@ -71,13 +72,25 @@ def connect(
     others ignore it; `engine` is the size of the engine's model, or all its settings. `model` is
     the model to ask for, or a mapping from step to model with "default" for the rest; the
     environment's LABTOOLS_MODEL names it for a URL, and a replay knows the recorded ones. A URL's
-    key is `api_key` or OPENAI_API_KEY. `seed` decides every draw of the mock, `faults` what goes
-    wrong in "sim".
+    key is `api_key`, or OPENAI_API_KEY if that is left out. `seed` decides every draw of the mock,
+    `faults` what goes wrong in "sim".
     `budget` limits what may be sent; a URL has one in any case, `Budget()`.
 
     Raises ConfigurationError for what cannot work, EndpointUnreachable when nobody answers.
     """
-    endpoint = endpoint or os.environ.get("LABTOOLS_ENDPOINT") or "sim"
+    given = {
+        "endpoint": endpoint,
+        "api_key": api_key,
+        "seed": seed,
+        "faults": faults,
+        "budget": budget,
+        "record": record,
+        "engine": engine,
+    }
+    for name, value in given.items():
+        _require(name, value)
+    if endpoint is None:
+        endpoint = os.environ.get("LABTOOLS_ENDPOINT") or "sim"
     if faults is not None and endpoint != "sim":
         raise ConfigurationError(f'Faults are for the endpoint "sim"; this one is {endpoint!r}.')
     if engine is not None and endpoint != "engine":
@@ -96,6 +109,24 @@ def connect(
     if endpoint.startswith(("http://", "https://")):
         return _on_a_url(wanted, endpoint, api_key)
     raise one_of("endpoint", endpoint, MODES)
+
+
+_ALLOWED: dict[str, tuple[tuple[type, ...], str]] = {
+    "endpoint": ((str, NoneType), "a string"),
+    "api_key": ((str, NoneType), "a string"),
+    "seed": ((int,), "a whole number"),
+    "faults": ((FaultPlan, NoneType), "a FaultPlan"),
+    "budget": ((Budget, NoneType), "a Budget, such as Budget(requests=50, tokens=100_000)"),
+    "record": ((str, Path, NoneType), "the name of a file"),
+    "engine": ((EngineSettings, str, NoneType), 'a size such as "15M", or EngineSettings'),
+}
+
+
+def _require(name: str, value: object) -> None:
+    kinds, words = _ALLOWED[name]
+    if not isinstance(value, kinds):
+        found = type(value).__name__ if name == "api_key" else repr(value)  # a key is not shown
+        raise ConfigurationError(f"{name} must be {words}; found {found}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +201,8 @@ def _on_a_url(wanted: _Wanted, url: str, api_key: str | None) -> Lab:
             "model=NAME) or set LABTOOLS_MODEL. The endpoint's GET /models lists them."
         )
     target = Target("url", url, models_of(model, None), wanted.seed)
-    key = checked_key(api_key or os.environ.get("OPENAI_API_KEY"))
+    # An empty key is the caller's word that there is none: no other key may go out in its place.
+    key = checked_key(os.environ.get("OPENAI_API_KEY") if api_key is None else api_key)
     try:
         transport = wanted.recorded(network_transport(url), target, key or "")
     except httpx2.InvalidURL as error:

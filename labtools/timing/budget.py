@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import httpx2
 
@@ -26,7 +27,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         limits = (self.requests, self.tokens, 0 if self.usd is None else self.usd)
-        if not all(limit >= 0 for limit in limits):
+        if not all(isinstance(limit, Real) and limit >= 0 for limit in limits):
             raise ConfigurationError(f"A budget's limits must be 0 or more; found {self}.")
         if self.usd is not None and self.prices is None:
             raise ConfigurationError("A budget in dollars needs `prices=Prices(...)`.")

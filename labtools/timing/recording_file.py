@@ -47,7 +47,9 @@ class Recording:
         first, *lines = text.split("\n")
         header = _header(path, first)
         torn = lines.pop() if lines else ""
-        exchanges = [_exchange(path, place, line) for place, line in enumerate(lines, start=2)]
+        # Two labs that began the file in the same moment have both written its header.
+        numbered = ((place, one) for place, one in enumerate(lines, start=2) if one != first)
+        exchanges = [_exchange(path, place, line) for place, line in numbered]
         if torn and _is_whole(torn):
             exchanges.append(_exchange(path, len(lines) + 2, torn))
         return cls(path, header, tuple(sorted(exchanges, key=lambda exchange: exchange.number)))

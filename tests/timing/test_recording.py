@@ -54,6 +54,16 @@ def test_a_replay_is_the_recorded_run_again(file):
     assert "recording" in again.endpoint
 
 
+def test_two_labs_that_begin_a_file_at_once_have_both_written_its_header(file):
+    first, _ = recorded_and_replayed(file, fan_out)
+    header, rest = file.read_text().split("\n", 1)
+    file.write_text(f"{header}\n{header}\n{rest}")
+    with connect(f"replay:{file}") as lab:
+        assert lab.run(fan_out(lab)).spans == first.spans
+    with connect("sim", record=file) as lab:  # and it can be added to
+        assert lab.run(lab.call(output_tokens=2)).result.error is None
+
+
 def test_what_went_wrong_goes_wrong_again(file):
     kinds = ("429", "cut", "stall", "503", "slow_first_byte")
     plan = FaultPlan(script={n: Fault(kind, 1.5) for n, kind in enumerate(kinds, start=1)})
