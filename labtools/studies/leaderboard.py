@@ -3,8 +3,8 @@
 A leaderboard sends alike prompts from many clients in a closed loop, lets each answer run to a
 fixed length, and ranks by output tokens a second over all clients. A third of a second more before
 the first token is lost in an answer of eleven seconds; in an agent's call of half a second it is
-most of the call. The providers are made up, each with one habit that real ones have; what is set
-equal is only their place on the leaderboard.
+most of the call. The providers are made up from habits that real ones have; what is set equal is
+only their place on the leaderboard.
 """
 
 from __future__ import annotations
