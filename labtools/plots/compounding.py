@@ -41,8 +41,10 @@ def steps_that_fit(fits: Mapping[str, tuple[int, int]], budget_s: float) -> LabF
         )
 
 
-def chain_ends(outcomes: Mapping[str, ChainOutcomes], notes: Mapping[str, str]) -> LabFigure:
-    """How chains end, a bar for each pattern, with a note (time and price) under its name."""
+def chain_ends(
+    outcomes: Mapping[str, ChainOutcomes], notes: Mapping[str, str], noted: str
+) -> LabFigure:
+    """How chains end, a bar for each pattern, with a note under its name; `noted` says of what."""
     if not outcomes:
         raise NothingMeasured("There is no pattern to draw. Pass at least one.")
     with canvas(height_in=1.1 + 0.6 * len(outcomes)) as drawing:
@@ -62,7 +64,7 @@ def chain_ends(outcomes: Mapping[str, ChainOutcomes], notes: Mapping[str, str]) 
         )
         return drawing.done(
             f"How the chains end. {told}.",
-            "How the chains end. Under each pattern: mean time, and the price of a thousand.",
+            f"How the chains end. Under each pattern: {noted}.",
         )
 
 
@@ -114,7 +116,7 @@ def few_or_many(
             shares = ", ".join(
                 f"{chance_within(many // 2, rate, few, check):.0%} at {rate:.0%}" for rate in marked
             )
-            told.append(f"with a check that {name} {shares}")
+            told.append(f"with checks that {name}: {shares}")
         lone = ", ".join(f"{chance_within(few, r, few):.0%} at {r:.0%}" for r in marked)
         drawing.legend(axes.get_lines()[1:], f"{many} steps, half are checks that", 2.5)
         axes.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))
@@ -125,6 +127,6 @@ def few_or_many(
         axes.set_xlabel("chance that a step is right")
         axes.set_ylabel(f"chains of {few} that end right")
         return drawing.done(
-            f"Chains of {few} steps that end right: without checks {lone}; {'; '.join(told)}.",
+            f"Chains of {few} steps that end right. Without checks: {lone}; {'; '.join(told)}.",
             f"{many} steps instead of {few} buy nothing at either end, and a lot between.",
         )

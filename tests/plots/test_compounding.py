@@ -20,11 +20,12 @@ def test_what_fits_is_told_for_both_backends():
 
 def test_the_ends_of_chains_are_told():
     three = chain_outcomes(0.9, 10, GOOD, 3)
-    figure = plots.chain_ends({"three tries": three}, {"three tries": "14.8 s"})
+    figure = plots.chain_ends({"three tries": three}, {"three tries": "14.8 s"}, "mean time")
     assert f"three tries: {three.right:.0%} right, {three.wrong:.0%} wrong" in figure.alt
     assert "14.8 s" in figure.svg
+    assert figure.caption.endswith("Under each pattern: mean time.")
     with pytest.raises(NothingMeasured, match="no pattern"):
-        plots.chain_ends({}, {})
+        plots.chain_ends({}, {}, "mean time")
 
 
 def test_each_check_has_its_cap():
@@ -35,5 +36,6 @@ def test_each_check_has_its_cap():
 
 def test_few_or_many_tells_both_at_the_marked_chances():
     figure = plots.few_or_many(10, 30, {"catch 90%": GOOD}, (0.9,))
-    assert f"without checks {0.9**10:.0%} at 90%" in figure.alt
-    assert f"{chance_within(15, 0.9, 10, GOOD):.0%} at 90%" in figure.alt
+    assert f"Without checks: {0.9**10:.0%} at 90%" in figure.alt
+    good = f"{chance_within(15, 0.9, 10, GOOD):.0%} at 90%"
+    assert f"with checks that catch 90%: {good}" in figure.alt
