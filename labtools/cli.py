@@ -107,11 +107,11 @@ def _profiles(options: argparse.Namespace) -> None:
 
 def _trace(options: argparse.Namespace) -> None:
     trace = _loaded(options.file)
-    print(f"{options.file}: {trace.duration_s:.3f} s on {trace.endpoint}")
+    print(f"{options.file}: {_in_short(trace)}")
     table = trace.table()
     if options.other or options.on:
         other = _loaded(options.other) if options.other else what_if(trace, options.on)
-        print(f"other: {other.duration_s:.3f} s on {other.endpoint}")
+        print(f"other: {_in_short(other)}")
         table = trace.compare(other)
     if table.empty:
         print("It has no steps.")
@@ -125,6 +125,12 @@ def _trace(options: argparse.Namespace) -> None:
         except OSError as error:
             raise ConfigurationError(f"Cannot write {options.perfetto}: {error}.") from None
         print(f"{options.perfetto}: open it at https://ui.perfetto.dev")
+
+
+def _in_short(trace: Trace) -> str:
+    """The duration, and what it is worth."""
+    failed = f"; {trace.failures}" if trace.failures else ""
+    return f"{trace.duration_s:.3f} s on {trace.endpoint}{failed}"
 
 
 def _loaded(path: str) -> Trace:

@@ -7,6 +7,7 @@ value" is None, never 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -168,3 +169,9 @@ class Span:
     @property
     def duration_s(self) -> float:
         return elapsed_s(self.started_at, self.ended_at)
+
+
+def failures(calls: Sequence[CallRecord]) -> str:
+    """How many of the calls failed, and how the first of them; empty when none did."""
+    errors = [call.error for call in calls if call.error is not None]
+    return f"{len(errors)} of {len(calls)} calls failed: {errors[0]}" if errors else ""

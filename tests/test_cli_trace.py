@@ -97,3 +97,13 @@ def test_another_trace_and_a_profile_at_once_are_too_much(capsys, saved):
         main(["trace", *saved, "--on", "slow"])
     assert caught.value.code == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_trace_of_failed_calls_says_so_beside_its_seconds(capsys, tmp_path):
+    with connect("sim") as lab:
+        path = str(lab.run(lab.call("c", output_tokens=-1)).save(tmp_path / "bad.json"))
+    main(["trace", path, "--on", "slow"])
+    assert [line.count("; 1 of 1 calls failed: status 400: ") for line in lines(capsys)[:2]] == [
+        1,
+        1,
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
 from labtools.plots.canvas import DECODE, PAPER, TOOL, TTFT, WAITING, LabFigure, canvas
-from labtools.records import Span
+from labtools.records import Span, failures
 from labtools.span_layout import in_order, lanes
 
 
@@ -43,7 +43,9 @@ def timeline(
         axes.set_xlim(0, elapsed_s(started_at, ended_at) or 1)
         kinds = {kind for span in shown for kind, _, _ in _parts(span)}
         drawing.key({name: _COLOURS[kind] for kind, name in _NAMES.items() if kind in kinds}, title)
-        return drawing.done(_timeline_alt(shown, started_at, ended_at), title)
+        failed = failures([span.call for span in shown if span.call is not None])
+        caption = f"{title}. {failed}" if title and failed else title or failed
+        return drawing.done(_timeline_alt(shown, started_at, ended_at, failed), caption)
 
 
 _COLOURS = {"ttft": TTFT, "decode": DECODE, "tool": TOOL, "failed": WAITING, "group": WAITING}
@@ -66,7 +68,7 @@ def _parts(span: Span) -> list[tuple[str, float, float]]:
     return [("ttft", call.sent_at, first_at), ("decode", first_at, call.ended_at)]
 
 
-def _timeline_alt(spans: Sequence[Span], started_at: float, ended_at: float) -> str:
+def _timeline_alt(spans: Sequence[Span], started_at: float, ended_at: float, failed: str) -> str:
     calls = [span for span in spans if span.call is not None]
     tools = [span for span in spans if span.kind == "tool"]
     waited_s = sum(span.call.ttft_s or 0 for span in calls if span.call)
@@ -77,4 +79,4 @@ def _timeline_alt(spans: Sequence[Span], started_at: float, ended_at: float) -> 
     )
     if tools:
         text += f", and {len(tools)} tools with {sum(t.duration_s for t in tools):.2f} s"
-    return text + "."
+    return f"{text}. {failed}" if failed else f"{text}."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from labtools.clock import elapsed_s
 from labtools.errors import ConfigurationError, redacted
-from labtools.records import CallRecord, Span
+from labtools.records import CallRecord, Span, failures
 from labtools.span_layout import covered_s, depths, in_order, lanes
 from labtools.timing.comparison import comparison
 
@@ -49,6 +49,14 @@ class Trace:
     def calls(self) -> tuple[CallRecord, ...]:
         """The records of all calls, in the order in which they were sent."""
         return tuple(span.call for span in in_order(self.spans) if span.call is not None)
+
+    @property
+    def failures(self) -> str:
+        """How many calls failed, and how the first of them; empty when none did.
+
+        A run whose calls fail at once is a short one: say this beside any of its durations.
+        """
+        return failures(self.calls)
 
     @property
     def inference_s(self) -> float:

@@ -250,6 +250,21 @@ def test_the_plot_says_what_it_shows():
     assert "<svg" in figure.svg
 
 
+def test_a_run_whose_calls_failed_says_so_beside_its_seconds():
+    error = CallError("status", "slow down", 429)
+    spans = [
+        Span(n, f"c{n}", "llm", 0.0, 0.1, call=replace(call(), error=error if n else None))
+        for n in range(3)
+    ]
+    run = Trace(tuple(spans), 0.0, 0.1, "mock", "simulated")
+    assert run.failures == "2 of 3 calls failed: status 429: slow down"
+    assert run.plot().alt.endswith(run.failures)
+    assert run.plot().caption == run.failures
+    assert run.plot("A title").caption == f"A title. {run.failures}"
+    assert AGENT.failures == ""
+    assert "failed" not in AGENT.plot().caption
+
+
 # files
 
 
