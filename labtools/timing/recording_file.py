@@ -62,21 +62,27 @@ def begin(path: str | Path, header: Header) -> int:
     last line that was cut off goes. Raises ConfigurationError.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ConfigurationError(f"Cannot record to {path}: it is a folder. Name a file.")
     try:
         if not path.exists() or not path.stat().st_size:
             _append(path, {"format": FORMAT, **asdict(header)})
             return 1
         recording = Recording.load(path)
-        if (recording.header.mode, recording.header.base_url) != (header.mode, header.base_url):
+        if recording.header != header:
             raise ConfigurationError(
-                f"{path} holds a recording of {recording.header.base_url} "
-                f"({recording.header.mode}), and this lab is on {header.base_url} ({header.mode}). "
-                "Record into another file."
+                f"{path} holds a recording of {_told(recording.header)}, and this lab is on "
+                f"{_told(header)}. Record into another file."
             )
         _mend_end(path)
     except OSError as error:
         raise ConfigurationError(f"Cannot record to {path}: {error.strerror}.") from None
     return max((exchange.number for exchange in recording.exchanges), default=0) + 1
+
+
+def _told(header: Header) -> str:
+    models = ", ".join(f"{step}: {model}" for step, model in header.models.items())
+    return f"{header.base_url} ({header.mode}; {models})"
 
 
 def append(path: str | Path, exchange: Exchange) -> None:

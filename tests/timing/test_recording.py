@@ -64,6 +64,20 @@ def test_two_labs_that_begin_a_file_at_once_have_both_written_its_header(file):
         assert lab.run(lab.call(output_tokens=2)).result.error is None
 
 
+def test_a_recording_of_another_model_is_not_added_to(file):
+    recorded_and_replayed(file, fan_out, profile="fast")
+    before = file.read_bytes()
+    with pytest.raises(ConfigurationError, match=r"default: fast.*default: slow.*another file"):
+        connect("sim", profile="slow", record=file)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("folder", ["", "."])
+def test_a_folder_is_no_file_to_record_to(folder):
+    with pytest.raises(ConfigurationError, match="it is a folder"):
+        connect("sim", record=folder)
+
+
 def test_what_went_wrong_goes_wrong_again(file):
     kinds = ("429", "cut", "stall", "503", "slow_first_byte")
     plan = FaultPlan(script={n: Fault(kind, 1.5) for n, kind in enumerate(kinds, start=1)})
