@@ -9,7 +9,9 @@ section, "Now on your own endpoint", reaches the mock that the class shares:
 
 Everybody who knows the password gets in, under any name: for a room, not for the internet. What a
 student runs, runs as the user who started the hub, which may not be root. Their notebooks are in
-CLASS_WORK, a folder each, and tools/grade.py grades them there.
+CLASS_WORK, a folder each, and tools/grade.py grades them there. The hub keeps its own files in
+CLASS_WORK/.hub. It takes the ports 8000, 8091 and 8092, and so leaves the mock (8001) and the real
+engine (8081) theirs on the same machine.
 """
 
 import os
@@ -20,6 +22,7 @@ c = get_config()  # noqa: F821  JupyterHub provides it
 
 COURSE = Path(__file__).resolve().parent.parent
 WORK = Path(os.environ.get("CLASS_WORK", Path.home() / "latency-multiplier-class"))
+HUB = WORK / ".hub"
 MOCK = os.environ.get("CLASS_MOCK", "http://127.0.0.1:8001/v1")
 
 
@@ -31,6 +34,16 @@ def copy_labs(spawner):
 
 
 c.JupyterHub.bind_url = "http://:8000"
+# The usual ports of these two are those of labtools' engine and mock.
+c.JupyterHub.hub_port = 8091
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:8092"
+
+# What the hub has to remember stays out of the course's folder.
+HUB.mkdir(mode=0o700, parents=True, exist_ok=True)
+c.JupyterHub.db_url = f"sqlite:///{HUB / 'jupyterhub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(HUB / "cookie_secret")
+c.ConfigurableHTTPProxy.pid_file = str(HUB / "proxy.pid")
+
 c.JupyterHub.authenticator_class = "shared-password"  # without a password, nobody gets in
 c.SharedPasswordAuthenticator.user_password = os.environ.get("CLASS_PASSWORD", "")
 c.Authenticator.allow_all = True

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
+
+from labtools import cli
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "examples" / "jupyterhub_config.py"
@@ -60,3 +63,25 @@ def test_the_command_of_its_docstring_serves_what_it_points_to(config: Config) -
     (command,) = [line for line in FILE.read_text("utf-8").splitlines() if "labtools serve" in line]
     assert f"--api-key {config.Spawner.environment['OPENAI_API_KEY']}" in command
     assert f"--profile {config.Spawner.environment['LABTOOLS_OWN_MODEL']}" in command
+
+
+def test_hub_mock_and_engine_find_their_ports_on_one_machine(config: Config) -> None:
+    parser = cli._parser()
+    taken = [parser.parse_args([command]).port for command in ("serve", "engine")]
+    hub = [
+        urlsplit(config.JupyterHub.bind_url).port,
+        config.JupyterHub.hub_port,
+        urlsplit(config.ConfigurableHTTPProxy.api_url).port,
+    ]
+    ports = [*taken, *hub]
+    assert len(set(ports)) == len(ports), f"one port for two programs: {ports}"
+
+
+def test_what_the_hub_remembers_stays_out_of_the_courses_folder(
+    config: Config, tmp_path: Path
+) -> None:
+    folder = tmp_path / "work" / ".hub"
+    assert folder.is_dir()
+    assert config.JupyterHub.db_url == f"sqlite:///{folder / 'jupyterhub.sqlite'}"
+    for kept in (config.JupyterHub.cookie_secret_file, config.ConfigurableHTTPProxy.pid_file):
+        assert Path(kept).parent == folder
