@@ -11,29 +11,23 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
+import io
+import json
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from notebook_run import DoesNotEnd, Notebook, run
 
 LABS = Path(__file__).parent.parent / "labs"
 CELL_LIMIT_S = 60
-MOST_BAD_CELLS = 5
 VERDICTS = {"Right: ": "right", "Not yet: ": "not yet"}
 NO_CHECK = ("no check", "the check is not in the notebook as the course has it")
-# What is graded reaches no endpoint, neither the class's nor one of the grader's own.
-KEPT_BACK = ("OPENAI_", "LABTOOLS_")
-
-Notebook = Any  # nbformat's NotebookNode, a dictionary with attributes
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,7 @@ class Grade:
     """What is known of one exercise in one notebook."""
 
     notebook: str
+    """Its path, as given: in a class, all of them may have one file name."""
     lab: str
     exercise: int
     """From 1; 0 for a notebook that cannot be graded."""
@@ -75,57 +70,28 @@ def grade(path: Path, checks: Mapping[str, list[str]], limit_s: int = CELL_LIMIT
         # A check that never ends is replaced while running, so it is looked up before.
         places = {cell.source.strip(): place for place, cell in enumerate(notebook.cells)}
         run(notebook, limit_s)
-    except NotGradable as problem:
-        return [Grade(path.name, title, 0, "not graded", str(problem))]
+    except (NotGradable, DoesNotEnd) as problem:
+        return [Grade(str(path), title, 0, "not graded", str(problem))]
     grades, after = [], 0
     for number, check in enumerate(checks[title], start=1):
         said = NO_CHECK
         if check in places:
             said = _said(notebook.cells[after : places[check] + 1])
             after = places[check] + 1
-        grades.append(Grade(path.name, title, number, *said))
+        grades.append(Grade(str(path), title, number, *said))
     return grades
-
-
-def run(notebook: Notebook, limit_s: int) -> None:
-    """Run all cells on a fresh kernel, whatever goes wrong in them, and leave the outputs in them.
-
-    A cell that does not end in time, or ends the kernel, is replaced by one that says so, and all
-    begins anew: it costs its own exercise and no other. Raises NotGradable after five such cells.
-    """
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(KEPT_BACK)}
-    begun: list[Any] = []
-    for _ in range(MOST_BAD_CELLS):
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs = []  # what is handed in is not what counts
-        with tempfile.TemporaryDirectory() as folder:
-            client = NotebookClient(
-                notebook,
-                timeout=limit_s,
-                kernel_name="python3",
-                allow_errors=True,
-                shutdown_kernel="immediate",
-                resources={"metadata": {"path": folder}},
-                extra_arguments=["--log-level=CRITICAL"],
-                on_cell_start=lambda cell, cell_index: begun.append(cell),
-            )
-            client.log.disabled = True
-            try:
-                client.execute(env={**environment, "LABTOOLS_ENDPOINT": "sim"})
-            except CellTimeoutError:
-                begun[-1].source = f'raise TimeoutError("did not end within {limit_s} s")'
-            except DeadKernelError:
-                begun[-1].source = 'raise RuntimeError("ended the kernel")'
-            else:
-                return
-    raise NotGradable(f"{MOST_BAD_CELLS} of its cells do not end, or end the kernel")
 
 
 def _read(path: Path) -> Notebook:
     try:
-        notebook = nbformat.read(path, as_version=4)
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text)
+        if not isinstance(values, dict) or "cells" not in values:
+            raise NotGradable("no notebook: the file is JSON, but not an object with cells")
+        notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
+    except NotGradable:
+        raise
     except Exception as error:  # anything may have been handed in
         raise NotGradable(f"no notebook: {type(error).__name__}: {_one_line(error)}") from None
     return notebook
@@ -154,26 +120,76 @@ def _one_line(text: object) -> str:
 
 
 def main() -> int:
-    """Grade all that is named; 1 when a notebook could not be graded."""
+    """Grade all that is named; 1 when a notebook could not be graded, 130 at Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console that has no ö, say
+    parser = _parser()
+    arguments = parser.parse_args()
+    try:
+        with _table(arguments.csv, arguments.notebooks) as file:
+            return _grade_all(arguments.notebooks, arguments.limit, file)
+    except UnusableTable as problem:
+        parser.error(str(problem))
+    except KeyboardInterrupt:
+        print("Interrupted: what is listed above is graded, and the rest is not.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("notebooks", nargs="+", type=Path)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write a row an exercise")
     parser.add_argument(
-        "--limit", type=int, default=CELL_LIMIT_S, metavar="S", help="seconds a cell (%(default)s)"
+        "--limit",
+        type=_seconds,
+        default=CELL_LIMIT_S,
+        metavar="S",
+        help="seconds a cell (%(default)s)",
     )
-    arguments = parser.parse_args()
+    return parser
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit: whole seconds, from 1")
+    return int(text)
+
+
+class UnusableTable(Exception):
+    """Why the grades cannot be written where they were asked for."""
+
+
+def _table(path: Path | None, notebooks: Sequence[Path]) -> AbstractContextManager[TextIO | None]:
+    """The file for the grades, open before the first is known. Raises UnusableTable."""
+    if path is None:
+        return nullcontext()
+    if path.suffix.lower() == ".ipynb" or path.resolve() in {one.resolve() for one in notebooks}:
+        raise UnusableTable(
+            f"--csv {path} would overwrite a notebook: name a file for the grades, such as "
+            "--csv grades.csv"
+        )
+    try:
+        # Like the console, the table takes whatever a student's message holds.
+        return path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UnusableTable(
+            f"cannot write {path}: {error.strerror}. Name a file in a folder that exists"
+        ) from None
+
+
+def _grade_all(notebooks: Sequence[Path], limit_s: int, file: TextIO | None) -> int:
     checks, counts = course_checks(), Counter[str]()
-    with arguments.csv.open("w", newline="") if arguments.csv else nullcontext() as file:
-        table = csv.writer(file) if file else None
-        if table:
-            table.writerow(field.name for field in fields(Grade))
-        for path in arguments.notebooks:
-            for one in grade(path, checks, arguments.limit):
-                counts[one.verdict] += 1
-                print(f"{one.notebook:32} {one.exercise}  {one.verdict:10}  {one.message}")
-                if file and table:
-                    table.writerow(astuple(one))
-                    file.flush()  # what is graded stays graded, whatever comes next
+    width = max(len(str(path)) for path in notebooks)
+    table = csv.writer(file) if file else None
+    if table:
+        table.writerow(field.name for field in fields(Grade))
+    for path in notebooks:
+        for one in grade(path, checks, limit_s):
+            counts[one.verdict] += 1
+            print(f"{one.notebook:{width}} {one.exercise}  {one.verdict:10}  {one.message}")
+            if file and table:
+                table.writerow(astuple(one))
+                file.flush()  # what is graded stays graded, whatever comes next
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
     return int(bool(counts["not graded"]))
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,7 @@ import nbformat
 import pytest
 from grade import Grade, course_checks, grade
 from lab_runner import LABS, solutions, tags
+from notebook_run import kernel_environment
 
 LAB = next(lab for lab in LABS if lab.stem == "multiplier")
 CHECKS = course_checks()
@@ -79,7 +85,7 @@ def test_an_untouched_lab_has_nothing_right_yet() -> None:
     assert [(one.exercise, one.verdict) for one in found] == [(n, "not yet") for n in (1, 2, 3)]
     assert "TTFT over decode" in found[0].message
     assert {(one.notebook, one.lab) for one in found} == {
-        ("multiplier.ipynb", "# Lab 1: The latency multiplier")
+        (str(LAB), "# Lab 1: The latency multiplier")
     }
 
 
@@ -135,13 +141,27 @@ def test_outputs_that_are_handed_in_do_not_count(tmp_path: Path) -> None:
 def test_it_runs_in_sim_without_anybodys_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "secret")
-    monkeypatch.setenv("LABTOOLS_OWN_URL", "http://127.0.0.1:1/v1")
+    keys = "OPENAI_API_KEY ANTHROPIC_API_KEY GITHUB_TOKEN JUPYTER_TOKEN LABTOOLS_OWN_URL".split()
+    for name in keys:
+        monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("LABTOOLS_ENDPOINT", "http://127.0.0.1:1/v1")
-    names = "sorted(n for n in os.environ if n.startswith(('OPENAI', 'LABTOOLS')))"
-    told = f"import os\nfirst = {names}, os.environ['LABTOOLS_ENDPOINT']"
+    told = (
+        "import os\n"
+        "keys = sorted(n for n, value in os.environ.items() if value == 'secret')\n"
+        "first = keys, os.environ['LABTOOLS_ENDPOINT']"
+    )
     first, *_ = graded(small(tmp_path / "curious.ipynb", cell_2=told))
-    assert first == ("not yet", "(['LABTOOLS_ENDPOINT'], 'sim') is not 2")
+    assert first == ("not yet", "([], 'sim') is not 2")
+
+
+def test_the_kernel_gets_what_it_needs_to_start_and_nothing_else() -> None:
+    ours = {"PATH": "/bin", "LC_ALL": "C", "SystemRoot": "C:", "AWS_SECRET_ACCESS_KEY": "s"}
+    assert kernel_environment(ours) == {
+        "PATH": "/bin",
+        "LC_ALL": "C",
+        "SystemRoot": "C:",
+        "LABTOOLS_ENDPOINT": "sim",
+    }
 
 
 @pytest.mark.parametrize(
@@ -149,8 +169,8 @@ def test_it_runs_in_sim_without_anybodys_key(
     [
         ("", "no notebook: "),
         ("{", "no notebook: "),
-        ("[]", "no notebook: "),
-        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "no notebook: "),
+        ("[]", "no notebook: the file is JSON, but not an object with cells"),
+        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "no notebook: the file is JSON"),
         (
             '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}',
             "it begins with none of these: # Lab 0: Three sums",
@@ -195,3 +215,85 @@ def test_the_command_prints_and_writes_a_row_an_exercise(
             ("a.ipynb", TITLE, "2", "error", "x"),
             ("b.ipynb", "", "0", "not graded", 'no notebook, "really"'),
         ]
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """The command's exit code, with grading itself left out."""
+    monkeypatch.setattr(
+        grader, "grade", lambda path, *_: [Grade(str(path), TITLE, 1, "right", "größe \ud800")]
+    )
+    monkeypatch.setattr(sys, "argv", ["grade.py", *map(str, arguments)])
+    try:
+        return grader.main()
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+
+
+def test_notebooks_of_one_name_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / student / "multiplier.ipynb" for student in ("ada", "alan-turing")]
+    assert command(monkeypatch, *paths) == 0
+    rows = capsys.readouterr().out.splitlines()[:-1]
+    assert [row.split()[0] for row in rows] == [str(path) for path in paths]
+    assert len({row.index("right") for row in rows}) == 1
+
+
+def test_grades_never_go_where_a_notebook_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slipped, other = small(tmp_path / "a.ipynb"), small(tmp_path / "b.json")
+    before = slipped.read_bytes(), other.read_bytes()
+    assert command(monkeypatch, "--csv", slipped, other) == 2
+    assert command(monkeypatch, other, "--csv", tmp_path / "x" / ".." / "b.json") == 2
+    assert capsys.readouterr().err.count("would overwrite a notebook") == 2
+    assert (slipped.read_bytes(), other.read_bytes()) == before
+
+
+@pytest.mark.parametrize("place", ["nowhere/grades.csv", "."])
+def test_grades_that_cannot_be_written_are_noticed_before_grading(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "a.ipynb", "--csv", tmp_path / place) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"cannot write {tmp_path / place}: " in err
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1.5", "soon"])
+def test_a_limit_that_is_none_is_refused(
+    limit: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "a.ipynb", f"--limit={limit}") == 2
+    assert f"{limit!r} is no limit: whole seconds, from 1" in capsys.readouterr().err
+
+
+def test_any_message_fits_any_console_and_the_table_is_in_utf_8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
+    table = tmp_path / "grades.csv"
+    assert command(monkeypatch, "a.ipynb", "--csv", table) == 0
+    sys.stdout.flush()
+    assert rb"gr\xf6\xdfe \ud800" in printed.getvalue()
+    assert "größe \\ud800" in table.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing there")
+def test_ctrl_c_ends_it_with_a_line(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    endless = f"open({str(begun)!r}, 'w').close()\nwhile True: pass"
+    head = nbformat.read(LAB, as_version=4).cells[0].source
+    path = hand_in(tmp_path / "endless.ipynb", [("markdown", head), ("code", endless)])
+    program = [sys.executable, grader.__file__, str(path)]
+    with subprocess.Popen(program, stdout=-1, stderr=-1, text=True) as grading:
+        deadline = time.monotonic() + 60
+        while not begun.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.kill(grading.pid, signal.SIGINT)
+        out, err = grading.communicate(timeout=30)
+    assert grading.returncode == 130
+    assert out == ""
+    assert err == "Interrupted: what is listed above is graded, and the rest is not.\n"
