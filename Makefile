@@ -31,7 +31,7 @@ labs: $(SETUP) ## open the labs in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir labs
 
 chapter: $(SETUP) ## start a chapter and its lab: make chapter NAME=rate_limits TITLE="Rate limits"
-	@$(BIN)/python tools/new_chapter.py "$(NAME)" "$(TITLE)"
+	@$(BIN)/python tools/new_chapter.py -- "$$CHAPTER_NAME" "$$CHAPTER_TITLE"
 
 engine: $(SETUP) ## serve a real engine on random weights: make engine SIZE=15M
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[engine]"
@@ -76,6 +76,11 @@ lock: $(SETUP) ## pin what the requirements need in turn (needs uv)
 clean: ## remove everything that these targets made
 	@rm -rf .venv _build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+# A title is text. Through the environment, neither make nor the shell reads a program in it.
+unexport TITLE
+chapter: export CHAPTER_NAME := $(value NAME)
+chapter: export CHAPTER_TITLE := $(value TITLE)
 
 # The book and the tests never leave this machine, whatever endpoint the reader has set.
 book links nbval outputs unit: export LABTOOLS_ENDPOINT = sim

@@ -8,6 +8,7 @@ Nothing is overwritten.
 from __future__ import annotations
 
 import argparse
+import keyword
 import re
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+# They end the text that they stand in: in the lab's JSON, in Markdown, in mathematics, in HTML.
+REFUSED = '"\\`$<'
 ENTRY = """\
       - file: chapters/{name}
         sections:
@@ -32,12 +35,7 @@ def start_chapter(root: Path, name: str, title: str) -> list[Path]:
 
     Raises CannotStart, and then has written nothing.
     """
-    if not NAME.fullmatch(name):
-        raise CannotStart(
-            f"{name!r} is no name for a chapter: lower-case words joined by _, such as rate_limits."
-        )
-    if not title.strip() or not title.isprintable() or '"' in title or "\\" in title:
-        raise CannotStart(f"{title!r} is no title: one line, without quotes or backslashes.")
+    _check(name, title)
     templates = {
         root / "templates" / "chapter.md": root / "chapters" / f"{name}.md",
         root / "templates" / "lab.ipynb": root / "labs" / f"{name}.ipynb",
@@ -55,6 +53,25 @@ def start_chapter(root: Path, name: str, title: str) -> list[Path]:
         new.write_text(text, encoding="utf-8")
     contents.write_text(outline, encoding="utf-8")
     return list(templates.values())
+
+
+def _check(name: str, title: str) -> None:
+    if not NAME.fullmatch(name):
+        raise CannotStart(
+            f"{name!r} is no name for a chapter: lower-case words joined by _, such as rate_limits."
+        )
+    if keyword.iskeyword(name):
+        raise CannotStart(
+            f"{name!r} is a word of Python's, and the lab could not import its checks: "
+            f"choose another name, such as {name}_calls."
+        )
+    found = [character for character in REFUSED if character in title]
+    if found or not title.strip() or not title.isprintable() or title.lstrip().startswith("-"):
+        raise CannotStart(
+            f"{title!r} is no title{': it has ' + ' and '.join(found) if found else ''}. "
+            f"Allowed: one line that does not begin with -, without {' '.join(REFUSED)}. "
+            "Mark up the heading in the chapter afterwards."
+        )
 
 
 def _with_chapter(outline: str, name: str) -> tuple[str, int]:

@@ -109,7 +109,12 @@ def test_chapter_and_lab_build_without_a_warning(book: Path) -> None:
         ("Rate-Limits", "Rate limits", "'Rate-Limits' is no name"),
         ("../first", "Rate limits", "is no name"),
         ("rate_limits", " ", "' ' is no title"),
-        ("rate_limits", 'The "limits"', "is no title"),
+        ("class", "Classes", "'class' is a word of Python's"),
+        ("rate_limits", 'The "limits"', 'is no title: it has "\\. Allowed: '),
+        ("rate_limits", "The `date` knob", "is no title: it has `"),
+        ("rate_limits", "For $5", r"is no title: it has \$"),
+        ("rate_limits", "Under <5> s", "is no title: it has <"),
+        ("rate_limits", "--help", "is no title. Allowed: one line that does not begin with -"),
         ("rate_limits", "Rate\nlimits", "is no title"),
         ("first", "First", r"chapters/first\.md is there already"),
     ],
@@ -130,3 +135,22 @@ def test_an_outline_that_it_cannot_read_is_left_as_it_is(book: Path) -> None:
     with pytest.raises(CannotStart, match="has a lab of its name"):
         start_chapter(book, "rate_limits", "Rate limits")
     assert snapshot(book) == before
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(
+    "title", ["The `touch ran` knob", "Save $5", "$(shell touch ran)", 'a"; touch ran; "', "--help"]
+)
+def test_make_hands_a_title_on_as_it_is_and_runs_nothing_in_it(tmp_path: Path, title: str) -> None:
+    """With a program in the place of Python that says what it was given."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv" / "set-up").touch()
+    command = ["make", "-s", "chapter", "NAME=rate_limits", f"TITLE={title}"]
+    made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert made.stdout.splitlines() == ["tools/new_chapter.py", "--", "rate_limits", title]
+    assert not (tmp_path / "ran").exists()
