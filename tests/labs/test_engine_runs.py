@@ -19,7 +19,8 @@ from labtools.timing.recording_file import Recording
 RECORDINGS = sorted(FOLDER.glob("*.jsonl"))
 PLAYED = re.compile(r'recorded\("([\w-]+)"\)')
 HEADING = "## And on a real engine"
-WITH_ENGINE = [lab for lab in LABS if HEADING in "".join(cell.source for cell in cells(lab))]
+# Of the lab's name and the engine's size. A lab without a recording needs no engine to be added.
+RECORDED = {path.stem.rpartition("-")[0] for path in RECORDINGS}
 LARGEST_BYTES = 300_000
 CHUNK_FIELDS = set("id object created model system_fingerprint choices usage timings".split())
 
@@ -31,11 +32,28 @@ def test_every_recording_is_played_by_one_lab():
     assert Counter(PLAYED.findall(sources)) == Counter(path.stem for path in RECORDINGS)
 
 
-def test_the_engine_comes_before_the_readers_own_endpoint():
-    assert WITH_ENGINE == LABS
-    for lab in WITH_ENGINE:
-        text = "\n".join(cell.source for cell in cells(lab))
-        assert text.index(HEADING) < text.index("## Now on your own endpoint")
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+def test_a_lab_has_the_engines_section_just_if_it_has_a_recording(lab):
+    text = "\n".join(cell.source for cell in cells(lab))
+    if lab.stem in RECORDED:
+        assert HEADING in text, (
+            f"{lab.name} has a recording in {FOLDER.name}/ and no section {HEADING!r} that plays "
+            "it: write the section, or remove the recording."
+        )
+        assert text.index(HEADING) < text.index("## Now on your own endpoint"), (
+            f"{lab.name}: move {HEADING!r} before '## Now on your own endpoint'."
+        )
+    else:
+        assert HEADING not in text, (
+            f"{lab.name} has a section {HEADING!r} and no recording {lab.stem}-SIZE.jsonl in "
+            f"{FOLDER.name}/: make it with `python tools/record_engine.py labs/{lab.name}`, or "
+            "remove the section, which is optional."
+        )
+
+
+def test_every_recording_is_named_after_its_lab():
+    unknown = RECORDED - {lab.stem for lab in LABS}
+    assert not unknown, f"{FOLDER.name}/ holds recordings of no lab: {sorted(unknown)}"
 
 
 @each_recording

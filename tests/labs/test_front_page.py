@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,18 @@ ROWS = [found.groupdict() for found in ROW.finditer(PAGE)]
 
 
 def test_every_lab_has_its_row_in_order():
-    assert sorted(row["notebook"] for row in ROWS) == [lab.stem for lab in LABS]
-    assert [row["lab"] for row in ROWS] == sorted(row["lab"] for row in ROWS)
+    rows, labs = [row["notebook"] for row in ROWS], [lab.stem for lab in LABS]
+    assert sorted(rows) == labs, (
+        f"The table in index.md needs one row a lab. Without a row: {sorted(set(labs) - set(rows))}"
+        f"; rows without a lab, or twice: {sorted((Counter(rows) - Counter(labs)).elements())}. A "
+        "row is | [Title](chapters/NAME.md) | [Lab N](labs/NAME.ipynb) | minutes | what it shows |"
+    )
+    numbers = [row["lab"] for row in ROWS]
+    in_order = [f"Lab {number}" for number in range(1, len(ROWS) + 1)]
+    assert numbers == in_order, (
+        f"The rows of the table in index.md are {numbers}: bring them into the order of the labs, "
+        f"{in_order}."
+    )
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["notebook"])
