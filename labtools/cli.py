@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from labtools.clock import wall_epoch_s
 from labtools.endpoint.app import create_app
@@ -20,12 +22,21 @@ from labtools.server_process import stop_when_stdin_closes
 from labtools.timing.trace import Trace
 from labtools.whatif import what_if
 
+_BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. Exits with 1 and one clear line for what goes wrong."""
-    options = _parser().parse_args(arguments)
     try:
-        options.command(options)
+        try:
+            options = _parser().parse_args(arguments)
+            options.command(options)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has read enough, such as `head`. Python would flush once more, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_BROKEN_PIPE)
     except LabtoolsError as error:
         sys.exit(f"labtools: {error}")
     except KeyboardInterrupt:
@@ -106,6 +117,7 @@ def _profiles(options: argparse.Namespace) -> None:
 
 
 def _trace(options: argparse.Namespace) -> None:
+    _check_export(options.perfetto, options.file, options.other)
     trace = _loaded(options.file)
     print(f"{options.file}: {_in_short(trace)}")
     table = trace.table()
@@ -133,6 +145,14 @@ def _in_short(trace: Trace) -> str:
     return f"{trace.duration_s:.3f} s on {trace.endpoint}{failed}"
 
 
+def _check_export(out: str | None, *traces: str | None) -> None:
+    if out and Path(out).resolve() in {Path(trace).resolve() for trace in traces if trace}:
+        raise ConfigurationError(
+            f"--perfetto {out} would overwrite the trace itself, and what it writes cannot be read "
+            "as a trace again. Choose another file."
+        )
+
+
 def _loaded(path: str) -> Trace:
     try:
         return Trace.load(path)
@@ -148,5 +168,11 @@ def _draw(profiles: list[LatencyProfile], prefix: str) -> None:
         ("speed", speed_by_concurrency(profiles)),
     ):
         path = f"{prefix}-{name}.svg"
-        figure.save(path)
+        try:
+            figure.save(path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot write {path}: {error}. --draw takes how the files' names begin, in a "
+                "folder that exists."
+            ) from None
         print(f"\n{path}: {figure.alt}")

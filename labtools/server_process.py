@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 
-from labtools.errors import EndpointUnreachable
+from labtools.errors import ConfigurationError, EndpointUnreachable
 
 START_TIMEOUT_S = 60
 _ANNOUNCEMENT = "Serving on "
+_EVERY_ADDRESS = "0.0.0.0"
 
 
 def announce(host: str, port: int) -> None:
     """Say on standard output, in one line, that the server answers, and where."""
-    print(f"{_ANNOUNCEMENT}http://{host}:{port}/v1 (stop with Ctrl-C)", flush=True)
+    # To listen at every address is not to have one that a client could use.
+    everywhere = host == _EVERY_ADDRESS
+    others = " here, and on other machines at this one's address" if everywhere else ""
+    where = f"http://{'127.0.0.1' if everywhere else host}:{port}/v1"
+    print(f"{_ANNOUNCEMENT}{where}{others} (stop with Ctrl-C)", flush=True)
+
+
+def listen(host: str, port: int, backlog: int | None = None) -> socket.socket:
+    """A socket that listens there; port 0: any free one.
+
+    Raises ConfigurationError when the address cannot be used, and says which part of it to change.
+    """
+    try:
+        if not 0 <= port <= 65535:
+            raise OSError(errno.EACCES, "a port is a number from 0 to 65535")
+        return socket.create_server((host, port), backlog=backlog)
+    except OSError as error:
+        # A name that is unknown has another number on each system.
+        change = (
+            "port, or 0 for any free one"
+            if error.errno in {errno.EADDRINUSE, errno.EACCES}
+            else f"host: 127.0.0.1 for this machine alone, {_EVERY_ADDRESS} for others too"
+        )
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another {change}."
+        ) from None
 
 
 def stop_when_stdin_closes() -> None:

@@ -1,12 +1,16 @@
 """`python -m labtools ...`: one clear line for what goes wrong, and what a lab needs, checked."""
 
 import importlib.metadata
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
 from labtools import cli
 from labtools.cli import main
+from labtools.server_process import announce
 
 
 @pytest.fixture
@@ -76,6 +80,7 @@ def test_serve_takes_profiles_from_a_file(run, served, tmp_path):
     [
         (["--profile", "warp"], "Unknown profile: 'warp'. Allowed: "),
         (["--profiles", "/nowhere.toml"], "Cannot read profiles from /nowhere.toml"),
+        (["--profiles", __file__], f"Cannot read profiles from {__file__}: it is no JSON: "),
         (["--port", "70000"], "Cannot listen on 127.0.0.1:70000"),
         (["--host", "192.0.2.1", "--port", "0"], "Cannot listen on 192.0.2.1:0"),
     ],
@@ -93,6 +98,34 @@ def test_a_port_in_use_is_one_line_too(run):
         code, _, err = run("serve", "--port", str(taken.getsockname()[1]))
     assert code == 1
     assert "Choose another port, or 0 for any free one." in err
+
+
+@pytest.mark.parametrize("host", ["::1", "192.0.2.1"])
+def test_a_host_that_is_not_this_machine_is_what_to_change(run, host):
+    _, _, err = run("serve", "--host", host, "--port", "0")
+    assert "Choose another host: 127.0.0.1 for this machine alone, 0.0.0.0 for others too." in err
+    assert "another port" not in err
+
+
+def test_every_address_is_announced_as_one_that_a_client_can_use(capsys):
+    announce("0.0.0.0", 8001)
+    announce("127.0.0.1", 8002)
+    assert capsys.readouterr().out.splitlines() == [
+        "Serving on http://127.0.0.1:8001/v1 here, and on other machines at this one's address "
+        "(stop with Ctrl-C)",
+        "Serving on http://127.0.0.1:8002/v1 (stop with Ctrl-C)",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["profiles"], ["--help"]])
+def test_a_reader_that_has_enough_ends_it_quietly(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "labtools", *arguments]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert ended.stderr == b""
+    assert ended.returncode in {0, 141}  # argparse takes no notice of it
 
 
 def test_ctrl_c_is_no_failure_to_explain(run, monkeypatch):

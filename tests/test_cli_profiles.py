@@ -47,6 +47,13 @@ def test_a_wrong_file_is_one_line(capsys, tmp_path):
         main(["profiles", "--profiles", str(tmp_path / "none.toml")])
 
 
+def test_figures_that_cannot_be_written_are_one_line(tmp_path):
+    prefix = tmp_path / "nowhere" / "fig"
+    with pytest.raises(SystemExit, match=f"^labtools: Cannot write {prefix}-ttft.svg: ") as caught:
+        main(["profiles", "--draw", str(prefix)])
+    assert "\n" not in caught.value.code
+
+
 def test_the_served_calendar_is_the_walls():
     async def now_s() -> float:
         return wall_epoch_s() + asyncio.get_running_loop().time()

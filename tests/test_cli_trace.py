@@ -66,6 +66,19 @@ def test_a_trace_is_written_for_perfetto(capsys, saved, tmp_path):
     assert json.loads(out.read_text())["traceEvents"] == Trace.load(saved[0]).chrome_events()
 
 
+def test_a_trace_is_never_overwritten_by_its_export(capsys, saved, tmp_path):
+    kept = [(tmp_path / name).read_bytes() for name in ("fast.json", "slow.json")]
+    for arguments in (
+        [saved[0], "--perfetto", saved[0]],
+        [*saved, "--perfetto", saved[1]],
+        [saved[0], "--perfetto", str(tmp_path / "x" / ".." / "fast.json")],
+    ):
+        with pytest.raises(SystemExit, match="would overwrite the trace itself"):
+            main(["trace", *arguments])
+    assert capsys.readouterr().out == ""
+    assert [(tmp_path / name).read_bytes() for name in ("fast.json", "slow.json")] == kept
+
+
 def test_a_run_without_steps_says_so(capsys, tmp_path):
     path = Trace((), 0.0, 1.0, "e", "wall").save(tmp_path / "empty.json")
     main(["trace", str(path)])

@@ -49,11 +49,16 @@ def load_profiles(path: str | Path) -> dict[str, LatencyProfile]:
     Raises ConfigurationError that names the file and the wrong field.
     """
     path = Path(path)
+    kind, parse = ("TOML", tomllib.loads) if path.suffix == ".toml" else ("JSON", json.loads)
     try:
-        text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
+        tables = parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
         raise ConfigurationError(f"Cannot read profiles from {path}: {error}.") from None
+    except ValueError as error:
+        raise ConfigurationError(
+            f"Cannot read profiles from {path}: it is no {kind}: {error}. Allowed: a TOML file, "
+            "whose name ends in .toml, or a JSON file."
+        ) from None
     if not isinstance(tables, dict) or not tables:
         raise ConfigurationError(f"{path} holds no profiles: it needs a table for each, by name.")
     return {name: _profile(path, name, table) for name, table in tables.items()}

@@ -14,9 +14,8 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from labtools.errors import ConfigurationError
 from labtools.latency_model import LatencyProfile
-from labtools.server_process import OwnedServer, announce
+from labtools.server_process import OwnedServer, announce, listen
 
 # uvicorn's usual loop accepts one connection a turn from each listening socket. Under load a turn
 # takes milliseconds, and a crowd of new clients would wait for seconds.
@@ -28,14 +27,7 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
 
     Raises ConfigurationError when the address cannot be used.
     """
-    try:
-        if not 0 <= port <= 65535:
-            raise OSError("a port is a number from 0 to 65535")
-        listening = socket.create_server((host, port), backlog=2048)
-    except OSError as error:
-        raise ConfigurationError(
-            f"Cannot listen on {host}:{port}: {error}. Choose another port, or 0 for any free one."
-        ) from None
+    listening = listen(host, port, backlog=2048)
     config = uvicorn.Config(
         app,
         log_level="critical",

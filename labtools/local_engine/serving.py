@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
 import urllib.request
 from typing import Any
 
-from labtools.errors import ConfigurationError, EndpointUnreachable
+from labtools.errors import EndpointUnreachable
 from labtools.local_engine.model_file import model_file
 from labtools.local_engine.packages import check_installed
 from labtools.local_engine.settings import EngineSettings
-from labtools.server_process import announce
+from labtools.server_process import announce, listen
 
 # Without a limit of the client's, an answer of random weights has no end.
 LONGEST_UNASKED_ANSWER = 512
@@ -29,7 +28,7 @@ def serve_engine(
     the address cannot be used or packages are missing, EndpointUnreachable when it does not start.
     """
     check_installed()
-    _check_address(host, port)
+    listen(host, port).close()
     path = model_file(settings.model)
     import xllamacpp
 
@@ -49,17 +48,6 @@ def serve_engine(
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
     threading.Event().wait()
-
-
-def _check_address(host: str, port: int) -> None:
-    try:
-        if not 0 <= port <= 65535:
-            raise OSError("a port is a number from 0 to 65535")
-        socket.create_server((host, port)).close()
-    except OSError as error:
-        raise ConfigurationError(
-            f"Cannot listen on {host}:{port}: {error}. Choose another port, or 0 for any free one."
-        ) from None
 
 
 def _parameters(settings: EngineSettings, path: str, host: str, port: int) -> Any:
