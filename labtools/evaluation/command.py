@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import textwrap
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,12 +14,14 @@ from typing import Any
 from labtools.errors import ConfigurationError
 from labtools.evaluation import probes
 from labtools.evaluation.comparison.text import as_text
+from labtools.evaluation.keys import USUAL, key_in, refusals_name
 from labtools.evaluation.load_test.command import add_load_command
 from labtools.evaluation.observations import ResultsFolder
 from labtools.evaluation.plan import Estimate, estimate
 from labtools.evaluation.reporting import write_comparison, write_profile, write_report
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import SIZES, Settings, size
+from labtools.lab import Lab
 from labtools.latency_model import Prices
 from labtools.modes import connect
 from labtools.timing.budget import Budget
@@ -43,6 +44,8 @@ class Candidate:
     name: str
     base_url: str
     model: str
+    key_from: str | None
+    """The variable with its key, if one was named."""
     api_key: str | None
 
 
@@ -80,7 +83,7 @@ def add_command(commands: Any) -> None:
         "--key-from",
         action="append",
         metavar="VARIABLE",
-        help="the environment variable with the key (default: OPENAI_API_KEY)",
+        help=f"the environment variable with the key (default: {USUAL})",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the estimate and stop")
     parser.add_argument("--max-requests", type=int, metavar="N", help="for each endpoint")
@@ -114,15 +117,7 @@ def _measure(options: argparse.Namespace) -> None:
     out = Path(options.out)
     with ExitStack() as open_labs:
         labs = {
-            one.name: open_labs.enter_context(
-                connect(
-                    one.base_url,
-                    profile=one.model,
-                    model=one.model,
-                    api_key=one.api_key,
-                    budget=_left(budget, out / one.name),
-                )
-            )
+            one.name: open_labs.enter_context(_connected(one, _left(budget, out / one.name)))
             for one in candidates
         }
         try:
@@ -134,6 +129,13 @@ def _measure(options: argparse.Namespace) -> None:
                 _report_on(folder, prices)
     if len(folders) > 1:
         _compare_all(folders, out / "comparison")
+
+
+def _connected(one: Candidate, budget: Budget) -> Lab:
+    with refusals_name(one.key_from):
+        return connect(
+            one.base_url, profile=one.model, model=one.model, api_key=one.api_key, budget=budget
+        )
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -187,7 +189,7 @@ def _candidates(options: argparse.Namespace) -> list[Candidate]:
             raise ConfigurationError(f"--name becomes a folder's name; {name!r} cannot be one.")
     if len(set(given["name"])) < len(given["name"]):
         raise ConfigurationError(f"Each --name must be its own; found {', '.join(given['name'])}.")
-    variables = options.key_from or ["OPENAI_API_KEY"]
+    variables = options.key_from or [None]
     if len(variables) == 1:
         variables *= len(given["name"])
     if len(variables) != len(given["name"]):
@@ -195,13 +197,8 @@ def _candidates(options: argparse.Namespace) -> list[Candidate]:
             f"--key-from is given once for all endpoints or once for each; found {len(variables)} "
             f"for {len(given['name'])}."
         )
-    keys = [os.environ.get(variable) for variable in variables]
-    if options.key_from and None in keys:
-        missing = variables[keys.index(None)]
-        raise ConfigurationError(
-            f"The environment has no variable {missing}, which --key-from names."
-        )
-    parts = zip(given["name"], given["base_url"], given["model"], keys, strict=True)
+    keys = [key_in(variable) for variable in variables]
+    parts = zip(given["name"], given["base_url"], given["model"], variables, keys, strict=True)
     return [Candidate(*part) for part in parts]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from labtools.clock import unix_time_s
 from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities, find_abilities
+from labtools.evaluation.keys import USUAL, key_in, refusals_name
 from labtools.evaluation.load_test.plan import LoadPlan
 from labtools.evaluation.load_test.processes import (
     commands_for_machines,
@@ -51,9 +51,8 @@ def add_load_command(actions: Any) -> None:
     parser.add_argument("--out", default="results", metavar="FOLDER", help="default: %(default)s")
     parser.add_argument(
         "--key-from",
-        default="OPENAI_API_KEY",
         metavar="VARIABLE",
-        help="the environment variable with the key (default: %(default)s)",
+        help=f"the environment variable with the key (default: {USUAL})",
     )
     number = {"type": int, "metavar": "N", "help": "default: %(default)s"}
     parser.add_argument("--users", default=8, **number)
@@ -89,20 +88,22 @@ def _load(options: argparse.Namespace) -> None:
         timeout_s=options.timeout_s,
         slo_s=options.slo_s,
     )
-    run_load(
-        options.name,
-        options.base_url,
-        options.model,
-        Path(options.out),
-        api_key=os.environ.get(options.key_from),
-        settings=settings,
-        users=options.users,
-        request_rate_per_s=options.request_rate,
-        run_time_s=options.run_time,
-        workers=options.workers,
-        max_requests=options.max_requests,
-        max_tokens=options.max_tokens,
-    )
+    api_key = key_in(options.key_from)
+    with refusals_name(options.key_from):
+        run_load(
+            options.name,
+            options.base_url,
+            options.model,
+            Path(options.out),
+            api_key=api_key,
+            settings=settings,
+            users=options.users,
+            request_rate_per_s=options.request_rate,
+            run_time_s=options.run_time,
+            workers=options.workers,
+            max_requests=options.max_requests,
+            max_tokens=options.max_tokens,
+        )
 
 
 def run_load(
