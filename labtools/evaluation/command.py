@@ -19,7 +19,7 @@ from labtools.evaluation.load_test.command import add_load_command
 from labtools.evaluation.observations import ResultsFolder
 from labtools.evaluation.plan import Estimate, estimate
 from labtools.evaluation.reporting import write_comparison, write_profile, write_report
-from labtools.evaluation.session import evaluate
+from labtools.evaluation.session import begun
 from labtools.evaluation.settings import SIZES, Settings, size
 from labtools.lab import Lab
 from labtools.latency_model import Prices
@@ -110,9 +110,10 @@ def _measure(options: argparse.Namespace) -> None:
     settings = _settings(options)
     prices = _prices(options.prices)
     expected = estimate(probes.everything(settings))
-    print(_said(expected, prices, len(candidates)))
     budget = _budget(options, expected, prices)
+    said = _said(expected, prices, len(candidates))
     if options.dry_run:
+        print(said)
         return
     out = Path(options.out)
     with ExitStack() as open_labs:
@@ -120,11 +121,13 @@ def _measure(options: argparse.Namespace) -> None:
             one.name: open_labs.enter_context(_connected(one, _left(budget, out / one.name)))
             for one in candidates
         }
+        run = open_labs.enter_context(begun(labs, out, settings))
+        print(said)
         try:
-            evaluate(labs, out, settings)
+            run(None)
         finally:
             # Whatever stopped it, what was measured until then is worth reading.
-            folders = [out / name for name in labs if (out / name / "records.jsonl").exists()]
+            folders = [out / name for name in labs if not ResultsFolder(out / name).empty]
             for folder in folders:
                 _report_on(folder, prices)
     if len(folders) > 1:
@@ -264,7 +267,7 @@ def _budget(options: argparse.Namespace, expected: Estimate, prices: Prices | No
 def _left(budget: Budget, folder: Path) -> Budget:
     """The budget less what an earlier part of the same run has spent."""
     results = ResultsFolder(folder)
-    if not results.records.exists():
+    if results.empty:
         return budget
     spent = results.read()
     usd = budget.usd

@@ -11,8 +11,10 @@ whose block is run again anyway.
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 from labtools.errors import ConfigurationError
 from labtools.evaluation import json_lines
 from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.folder_lock import held
 from labtools.evaluation.settings import Settings
 from labtools.latency_model import Prices
 from labtools.records import CallRecord
@@ -123,26 +126,43 @@ class ResultsFolder:
     def records(self) -> Path:
         return self.path / "records.jsonl"
 
-    def begin(self, identity: Identity) -> None:
-        """Make the folder, or go on in it. Raises ConfigurationError if it is another run's."""
+    @property
+    def empty(self) -> bool:
+        """Whether no run has written anything."""
+        return not (self.path / "settings.json").exists() or not (
+            self.records.exists() and self.records.stat().st_size
+        )
+
+    @contextmanager
+    def writing(self, identity: Identity) -> Iterator[None]:
+        """For the time of the block, hold the folder for this run: make it, or go on in it.
+
+        Raises ConfigurationError if it is another run's, or another run is writing it.
+        """
+        with ExitStack() as locked:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                locked.enter_context(held(self.records))
+            except OSError as error:
+                raise ConfigurationError(f"Cannot write to {self.path}: {error}.") from None
+            self._begin(identity)
+            yield
+
+    def _begin(self, identity: Identity) -> None:
         settings = self.path / "settings.json"
-        if settings.exists():
-            found = self.identity()
-            for name in ("name", "endpoint", "model", "clock", "settings"):
-                then, now = getattr(found, name), getattr(identity, name)
-                if then != now:
-                    raise ConfigurationError(
-                        f"{self.path} holds a run with {name} {_shown(then)}; this one has "
-                        f"{_shown(now)}. To go on with it, repeat its settings. To start anew, "
-                        "choose another --name or --out, or delete the folder."
-                    )
-            json_lines.mend(self.records)
-            return
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(f"Cannot make the folder {self.path}: {error}.") from None
-        _write_whole(settings, json.dumps({"format": FORMAT, **asdict(identity)}, indent=1))
+        if settings.exists() and (differing := _differing(self.identity(), identity)):
+            if any(record.error is None for record in self.read().made):
+                raise ConfigurationError(
+                    f"{self.path} holds another run: {'; '.join(differing)}. To go on with it, "
+                    "repeat its settings. To start anew, choose another --name or --out, or "
+                    "delete the folder."
+                )
+            # Nothing was measured: a command that could not work has been corrected.
+            os.truncate(self.records, 0)
+            settings.unlink()
+        json_lines.mend(self.records)
+        if not settings.exists():
+            _write_whole(settings, json.dumps({"format": FORMAT, **asdict(identity)}, indent=1))
 
     def identity(self) -> Identity:
         """What `settings.json` says. Raises ConfigurationError when there is none to read."""
@@ -214,7 +234,22 @@ def failures(observations: Iterable[Observation]) -> tuple[Observation, ...]:
     return tuple(one for one in observations if one.record.error)
 
 
+def _differing(found: Identity, asked: Identity) -> list[str]:
+    """What makes two runs different, as phrases."""
+    names = ("name", "endpoint", "model", "clock")
+    pairs = [(name, getattr(found, name), getattr(asked, name)) for name in names]
+    then, now = found.settings.as_dict(), asked.settings.as_dict()
+    pairs += [(name, then[name], now[name]) for name in now]
+    return [
+        f"{name}: found {_shown(one)}, asked {_shown(other)}"
+        for name, one, other in pairs
+        if one != other
+    ]
+
+
 def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return repr(value) if isinstance(value, str) else str(value)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -50,15 +52,34 @@ def evaluate(
     """Measure each lab's endpoint into the folder OUT/NAME, and return what was measured.
 
     What a folder already holds of the same run is not measured again. `progress` shows a bar; None
-    does so on a terminal only. Raises ConfigurationError
-    when it holds another run, EndpointUnusable for an endpoint that does not stream,
-    EndpointUnreachable when one stops answering, BudgetExceeded at a lab's limit. Whatever is
-    raised, every call that ended is kept, and the same command goes on from there.
+    does so on a terminal only. Raises what `begun` raises, EndpointUnusable for an endpoint that
+    does not stream, EndpointUnreachable when one stops answering, BudgetExceeded at a lab's limit.
+    Whatever is raised, every call that ended is kept, and the same command goes on from there.
+    """
+    with begun(labs, out, settings) as run:
+        return run(progress)
+
+
+@contextmanager
+def begun(
+    labs: Mapping[str, Lab], out: str | Path, settings: Settings
+) -> Iterator[Callable[[bool | None], dict[str, Measured]]]:
+    """The folders, held for this run; what is yielded measures into them, and takes `progress`.
+
+    Raises ConfigurationError, before anything is measured, when a folder holds another run, or
+    another run is writing it.
     """
     sessions = [_Session(name, lab, Path(out) / name, settings) for name, lab in labs.items()]
+    with ExitStack() as folders:
+        for session in sessions:
+            folders.enter_context(session.folder.writing(session.identity()))
+        yield partial(_measure, sessions, settings.seed)
+
+
+def _measure(sessions: Sequence[_Session], seed: int, progress: bool | None) -> dict[str, Measured]:
     for session in sessions:
         session.prepare()
-    order = _order(sessions, settings.seed)
+    order = _order(sessions, seed)
     with tqdm(
         total=sum(len(block.calls) for _, block in order),
         unit="call",
@@ -100,15 +121,17 @@ class _Session:
         self._attempts: dict[str, int] = {}
         self._unanswered: list[dict[str, Any]] = []
 
+    def identity(self) -> Identity:
+        """What is measured here, and by what."""
+        where = (self.name, self._lab.endpoint, self._model, self._lab.clock)
+        return Identity(*where, self._settings, version("labtools"))
+
     def prepare(self) -> None:
         """Find out what the endpoint can do, unless that is known, and warm it up."""
-        lab = self._lab
-        where = (self.name, lab.endpoint, self._model, lab.clock)
-        self.folder.begin(Identity(*where, self._settings, version("labtools")))
         self._attempts = dict(self.folder.attempts())
         measured = self.folder.read()
         self._abilities = measured.abilities
-        lab.run(self._prepare(already=len(measured.round_trips_s)))
+        self._lab.run(self._prepare(already=len(measured.round_trips_s)))
         assert self._abilities
         for block in probes.warm_up(self._settings, self._abilities):
             self.measure(block, lambda _: None)

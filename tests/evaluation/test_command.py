@@ -108,11 +108,19 @@ def test_what_cannot_work_is_one_clear_line(tmp_path, arguments, said):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_run_in_the_same_folder_is_refused_and_loses_nothing(results):
+def test_another_run_in_the_same_folder_is_refused_and_loses_nothing(results, capsys):
     before = (results / "acme" / "records.jsonl").read_bytes()
     with pytest.raises(SystemExit, match="choose another --name or --out"):
         evaluate(*endpoint("acme"), *FEW, "--seed", "7", "--out", results)
     assert (results / "acme" / "records.jsonl").read_bytes() == before
+    assert capsys.readouterr().out == "", "nothing but the refusal is said"
+
+
+def test_a_folder_that_another_run_is_writing_is_refused_and_nothing_else_is_said(results, capsys):
+    folder = ResultsFolder(results / "acme")
+    with folder.writing(folder.identity()), pytest.raises(SystemExit, match="another run"):
+        evaluate(*endpoint("acme"), *FEW, "--out", results)
+    assert capsys.readouterr().out == ""
 
 
 def test_stopped_by_its_budget_it_reports_what_it_has_and_goes_on_with_more(tmp_path, capsys):

@@ -162,11 +162,59 @@ def test_a_folder_of_another_run_is_refused_and_left_alone(whole, tmp_path):
     folder, _ = whole
     shutil.copytree(folder, tmp_path / "a")
     before = (tmp_path / "a" / "records.jsonl").read_bytes()
-    with pytest.raises(ConfigurationError, match="settings"):
-        measure(tmp_path, SMALL.but(seed=1))
-    with pytest.raises(ConfigurationError, match="model 'everything'; this one has 'fast'"):
+    with pytest.raises(ConfigurationError) as refused:
+        measure(tmp_path, SMALL.but(seed=1, contexts=(500,)))
+    differing = "holds another run: seed: found 0, asked 1; contexts: found 500,1000, asked 500."
+    assert differing in str(refused.value)
+    with pytest.raises(ConfigurationError, match="model: found 'everything', asked 'fast'"):
         measure(tmp_path, profile="fast")
     assert (tmp_path / "a" / "records.jsonl").read_bytes() == before
+
+
+def test_a_folder_in_which_nothing_was_measured_is_taken_over(whole, tmp_path, monkeypatch):
+    with connect("sim", profile="fast") as lab:
+        monkeypatch.setattr(lab, "model_for", lambda step: "no-such-model")
+        with pytest.raises(EndpointUnusable):
+            evaluate({"a": lab}, tmp_path, SMALL.but(seed=1), progress=False)
+    assert ResultsFolder(tmp_path / "a").read().made
+    measured = measure(tmp_path)
+    assert measured.identity.model == "everything"
+    assert comparable(measured.observations) == comparable(whole[1].observations)
+    assert not [one for one in measured.made if one.error]
+
+
+def test_a_folder_that_another_run_is_writing_is_refused_and_left_alone(whole, tmp_path):
+    folder, measured = whole
+    shutil.copytree(folder, tmp_path / "a")
+    before = (tmp_path / "a" / "records.jsonl").read_bytes()
+    with ResultsFolder(tmp_path / "a").writing(measured.identity):
+        with pytest.raises(ConfigurationError, match="a is being written by another run"):
+            measure(tmp_path)
+        assert (tmp_path / "a" / "records.jsonl").read_bytes() == before
+    assert len(measure(tmp_path).made) > len(measured.made)
+
+
+HOLDER = """
+import sys, time
+from labtools.evaluation.observations import ResultsFolder
+folder = ResultsFolder(sys.argv[1])
+with folder.writing(folder.identity()):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_run_that_was_killed_holds_no_folder(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "a")
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "a")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(ConfigurationError, match="another run"):
+                measure(tmp_path)
+        finally:
+            holder.kill()
+    measure(tmp_path)
 
 
 def test_a_line_that_is_not_json_is_named(whole, tmp_path):
