@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from labtools.errors import ConfigurationError
@@ -55,6 +56,18 @@ class Observation:
         values = {name: getattr(self, name) for name in self.__slots__}
         return {**values, "record": self.record.as_dict()}
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Observation:
+        """Read it back. Raises KeyError, TypeError or the like for what is no observation."""
+        one = cls(**{**values, "record": CallRecord.from_dict(values["record"])})
+        texts = (one.axis, one.block, one.label, one.record.model)
+        instants = (one.record.sent_at, one.record.ended_at, *one.record.chunks_at)
+        _require(str, *texts)
+        _require(int, one.lane, one.place, one.attempt)
+        _require(int | float, *instants)
+        _require(dict, one.at)
+        return one
+
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
@@ -65,6 +78,11 @@ class Overhead:
     """How late the loop woke, each time it was asked to after ten milliseconds."""
     cpu_s: float
     calls: int
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Overhead:
+        """Read it back. Raises KeyError or TypeError for what is none."""
+        return cls(**{**values, "lateness_s": tuple(map(float, values["lateness_s"]))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,34 +206,18 @@ class ResultsFolder:
 
     def read(self) -> Measured:
         """Everything so far; a torn last line is left out."""
-        calls: list[Observation] = []
-        overheads: dict[str, Overhead] = {}
-        finished: dict[str, int] = {}
-        abilities, round_trips = None, []
-        for values in json_lines.read(self.records):
-            kind = values.pop("kind")
-            if kind == "call":
-                record = CallRecord.from_dict(values.pop("record"))
-                calls.append(Observation(**values, record=record))
-            elif kind == "finished":
-                finished[values["block"]] = values["attempt"]
-            elif kind == "overhead":
-                values["lateness_s"] = tuple(values["lateness_s"])
-                overheads[values["block"]] = Overhead(**values)
-            elif kind == "abilities":
-                abilities = Abilities.from_dict(values)
-            elif kind == "round_trip":
-                round_trips.append(values["seconds"])
+        lines = self._lines()
+        calls, finished, overheads = lines.calls, lines.finished, lines.overheads
         counted = [one for one in calls if finished.get(one.block) == one.attempt]
         return Measured(
             self.identity(),
-            abilities,
+            lines.abilities,
             tuple(sorted(counted, key=lambda one: one.key)),
             tuple(overheads[name] for name in sorted(overheads) if name in finished),
             set_aside=sum(
                 finished.get(one.block) != one.attempt for one in calls if one.axis != "abilities"
             ),
-            round_trips_s=tuple(round_trips),
+            round_trips_s=tuple(lines.round_trips_s),
             finished=frozenset(finished),
             made=tuple(one.record for one in calls),
         )
@@ -223,15 +225,53 @@ class ResultsFolder:
     def attempts(self) -> Mapping[str, int]:
         """How often each block has been begun."""
         begun: dict[str, int] = defaultdict(int)
-        for values in json_lines.read(self.records):
-            if values["kind"] == "call":
-                begun[values["block"]] = max(begun[values["block"]], values["attempt"])
+        for one in self._lines().calls:
+            begun[one.block] = max(begun[one.block], one.attempt)
         return begun
+
+    def _lines(self) -> _Lines:
+        lines = _Lines()
+        json_lines.each(self.records, lines.take)
+        return lines
+
+
+@dataclass(slots=True)
+class _Lines:
+    """What the lines of `records.jsonl` hold, by kind."""
+
+    calls: list[Observation] = field(default_factory=list)
+    overheads: dict[str, Overhead] = field(default_factory=dict)
+    finished: dict[str, int] = field(default_factory=dict)
+    """From a block to the attempt that counts."""
+    abilities: Abilities | None = None
+    round_trips_s: list[float] = field(default_factory=list)
+
+    def take(self, values: dict[str, Any]) -> None:
+        """Sort one line in. Raises KeyError, TypeError or ValueError for what is none."""
+        kind = values.pop("kind")
+        if kind == "call":
+            self.calls.append(Observation.from_dict(values))
+        elif kind == "finished":
+            self.finished[values["block"]] = values["attempt"]
+        elif kind == "overhead":
+            self.overheads[values["block"]] = Overhead.from_dict(values)
+        elif kind == "abilities":
+            self.abilities = Abilities.from_dict(values)
+        elif kind == "round_trip":
+            self.round_trips_s.append(float(values["seconds"]))
+        else:
+            raise ValueError(f"its kind is {kind!r:.40}")
 
 
 def failures(observations: Iterable[Observation]) -> tuple[Observation, ...]:
     """Those that ended in an error."""
     return tuple(one for one in observations if one.record.error)
+
+
+def _require(kind: type | UnionType, *values: object) -> None:
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r:.40} stands where a call has something else")
 
 
 def _differing(found: Identity, asked: Identity) -> list[str]:

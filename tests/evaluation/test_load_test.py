@@ -165,6 +165,16 @@ def test_a_line_in_the_middle_that_is_no_json_is_named(tmp_path):
         read_load(tmp_path, "7")
 
 
+@pytest.mark.parametrize("line", ["[]", "5", "{}", '{"kind":"call"}', '{"kind":"other"}'])
+def test_a_line_that_is_json_and_no_line_of_a_load_test_is_named(tmp_path, line):
+    path = tmp_path / "load-7-a.jsonl"
+    write_process(path, 0.0, [0.0])
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(ConfigurationError, match="line 4, is no line"):
+        read_load(tmp_path, "7")
+
+
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text()), max_size=5))
 def test_lines_are_read_back_as_they_were_written(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("lines") / "lines.jsonl"

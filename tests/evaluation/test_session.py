@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -224,6 +225,51 @@ def test_a_line_that_is_not_json_is_named(whole, tmp_path):
     lines[7] = lines[7][:20]
     (tmp_path / "a" / "records.jsonl").write_text("\n".join(lines) + "\n")
     with pytest.raises(ConfigurationError, match="line 8"):
+        ResultsFolder(tmp_path / "a").read()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        "5",
+        "null",
+        '"text"',
+        "{}",
+        '{"kind":"call"}',
+        '{"kind":"call","record":{}}',
+        '{"kind":"call","record":5}',
+        '{"kind":"finished"}',
+        '{"kind":"overhead","block":"a","lateness_s":5}',
+        '{"kind":"abilities"}',
+        '{"kind":"abilities","notes":5}',
+        '{"kind":"round_trip","seconds":"soon"}',
+        '{"kind":"somebody else\'s"}',
+        '{"kind":[]}',
+    ],
+)
+def test_a_line_that_is_json_and_no_line_of_an_evaluation_is_named(line, whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "a")
+    lines = (tmp_path / "a" / "records.jsonl").read_text().splitlines()
+    lines[7] = line
+    (tmp_path / "a" / "records.jsonl").write_text("\n".join(lines) + "\n")
+    folder = ResultsFolder(tmp_path / "a")
+    for read in (folder.read, folder.attempts):
+        with pytest.raises(
+            ConfigurationError, match=r"records\.jsonl, line 8, .* delete that line"
+        ):
+            read()
+
+
+@pytest.mark.parametrize("field", ["axis", "block", "lane", "at", "attempt", "record"])
+@pytest.mark.parametrize("value", [None, "text", [], {}])
+def test_a_call_that_holds_something_else_is_named_or_read(field, value, whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "a")
+    lines = (tmp_path / "a" / "records.jsonl").read_text().splitlines()
+    number = next(n for n, line in enumerate(lines) if '"kind":"call"' in line)
+    lines[number] = json.dumps({**json.loads(lines[number]), field: value})
+    (tmp_path / "a" / "records.jsonl").write_text("\n".join(lines) + "\n")
+    with suppress(ConfigurationError):
         ResultsFolder(tmp_path / "a").read()
 
 

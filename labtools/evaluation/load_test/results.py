@@ -41,18 +41,23 @@ def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2
     heads: list[dict[str, Any]] = []
     calls: list[Observation] = []
     overheads: list[Overhead] = []
+
+    def take(values: dict[str, Any]) -> None:
+        kind = values.pop("kind")
+        if kind == "process":
+            heads.append(values)
+        elif kind == "overhead":
+            overheads.append(Overhead.from_dict(values))
+        elif kind == "call":
+            # Machines count their seconds from different instants.
+            later_s = heads[-1]["epoch_s"] - heads[0]["epoch_s"]
+            one = Observation.from_dict(values)
+            calls.append(replace(one, record=_moved(one.record, later_s)))
+        else:
+            raise ValueError(f"its kind is {kind!r:.40}")
+
     for path in sorted(folder.glob(f"load-{run}-*.jsonl")):
-        for values in json_lines.read(path):
-            kind = values.pop("kind")
-            if kind == "process":
-                heads.append(values)
-            elif kind == "overhead":
-                overheads.append(Overhead(**{**values, "lateness_s": tuple(values["lateness_s"])}))
-            else:
-                # Machines count their seconds from different instants.
-                later_s = heads[-1]["epoch_s"] - heads[0]["epoch_s"]
-                record = _moved(CallRecord.from_dict(values["record"]), later_s)
-                calls.append(Observation(**{**values, "record": record}))
+        json_lines.each(path, take)
     if not calls:
         raise NothingMeasured(
             f"No call ended in this run: {folder}/load-{run}-*.jsonl hold none. "
