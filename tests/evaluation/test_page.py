@@ -31,7 +31,7 @@ from labtools.evaluation.summary import summarise
 from labtools.wording import count, duration, joined
 
 HOSTILE = '<script>alert(1)</script><img src="x" onerror="y">{{ 7*7 }}'
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "source"}
 
 
 class Seen(HTMLParser):
@@ -101,7 +101,7 @@ def test_it_needs_no_other_file_no_host_and_no_script(everything, made):
     )  # fmt: skip
     shown = Seen(text)
     assert not {"script", "iframe", "object"} & set(shown.tags)
-    sources = [v for _, name, v in shown.attributes if name in ("src", "href", "action")]
+    sources = [v for _, name, v in shown.attributes if name in ("src", "srcset", "href", "action")]
     assert sources
     assert all(source.startswith("data:") for source in sources)
     assert not re.search(r"url\(|@import", text)
