@@ -76,6 +76,11 @@ CASES = {
     "incomplete": [
         (measured(*at_context(600, 0.2), settings=UNFINISHED), "1 of 2 blocks"),
         (measured(abilities=None), "before the first probe"),
+        (
+            measured(abilities=None, made=(a_failure("status", 404),) * 2),
+            "Nothing was measured: 2 of 2 calls failed, with status 404: ",
+        ),
+        (measured(abilities=None, made=(a_failure(), a_record(0.1))), "before the first probe"),
         (measured(*at_context(600, 0.2, 0.2), settings=UNFINISHED), None),
     ],
     "chain_total": [
@@ -149,6 +154,7 @@ CASES = {
         (measured(*a_chain(a_failure(), a_failure("timeout", None))), "2 calls failed: 1 × status"),
         (measured(*a_chain(a_failure())), "1 of them met a rate limit"),
         (measured(*a_chain(FAST_STEP)), None),
+        (measured(abilities=None, made=(a_failure(),)), None),
     ],
     "lacking": [
         (measured(abilities=replace(ALL, tools=False)), "which is not slowness. No tool calls."),

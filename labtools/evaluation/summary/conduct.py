@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from labtools.evaluation import probes
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.observations import Measured
 from labtools.evaluation.summary.report import (
     Completeness,
     Failure,
@@ -18,6 +18,7 @@ from labtools.evaluation.summary.report import (
 )
 from labtools.latency_model import Prices
 from labtools.metrics import percentile
+from labtools.records import CallError
 
 LONGEST_MESSAGE = 300
 
@@ -40,21 +41,27 @@ _LACKS: Mapping[str, tuple[str, str]] = {
 
 
 def failures(measured: Measured) -> tuple[Failure, ...]:
-    """Failed calls by kind and status, the most frequent first."""
-    groups: dict[tuple[str, int | None], list[Observation]] = defaultdict(list)
-    for one in measured.observations:
-        if one.record.error:
-            groups[one.record.error.kind, one.record.error.status].append(one)
+    """Failed calls by kind and status, the most frequent first.
+
+    Where it never became known what the endpoint can do, those count that asked for it.
+    """
+    calls_made = [(one.axis, one.record) for one in measured.observations]
+    if measured.abilities is None:
+        calls_made = [("abilities", record) for record in measured.made]
+    groups: dict[tuple[str, int | None], list[tuple[str, CallError]]] = defaultdict(list)
+    for axis, record in calls_made:
+        if record.error:
+            groups[record.error.kind, record.error.status].append((axis, record.error))
     found = []
     for (kind, status), calls in groups.items():
-        errors = [one.record.error for one in calls if one.record.error]
+        errors = [error for _, error in calls]
         waits = [error.retry_after_s for error in errors if error.retry_after_s is not None]
         found.append(
             Failure(
                 kind=kind,
                 status=status,
                 calls=len(calls),
-                axes=tuple(sorted({one.axis for one in calls})),
+                axes=tuple(sorted({axis for axis, _ in calls})),
                 message=readable(errors[0].message),
                 longest_retry_after_s=max(waits, default=None),
             )

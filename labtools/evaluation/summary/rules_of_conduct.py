@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labtools.evaluation.summary.names import FORM_PHRASES, REUSE_PHRASES
-from labtools.evaluation.summary.report import Report
+from labtools.evaluation.summary.report import Failure, Report
 from labtools.metrics import samples_needed
 from labtools.wording import count, duration, joined
 
@@ -12,11 +12,18 @@ BLURRING_SHARE = 0.1
 
 
 def incomplete(report: Report) -> str | None:
-    """The run was interrupted."""
+    """The run was interrupted, or could not begin."""
     done = report.completeness
     if done.complete:
         return None
     if done.planned is None:
+        failed_calls = sum(one.calls for one in report.failures)
+        if failed_calls and failed_calls == report.spent.requests:
+            most = report.failures[0]
+            return (
+                f"Nothing was measured: {failed_calls} of {count(failed_calls, 'call')} failed, "
+                f"with {_kind(most)}: {most.message.rstrip('.')}."
+            )
         return "The run was interrupted before the first probe: nothing is known yet."
     missing = joined(f"{one.axis} ({one.finished} of {one.planned})" for one in done.unfinished)
     return (
@@ -27,16 +34,17 @@ def incomplete(report: Report) -> str | None:
 
 def failed(report: Report) -> str | None:
     """What went wrong, by kind."""
-    if not report.failures:
+    if not report.failures or report.completeness.planned is None:
         return None
     calls = sum(one.calls for one in report.failures)
-    kinds = joined(
-        f"{one.calls} × {one.kind}{f' {one.status}' if one.status is not None else ''}"
-        for one in report.failures
-    )
+    kinds = joined(f"{one.calls} × {_kind(one)}" for one in report.failures)
     limits = sum(one.calls for one in report.failures if one.status == 429)
     limited = f" {limits} of them met a rate limit." if limits else ""
     return f"{count(calls, 'call')} failed: {kinds}.{limited} Goodput counts each as a miss."
+
+
+def _kind(failure: Failure) -> str:
+    return f"{failure.kind}{f' {failure.status}' if failure.status is not None else ''}"
 
 
 def lacking(report: Report) -> str | None:
