@@ -16,9 +16,9 @@ from labtools.evaluation import probes
 from labtools.evaluation.comparison.text import as_text
 from labtools.evaluation.keys import USUAL, key_in, refusals_name
 from labtools.evaluation.load_test.command import add_load_command
-from labtools.evaluation.observations import ResultsFolder
 from labtools.evaluation.plan import Estimate, estimate
 from labtools.evaluation.reporting import write_comparison, write_profile, write_report
+from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import begun
 from labtools.evaluation.settings import SIZES, Settings, size
 from labtools.lab import Lab

@@ -11,8 +11,8 @@ from labtools.evaluation.comparison.page import comparison_page
 from labtools.evaluation.comparison.result import Comparison
 from labtools.evaluation.comparison.result import to_json as comparison_json
 from labtools.evaluation.fitting.fit import Fit, fit
-from labtools.evaluation.observations import ResultsFolder
 from labtools.evaluation.page import page
+from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.summary.report import Report, to_json
 from labtools.evaluation.summary.summarise import summarise
 from labtools.latency_model import Prices

@@ -26,10 +26,10 @@ from labtools.evaluation.observations import (
     Identity,
     Measured,
     Observation,
-    ResultsFolder,
 )
 from labtools.evaluation.overhead import watched
 from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.settings import Settings
 from labtools.lab import Lab
 from labtools.records import CallRecord

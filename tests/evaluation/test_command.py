@@ -8,7 +8,7 @@ import pytest
 
 from labtools.cli import main
 from labtools.endpoint.profiles import load_profiles, named_profile
-from labtools.evaluation.observations import ResultsFolder
+from labtools.evaluation.results_folder import ResultsFolder
 
 FEW = ("--size", "quick", "--structured-calls", "3", "--chain-steps", "4", "--pause-s", "1")
 

@@ -25,7 +25,7 @@ from labtools.errors import (
     EndpointUnusable,
 )
 from labtools.evaluation import probes
-from labtools.evaluation.observations import ResultsFolder
+from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import evaluate
 from labtools.latency_model import LatencyProfile, RateLimits
 from labtools.records import CallError, CallRecord
@@ -197,7 +197,7 @@ def test_a_folder_that_another_run_is_writing_is_refused_and_left_alone(whole, t
 
 HOLDER = """
 import sys, time
-from labtools.evaluation.observations import ResultsFolder
+from labtools.evaluation.results_folder import ResultsFolder
 folder = ResultsFolder(sys.argv[1])
 with folder.writing(folder.identity()):
     print("held", flush=True)
