@@ -7,14 +7,15 @@ import math
 import textwrap
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from labtools.errors import ConfigurationError
 from labtools.evaluation import probes
+from labtools.evaluation.candidates import Candidate, candidates_of
 from labtools.evaluation.comparison.text import as_text
-from labtools.evaluation.keys import USUAL, key_in, refusals_name
+from labtools.evaluation.keys import USUAL, refusals_name
 from labtools.evaluation.load_test.command import add_load_command
 from labtools.evaluation.plan import Estimate, estimate
 from labtools.evaluation.reporting import write_comparison, write_profile, write_report
@@ -29,24 +30,14 @@ from labtools.timing.budget import Budget
 # A real tokenizer counts differently from the estimate, and an interrupted block is paid twice.
 HEADROOM = 1.5
 WIDTH = 96
+MEASURED = "what `evaluate` measured into, such as results/acme"
+PRICES = "US dollars for a million input, cached input and output tokens"
 EPILOG = """\
 --base-url is an address that usually ends in /v1, or "sim" or "mock" for the course's own mock,
 whose models are the profiles. With several endpoints the probes are interleaved: give --base-url,
 --model and --name once for each, in the same order. Interrupted, the same command goes on where it
 was.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One endpoint to be measured."""
-
-    name: str
-    base_url: str
-    model: str
-    key_from: str | None
-    """The variable with its key, if one was named."""
-    api_key: str | None
 
 
 def add_command(commands: Any) -> None:
@@ -61,17 +52,29 @@ def add_command(commands: Any) -> None:
     actions = parser.add_subparsers(metavar="ACTION")
 
     comparing = actions.add_parser("compare", help="put measured endpoints side by side")
-    comparing.add_argument("folders", nargs="+", metavar="FOLDER")
-    comparing.add_argument("--out", default="comparison", metavar="PREFIX", help="%(default)s.html")
+    comparing.add_argument(
+        "folders",
+        nargs="+",
+        metavar="FOLDER",
+        help=f"{MEASURED}; two or more, each compared with the first",
+    )
+    comparing.add_argument(
+        "--out",
+        default="comparison",
+        metavar="PREFIX",
+        help="writes PREFIX.html and PREFIX.json (default: %(default)s)",
+    )
     comparing.set_defaults(command=_compare)
 
     fitting = actions.add_parser("fit", help="turn a measured endpoint into a profile")
-    fitting.add_argument("folder", metavar="FOLDER")
+    fitting.add_argument("folder", metavar="FOLDER", help=f"{MEASURED}; gets profile.json")
     fitting.set_defaults(command=_fit)
 
     reporting = actions.add_parser("report", help="write the report of what was measured again")
-    reporting.add_argument("folder", metavar="FOLDER")
-    reporting.add_argument("--prices", metavar="IN,CACHED,OUT")
+    reporting.add_argument(
+        "folder", metavar="FOLDER", help=f"{MEASURED}; gets report.html and report.json"
+    )
+    reporting.add_argument("--prices", metavar="IN,CACHED,OUT", help=PRICES)
     reporting.set_defaults(command=_report)
     add_load_command(actions)
 
@@ -92,7 +95,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--prices",
         metavar="IN,CACHED,OUT",
-        help="US dollars for a million input, cached input and output tokens",
+        help=PRICES,
     )
     parser.add_argument("--size", default="default", help=f"{', '.join(SIZES)}")
     settings = parser.add_argument_group("settings", "each replaces what the size says")
@@ -106,7 +109,7 @@ def add_command(commands: Any) -> None:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    candidates = _candidates(options)
+    candidates = candidates_of(options)
     settings = _settings(options)
     prices = _prices(options.prices)
     expected = estimate(probes.everything(settings))
@@ -177,34 +180,6 @@ def _fit(options: argparse.Namespace) -> None:
     print(f"{path}, for `python -m labtools serve --profiles {path}`")
 
 
-def _candidates(options: argparse.Namespace) -> list[Candidate]:
-    """Raises ConfigurationError unless each endpoint has an address, a model and a name."""
-    given = {name: getattr(options, name) or [] for name in ("base_url", "model", "name")}
-    counts = {len(values) for values in given.values()}
-    if counts != {len(given["base_url"])} or not given["base_url"]:
-        found = ", ".join(f"{len(v)} --{name.replace('_', '-')}" for name, v in given.items())
-        raise ConfigurationError(
-            f"Each endpoint needs --base-url, --model and --name; found {found}. "
-            "For one endpoint: --base-url URL --model NAME --name acme."
-        )
-    for name in given["name"]:
-        if Path(name).name != name or name in ("", ".", ".."):
-            raise ConfigurationError(f"--name becomes a folder's name; {name!r} cannot be one.")
-    if len(set(given["name"])) < len(given["name"]):
-        raise ConfigurationError(f"Each --name must be its own; found {', '.join(given['name'])}.")
-    variables = options.key_from or [None]
-    if len(variables) == 1:
-        variables *= len(given["name"])
-    if len(variables) != len(given["name"]):
-        raise ConfigurationError(
-            f"--key-from is given once for all endpoints or once for each; found {len(variables)} "
-            f"for {len(given['name'])}."
-        )
-    keys = [key_in(variable) for variable in variables]
-    parts = zip(given["name"], given["base_url"], given["model"], variables, keys, strict=True)
-    return [Candidate(*part) for part in parts]
-
-
 def _settings(options: argparse.Namespace) -> Settings:
     changes = {
         field.name: _value(field.name, str(field.type), text)
@@ -245,16 +220,18 @@ def _budget(options: argparse.Namespace, expected: Estimate, prices: Prices | No
         raise ConfigurationError(
             "--max-usd needs --prices IN,CACHED,OUT: what a million tokens cost."
         )
-    needs: dict[str, tuple[float | None, float]] = {
-        "--max-requests": (options.max_requests, expected.requests),
-        "--max-tokens": (options.max_tokens, expected.tokens),
-        "--max-usd": (options.max_usd, expected.cost_usd(prices) if prices else 0.0),
+    usd = expected.cost_usd(prices) if prices else 0.0
+    needs: dict[str, tuple[float | None, float, str]] = {
+        "--max-requests": (options.max_requests, expected.requests, "requests"),
+        "--max-tokens": (options.max_tokens, expected.tokens, "tokens"),
+        "--max-usd": (options.max_usd, usd, "US dollars"),
     }
-    for name, (limit, needed) in needs.items():
+    for name, (limit, needed, unit) in needs.items():
         if limit is not None and limit < needed:
             raise ConfigurationError(
-                f"The plan needs up to {needed:,.6g}, and {name} allows {limit:,.6g}. Nothing was "
-                "sent. Raise the limit, or take a smaller plan: --size quick, fewer --contexts."
+                f"The plan needs up to {needed:,.6g} {unit}, and {name} allows {limit:,.6g}. "
+                "Nothing was sent. Raise the limit, or take a smaller plan: --size quick, fewer "
+                "--contexts."
             )
     return Budget(
         requests=options.max_requests or math.ceil(HEADROOM * expected.requests) + 100,

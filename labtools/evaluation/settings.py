@@ -10,6 +10,9 @@ from typing import Any
 
 from labtools.errors import ConfigurationError, one_of
 
+# No model has a longer context today, and a prompt is written out in full.
+LONGEST_PROMPT = 2_000_000
+
 
 def _require_number(name: str, number: object, *, whole: bool) -> None:
     kind = int if whole else int | float
@@ -71,6 +74,14 @@ class Settings:
         for name in ("contexts", "concurrency"):
             if any(number < 1 for number in getattr(self, name)):
                 raise ConfigurationError(f"{name} must be 1 or more; found {getattr(self, name)}.")
+        for name in ("contexts", "prefix_tokens", "chain_tokens", "chain_growth_tokens"):
+            value = getattr(self, name)
+            longest = max(value, default=0) if isinstance(value, tuple) else value
+            if longest > LONGEST_PROMPT:
+                raise ConfigurationError(
+                    f"{name} must be {LONGEST_PROMPT:,} tokens or fewer; found {longest:,}. Take "
+                    "what fits into the model's context."
+                )
         for name in ("request_rate_per_s", "slo_s", "timeout_s", "output_tokens"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be above 0; found {getattr(self, name)}.")

@@ -77,6 +77,19 @@ def test_a_settings_flag_reaches_the_plan(results):
     assert (settings.structured_calls, settings.chain_steps, settings.pause_s) == (3, 4, 1.0)
 
 
+def test_a_name_of_a_hundred_letters_becomes_a_folder(tmp_path):
+    name = "a" * 100
+    evaluate(*endpoint(name), *FEW, "--out", tmp_path, "--dry-run")
+    ResultsFolder(tmp_path / name).path.mkdir()
+
+
+@pytest.mark.parametrize("action", ["compare", "fit", "report"])
+def test_the_help_says_which_folder_is_meant(action, capsys):
+    with pytest.raises(SystemExit):
+        evaluate(action, "--help")
+    assert "such as results/acme" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -85,17 +98,24 @@ def test_a_settings_flag_reaches_the_plan(results):
         ((*endpoint("a"), *endpoint("a")), "must be its own"),
         (endpoint("../a"), "cannot be one"),
         (endpoint("a", "nope"), "Unknown profile"),
+        ((*endpoint("a")[2:], "--base-url", ""), "--base-url of a is empty"),
+        ((*endpoint("a")[2:], "--base-url", " "), "--base-url of a is empty"),
+        (endpoint("a", ""), "--model of a is empty"),
+        (endpoint("a" * 101), "found 101 characters"),
+        (endpoint("\N{GRINNING FACE}" * 100), "and 400 bytes"),
+        ((*endpoint("a"), "--contexts", "999999999", "--dry-run"), "2,000,000 tokens or fewer"),
+        ((*endpoint("a"), "--prefix-tokens", "2000001"), "found 2,000,001"),
         ((*endpoint("a"), "--size", "huge"), "Unknown size"),
         ((*endpoint("a"), "--contexts", "2k"), "whole numbers with commas"),
         ((*endpoint("a"), "--slo-s", "fast"), "takes a number"),
         ((*endpoint("a"), "--slo-s", "0"), "slo_s must be above 0"),
-        ((*endpoint("a"), "--max-requests", "10"), "Nothing was sent"),
-        ((*endpoint("a"), "--max-tokens", "10"), "Nothing was sent"),
+        ((*endpoint("a"), "--max-requests", "10"), " requests, and --max-requests allows 10."),
+        ((*endpoint("a"), "--max-tokens", "10"), " tokens, and --max-tokens allows 10."),
         ((*endpoint("a"), "--max-usd", "1"), "needs --prices"),
         ((*endpoint("a"), "--max-usd", "0.01", "--prices", "9,9,9"), "Nothing was sent"),
         ((*endpoint("a"), "--prices", "1,1"), "three numbers"),
         ((*endpoint("a"), "--key-from", "NO_SUCH_KEY"), "no variable NO_SUCH_KEY"),
-        (("compare", "/nowhere", "/nowhere"), "no evaluation's folder"),
+        (("compare", "/nowhere", "/elsewhere"), "no evaluation's folder"),
         (("fit", "/nowhere"), "no evaluation's folder"),
         (("report", "/nowhere"), "no evaluation's folder"),
     ],

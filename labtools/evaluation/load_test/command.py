@@ -12,6 +12,7 @@ from tqdm import tqdm
 from labtools.clock import unix_time_s
 from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities, find_abilities
+from labtools.evaluation.candidates import require_folder_name
 from labtools.evaluation.keys import USUAL, key_in, refusals_name
 from labtools.evaluation.load_test.plan import LoadPlan
 from labtools.evaluation.load_test.processes import (
@@ -77,9 +78,9 @@ def _load(options: argparse.Namespace) -> None:
         print(read_load(Path(options.read), options.run_label, slo_s=options.slo_s))
         return
     for name in ("base_url", "model", "name"):
-        if not getattr(options, name):
+        if not (getattr(options, name) or "").strip():
             raise ConfigurationError(
-                f"--{name.replace('_', '-')} is missing. For example: evaluate load "
+                f"--{name.replace('_', '-')} is missing or empty. For example: evaluate load "
                 "--base-url https://api.example.com/v1 --model NAME --name acme --users 32."
             )
     settings = Settings(
@@ -135,8 +136,7 @@ def run_load(
     else:
         first = Budget.unlimited()
     folder = out / name
-    if Path(name).name != name or name in ("", ".", ".."):
-        raise ConfigurationError(f"--name becomes a folder's name; {name!r} cannot be one.")
+    require_folder_name(name)
     with connect(base_url, profile=model, model=model, api_key=api_key, budget=first) as lab:
         abilities = lab.run(_abilities(lab, model, settings.seed)).result
         plan = LoadPlan(str(lab.client.base_url).rstrip("/"), model, settings=settings, **size)

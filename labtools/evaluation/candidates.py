@@ -1,0 +1,78 @@
+"""Which endpoints are measured, from what was typed."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from labtools.errors import ConfigurationError
+from labtools.evaluation.keys import key_in
+
+# A file system allows 255 bytes; a letter may take four.
+LONGEST_NAME = 100
+LONGEST_NAME_BYTES = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One endpoint to be measured."""
+
+    name: str
+    base_url: str
+    model: str
+    key_from: str | None
+    """The variable with its key, if one was named."""
+    api_key: str | None
+
+
+def candidates_of(options: argparse.Namespace) -> list[Candidate]:
+    """Raises ConfigurationError unless each endpoint has an address, a model and a name."""
+    given = {name: getattr(options, name) or [] for name in ("base_url", "model", "name")}
+    counts = {len(values) for values in given.values()}
+    if counts != {len(given["base_url"])} or not given["base_url"]:
+        found = ", ".join(f"{len(v)} --{name.replace('_', '-')}" for name, v in given.items())
+        raise ConfigurationError(
+            f"Each endpoint needs --base-url, --model and --name; found {found}. "
+            "For one endpoint: --base-url URL --model NAME --name acme."
+        )
+    for name in given["name"]:
+        require_folder_name(name)
+    if len(set(given["name"])) < len(given["name"]):
+        raise ConfigurationError(f"Each --name must be its own; found {', '.join(given['name'])}.")
+    for option in ("base_url", "model"):
+        for name, value in zip(given["name"], given[option], strict=True):
+            _require_text(option, name, value)
+    variables = options.key_from or [None]
+    if len(variables) == 1:
+        variables *= len(given["name"])
+    if len(variables) != len(given["name"]):
+        raise ConfigurationError(
+            f"--key-from is given once for all endpoints or once for each; found {len(variables)} "
+            f"for {len(given['name'])}."
+        )
+    keys = [key_in(variable) for variable in variables]
+    parts = zip(given["name"], given["base_url"], given["model"], variables, keys, strict=True)
+    return [Candidate(*part) for part in parts]
+
+
+def require_folder_name(name: str) -> None:
+    """Raises ConfigurationError for a --name that can be no folder's."""
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise ConfigurationError(f"--name becomes a folder's name; {name!r} cannot be one.")
+    if len(name) > LONGEST_NAME or len(name.encode()) > LONGEST_NAME_BYTES:
+        raise ConfigurationError(
+            f"--name becomes a folder's name, of {LONGEST_NAME} characters and "
+            f"{LONGEST_NAME_BYTES} bytes at most; found {len(name)} characters and "
+            f"{len(name.encode())} bytes: {name[:20]!r}... Choose a shorter one."
+        )
+
+
+def _require_text(option: str, name: str, value: str) -> None:
+    # connect() takes no address for "sim", whose times would be filed under a provider's name.
+    if not value.strip():
+        flag = f"--{option.replace('_', '-')}"
+        raise ConfigurationError(
+            f"The {flag} of {name} is empty. If it comes from a variable of the shell, that is not "
+            "set. --base-url takes an address that usually ends in /v1, or sim or mock."
+        )
