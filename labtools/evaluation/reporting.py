@@ -39,7 +39,19 @@ def write_profile(folder: str | Path) -> tuple[Fit, Path]:
 
 
 def write_comparison(folders: Sequence[str | Path], prefix: str | Path) -> Comparison:
-    """Compare measured endpoints, and write PREFIX.html and PREFIX.json."""
+    """Compare measured endpoints, and write PREFIX.html and PREFIX.json.
+
+    Raises ConfigurationError for a folder that comes twice: it would be like itself.
+    """
+    seen: dict[Path, str | Path] = {}
+    for folder in folders:
+        if (path := Path(folder).resolve()) in seen:
+            raise ConfigurationError(
+                f"{folder} comes twice among what is to be compared"
+                f"{'' if str(folder) == str(seen[path]) else f', also as {seen[path]}'}. "
+                "Name the folder of another endpoint or of another run."
+            )
+        seen[path] = folder
     found = compare(*(ResultsFolder(folder).read() for folder in folders))
     prefix = Path(prefix)
     _write(prefix.with_name(f"{prefix.name}.json"), comparison_json(found))

@@ -83,6 +83,13 @@ def test_a_name_of_a_hundred_letters_becomes_a_folder(tmp_path):
     ResultsFolder(tmp_path / name).path.mkdir()
 
 
+def test_a_folder_is_not_compared_with_itself(results, tmp_path):
+    again = results / "other" / ".." / "acme"
+    with pytest.raises(SystemExit, match=r"acme comes twice .*, also as"):
+        evaluate("compare", results / "acme", again, "--out", tmp_path / "again")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("action", ["compare", "fit", "report"])
 def test_the_help_says_which_folder_is_meant(action, capsys):
     with pytest.raises(SystemExit):
