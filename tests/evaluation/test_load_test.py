@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labtools.evaluation.load_test
+from labtools.endpoint.profiles import named_profile
+from labtools.endpoint.server import ServerProcess
 from labtools.errors import ConfigurationError, NothingMeasured
 from labtools.evaluation import json_lines
 from labtools.evaluation.load_test.allowance import Allowance, share
@@ -95,6 +97,26 @@ def test_without_locust_the_command_says_what_to_install(monkeypatch, tmp_path):
     with pytest.raises(ConfigurationError, match=r"not installed: pip install .*\[load\]"):
         run_load("acme", URL, "m", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("over", ["mock", "an address"])
+def test_a_mock_that_has_ended_is_offered_to_no_other_machine(over, tmp_path, monkeypatch, capsys):
+    def played(plan, folder, run, api_key, on_second):
+        write_process(folder / f"load-{run}-a.jsonl", 0.0, [0.0])
+        return []
+
+    command = "labtools.evaluation.load_test.command"
+    monkeypatch.setattr(f"{command}.require_locust", lambda: None)
+    monkeypatch.setattr(f"{command}.run_locust", played)
+    server = ServerProcess({"fast": named_profile("fast")})
+    try:
+        url = "mock" if over == "mock" else server.base_url
+        run_load("acme", url, "fast", tmp_path, progress=False)
+    finally:
+        server.stop()
+    said = capsys.readouterr().out
+    assert "1 calls in" in said
+    assert ("The same from several machines" in said) == (over != "mock")
 
 
 # What the processes wrote.
