@@ -96,7 +96,7 @@ def test_a_solved_lab_has_all_right(tmp_path: Path) -> None:
 
 
 def test_an_error_in_one_exercise_is_named_and_the_others_are_graded(tmp_path: Path) -> None:
-    (first, why), *others = graded(small(tmp_path / "broken.ipynb", cell_2="first = ("))
+    (first, why), *others = graded(small(tmp_path / "broken.ipynb", cell_2="first = )"))
     assert first == "error"
     assert why.startswith("SyntaxError: ")
     assert others == [("not yet", "3 is not 4"), ("right", "6")]
