@@ -101,9 +101,9 @@ async def _plain(send: Send, seed: int, notes: list[str]) -> tuple[str, bool, Ca
 
 def _unusable(record: CallRecord) -> str:
     return (
-        f"The endpoint does not stream a chat completion: {record.error}. Nothing can be measured "
-        "without a stream. Check the model's name and the key, and that POST /chat/completions "
-        'answers with "stream": true.'
+        f"The endpoint does not stream a chat completion: {str(record.error).rstrip('.')}. "
+        "Nothing can be measured without a stream. Check the model's name and the key, and that "
+        'POST /chat/completions answers with "stream": true.'
     )
 
 

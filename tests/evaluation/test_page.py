@@ -149,6 +149,12 @@ def test_an_interrupted_run_is_said_above_all():
     assert text.index("Interrupted") < text.index("Verdict")
 
 
+def test_a_run_without_an_answer_is_not_called_interrupted():
+    text = Seen(page(summarise(measured(abilities=None, made=(a_failure("status", 404),))))).text
+    assert text.index("Not begun. Nothing of the plan") < text.index("Verdict")
+    assert "Interrupted" not in text
+
+
 def test_a_p95_of_few_calls_is_marked():
     text = Seen(page(summarise(measured(*at_context(600, *[0.2] * 8))))).text
     assert "too few: needs 59" in text

@@ -317,8 +317,9 @@ def test_failures_are_observations(tmp_path):
 def test_an_endpoint_that_does_not_know_the_model_is_unusable(tmp_path, monkeypatch):
     with connect("sim", profile="fast") as lab:
         monkeypatch.setattr(lab, "model_for", lambda step: "no-such-model")
-        with pytest.raises(EndpointUnusable, match="does not exist"):
+        with pytest.raises(EndpointUnusable, match="does not exist") as unusable:
             evaluate({"a": lab}, tmp_path, SMALL, progress=False)
+    assert ".." not in str(unusable.value)
 
 
 def test_an_endpoint_that_goes_away_stops_the_run_and_what_it_said_before_counts(
