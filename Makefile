@@ -48,7 +48,7 @@ check: $(SETUP) ## formatting, lint, types, labs stored clean
 unit: $(SETUP) ## unit tests; those that measure on the wall clock come last, with the machine to themselves
 	@$(TEST) -n auto --ignore tests/site -m "not slow and not compat"
 	@$(TEST) -n 4 --dist worksteal -m "slow and not timed" $(call MARKED,slow)
-	@$(TEST) -n 4 -m idle $(call MARKED,idle)
+	@$(TEST) -n 5 -m idle $(call MARKED,idle)
 	@$(TEST) -m "timed and not idle" $(call MARKED,timed)
 
 nbval: $(SETUP) ## run the labs and compare with their stored outputs

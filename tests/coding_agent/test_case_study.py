@@ -112,6 +112,7 @@ def test_two_runs_are_the_same_to_the_last_digit(played: Played) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timed
+@pytest.mark.idle
 def test_over_http_the_table_agrees_within_three_percent() -> None:
     """Of a few runs the quickest of each step: a busy machine makes calls late, never early."""
     expected = {step.name: step.total_s for step in essay.STEPS if step.is_call}

@@ -37,11 +37,7 @@ OVERFLOWING = """() => {
     return excess > 0 ? [`the page is ${excess} px too wide`, ...out] : out;
 }"""
 
-# A figure has another file for another width.
-IMAGES_HERE = """async () => {
-    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-    await Promise.all([...document.images].map(image => image.decode().catch(() => {})));
-}"""
+IMAGES_HERE = "() => [...document.images].every(image => image.complete)"
 
 UNNAMED_IMAGES = """() => [...document.images]
     .filter(image => !image.alt.trim() || !image.naturalWidth)
@@ -98,6 +94,8 @@ VISIBLE_TEXT = """() => [...document.querySelectorAll(
 # Axe resolves a style sheet's imports against the page, and would ask for files that are not there.
 AXE_OPTIONS = {"preload": False, "resultTypes": ["violations"]}
 GRAVE = {"serious", "critical"}
+# What a scheme can change. The rest of a page is the same in both, and looked at in the light.
+COLOUR_RULES = {"runOnly": ["color-contrast", "link-in-text-block"]}
 # The colours of code are the same at every width, and most of what axe takes its time for.
 CODE = {"exclude": [["div.highlight pre"]]}
 
@@ -156,13 +154,15 @@ class SiteBrowser:
             seen.scheme = tab.evaluate("() => document.documentElement.dataset.theme ?? ''")
             for width, height in WIDTHS.items():
                 tab.set_viewport_size({"width": width, "height": height})
-                tab.evaluate(IMAGES_HERE)
+                _wait_for_images(tab)
                 found = {
                     "wider than the window": tab.evaluate(OVERFLOWING),
                     "images without a name or a picture": tab.evaluate(UNNAMED_IMAGES),
-                    "unreadable figures": tab.evaluate(UNREADABLE_FIGURES, LEAST_TEXT_PX),
-                    "accessibility": _grave_violations(tab, width) if javascript else [],
                 }
+                if javascript:
+                    found["accessibility"] = _grave_violations(tab, width, scheme)
+                if javascript and scheme == "light":  # a figure is the same in the dark
+                    found["unreadable figures"] = tab.evaluate(UNREADABLE_FIGURES, LEAST_TEXT_PX)
                 seen.by_width |= {f"{fault}, {width} px": found[fault] for fault in found}
             seen.visible_text = tab.evaluate(VISIBLE_TEXT)
             return seen
@@ -224,12 +224,23 @@ class SiteBrowser:
         return self._thread.submit(run).result()
 
 
-def _grave_violations(tab: Page, width: int) -> list[str]:
+def _wait_for_images(tab: Page) -> None:
+    """A figure has another file for another width. Nothing here waits in the page: it may be
+    one without scripts.
+    """
+    for _ in range(100):
+        tab.wait_for_timeout(50)
+        if tab.evaluate(IMAGES_HERE):
+            break
+
+
+def _grave_violations(tab: Page, width: int, scheme: str) -> list[str]:
     """What axe finds serious or critical on the page as it stands."""
     context = CODE if width < max(WIDTHS) else None
+    options = AXE_OPTIONS if scheme == "light" else {**AXE_OPTIONS, **COLOUR_RULES}
     return [
         f"{found['id']} ({found['impact']}): {node['html'][:160]} {node['failureSummary']}"
-        for found in Axe().run(tab, context, AXE_OPTIONS).response["violations"]
+        for found in Axe().run(tab, context, options).response["violations"]
         if found["impact"] in GRAVE
         for node in found["nodes"]
     ]
