@@ -10,7 +10,7 @@ from typing import Any
 
 from labtools.errors import ConfigurationError, one_of
 
-# No model has a longer context today, and a prompt is written out in full.
+# Few models read more, and each prompt of the plan is written out in full.
 LONGEST_PROMPT = 2_000_000
 
 

@@ -182,7 +182,11 @@ class SiteBrowser:
         """Where the results lead that the site's own search lists for `query`, best first."""
 
         def look() -> list[str]:
-            tab = self._search_tab = self._search_tab or self._browser.new_page()
+            if self._search_tab is None:
+                context = self._browser.new_context()
+                _cut_off(context, self._site)
+                self._search_tab = context.new_page()
+            tab = self._search_tab
             tab.goto(f"{self._site}/search.html?q={quote(query)}")
             tab.wait_for_selector("#search-results p.search-summary")
             tab.wait_for_function("() => !document.querySelector('#search-progress')?.innerText")
