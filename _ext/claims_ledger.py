@@ -11,7 +11,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
-from labtools.ledger import claims, ledger_markdown
+from labtools.course.ledger import claims, ledger_markdown
 
 PLACE = "{{ ledger }}"
 

@@ -9,13 +9,8 @@ from dataclasses import asdict
 
 from explorable import Choices, Explorable, Slider, Table
 
-from labtools.dispatch.slowest import fan_out_speedup, mean_of_slowest
-from labtools.endpoint.profiles import FAST, SLOW
-from labtools.essay import STEPS
-from labtools.latency_model import LatencyProfile
-from labtools.metrics import amdahl_speedup
-from labtools.plots.canvas import DECODE, TOOL, TTFT, WAITING
-from labtools.studies.case_study_audit import (
+from labtools.coding_agent.essay import STEPS
+from labtools.course.coding_agent.audit import (
     PATCH_AND_TESTS,
     READS,
     ROUTABLE,
@@ -25,6 +20,11 @@ from labtools.studies.case_study_audit import (
     pass_s,
     smallest_additions,
 )
+from labtools.course.parallel_calls.slowest import fan_out_speedup, mean_of_slowest
+from labtools.model.metrics import amdahl_speedup
+from labtools.model.named_profiles import FAST, SLOW
+from labtools.model.profile import LatencyProfile
+from labtools.plots.canvas import DECODE, TOOL, TTFT, WAITING
 
 CALLS, CALL_TOKENS, JSON_TOKENS = 20, 100, 80  # the essay's agent, its tool call, its JSON
 BACKENDS = {"slow": SLOW, "fast": FAST}

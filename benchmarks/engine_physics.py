@@ -19,7 +19,7 @@ from itertools import pairwise
 from labtools import CallRecord, Lab, connect
 from labtools.local_engine.model_file import CACHE_VARIABLE
 from labtools.local_engine.settings import EngineSettings
-from labtools.tokens import filler
+from labtools.model.tokens import filler
 
 ROUNDS = 5
 CONTEXTS = (500, 1000, 2000, 4000, 8000)

@@ -24,9 +24,9 @@ from labtools.evaluation.fitting import fit
 from labtools.evaluation.observations import Measured
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import Settings
-from labtools.latency_model import LatencyProfile
 from labtools.local_engine.settings import EngineSettings
-from labtools.tokens import filler
+from labtools.model.profile import LatencyProfile
+from labtools.model.tokens import filler
 
 RUNS = 6
 PLAN = Settings(

@@ -25,8 +25,8 @@ from labtools import connect
 from labtools.evaluation.load_test.plan import LoadPlan
 from labtools.evaluation.load_test.processes import run_locust
 from labtools.evaluation.load_test.results import read_load
+from labtools.lab.budget import Budget
 from labtools.records import CallRecord
-from labtools.timing.budget import Budget
 
 CALLS_A_STREAM = 10
 MESSAGES = [{"role": "user", "content": "go"}]

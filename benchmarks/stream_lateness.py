@@ -17,8 +17,8 @@ import httpx2
 import reference_server
 from reference_server import STEP_S, TOKENS, TTFT_S
 
-from labtools.endpoint.server import ServerProcess
-from labtools.latency_model import LatencyProfile
+from labtools.mock.server import ServerProcess
+from labtools.model.profile import LatencyProfile
 
 STREAMS_A_CLIENT = 4
 DUE_S = TTFT_S + (TOKENS - 1) * STEP_S

@@ -1,12 +1,12 @@
 """Tools to see, measure and cut the latency of AI agents. Start with `connect()`."""
 
 from labtools.errors import LabtoolsError
-from labtools.lab import Lab
-from labtools.latency_model import LatencyProfile
-from labtools.modes import connect
+from labtools.lab.budget import Budget
+from labtools.lab.connect import connect
+from labtools.lab.lab import Lab
+from labtools.lab.trace import Trace
+from labtools.model.profile import LatencyProfile
 from labtools.records import CallRecord
-from labtools.timing.budget import Budget
-from labtools.timing.trace import Trace
 
 __all__ = [
     "Budget",

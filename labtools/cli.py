@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labtools.clock import wall_epoch_s
-from labtools.endpoint.app import create_app
-from labtools.endpoint.profile_listing import listing
-from labtools.endpoint.profiles import NAMED, load_profiles, named_profile
-from labtools.endpoint.server import serve
 from labtools.environment_check import check
 from labtools.errors import ConfigurationError, LabtoolsError
 from labtools.evaluation import command as evaluate_command
-from labtools.latency_model import LatencyProfile
+from labtools.lab.trace import Trace
+from labtools.lab.whatif import what_if
 from labtools.local_engine import command as engine_command
+from labtools.mock.app import create_app
+from labtools.mock.server import serve
+from labtools.model.named_profiles import NAMED, load_profiles, named_profile
+from labtools.model.profile import LatencyProfile
+from labtools.model.profile_listing import listing
 from labtools.server_process import stop_when_stdin_closes
-from labtools.timing.trace import Trace
-from labtools.whatif import what_if
 
 _BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from packaging.requirements import Requirement
 
 from labtools.errors import LabtoolsError
+from labtools.lab.connect import connect
+from labtools.lab.target import without_credentials
 from labtools.local_engine.packages import TO_INSTALL, engine_version, missing_packages
-from labtools.modes import connect
-from labtools.target import without_credentials
 
 _TO_RUN_LABS = ("jupyterlab", "ipywidgets", "ipykernel")
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import settings
 
 from labtools.clock import SimLoop
-from labtools.endpoint.app import create_app
-from labtools.latency_model import LatencyProfile
 from labtools.loop_thread import cancel_leftovers
-from labtools.timing.arrivals import StampingTransport
-from labtools.timing.in_process import InProcessTransport
+from labtools.mock.app import create_app
+from labtools.model.profile import LatencyProfile
+from labtools.transport.arrivals import StampingTransport
+from labtools.transport.in_process import InProcessTransport
 
 # On a busy machine an example may take longer than hypothesis allows by default.
 settings.register_profile("course", deadline=None, print_blob=True)

@@ -19,42 +19,29 @@ ROOT = Path(labtools.__file__).parent
 # Low to high: a module imports from its own layer and from those above it in this list.
 LAYERS = [
     "errors",
+    "wording",
     "server_process",
     "clock",
     "loop_thread",
-    "latency_model",
-    "closed_loop",
-    "roofline",
-    "tokens",
-    "essay",
+    "model",
     "records",
-    "metrics",
-    "wording",
-    "span_layout",
     "wire",
+    "transport",
+    "mock",
     "local_engine",
-    "prompts",
-    "timing",
-    "dispatch",
-    "endpoint",
-    "studies",
-    "ledger",
-    "target",
-    "whatif",
-    "plots",
     "lab",
-    "modes",
+    "plots",
+    "dispatch",
     "evaluation",
     "coding_agent",
-    "checks",
-    "widgets",
+    "course",
     "environment_check",
     "cli",
     "__main__",
 ]
 
 # Conveniences that reach up, and only when they are called: (module, layer).
-REACHES_UP_WHEN_CALLED = {("timing.trace", "plots")}
+REACHES_UP_WHEN_CALLED = {("lab.trace", "plots")}
 
 # The repositories that the case study's agent works on are material, not part of the package.
 MATERIAL = ROOT / "coding_agent" / "scenarios"
@@ -158,7 +145,7 @@ def test_the_wire_does_no_input_or_output():
 def test_the_evaluator_never_reads_the_answer_key():
     """What is measured of the mock must be measured, as with any other endpoint."""
     readers = [m for m in MODULES if layer_of(m) == "evaluation"]
-    imported = {i for m in readers for i, _ in own_imports(m) if layer_of(i) == "endpoint"}
+    imported = {i for m in readers for i, _ in own_imports(m) if layer_of(i) == "mock"}
     assert readers
     assert imported == set()
 

@@ -6,7 +6,7 @@ import pytest
 
 from labtools.cli import main
 from labtools.clock import unix_time_s, wall_epoch_s
-from labtools.endpoint.profiles import NAMED
+from labtools.model.named_profiles import NAMED
 
 
 def test_every_profile_is_listed_with_its_source_in_80_columns(capsys):

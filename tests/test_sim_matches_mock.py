@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from labtools import LatencyProfile, connect
-from labtools.endpoint.profiles import FAST, SLOW
+from labtools.model.named_profiles import FAST, SLOW
 
 pytestmark = [pytest.mark.slow, pytest.mark.timed]
 

@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from store_outputs import CELL_TIMEOUT_S, KERNEL
 
-from labtools.studies.engine_runs import FOLDER
+from labtools.course.engine.runs import COURSE
 
 _REPLAY = re.compile(r'connect\(recorded\("([a-z_]+)-(\w+)"\)\)')
 
@@ -61,9 +61,10 @@ def record(path: Path) -> list[str]:
         except CellExecutionError as problem:
             return [str(problem)]
         for file in sorted(Path(temporary).glob("*.jsonl")):
-            FOLDER.mkdir(exist_ok=True)
-            (FOLDER / file.name).write_bytes(file.read_bytes())
-            print(f"{FOLDER / file.name}: {file.stat().st_size / 1000:.0f} kB")
+            kept = COURSE / path.stem / "recordings" / file.name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(file.read_bytes())
+            print(f"{kept}: {file.stat().st_size / 1000:.0f} kB")
     return []
 
 

@@ -26,11 +26,11 @@ from labtools.coding_agent.tools import Read, Tool, Verdict, proposed_file
 from labtools.coding_agent.workspace import ToolError, Workspace
 from labtools.dispatch.fan_out import fan_out
 from labtools.errors import BudgetExceeded
-from labtools.latency_model import Prices
+from labtools.model.profile import Prices
 from labtools.records import CallRecord
 
 if TYPE_CHECKING:
-    from labtools.lab import Lab
+    from labtools.lab.lab import Lab
 
 
 class CodingAgent:

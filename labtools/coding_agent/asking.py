@@ -19,11 +19,11 @@ from labtools.coding_agent.steps import Step
 from labtools.coding_agent.tools import Tool, parsed
 from labtools.coding_agent.workspace import ToolError, Workspace
 from labtools.errors import ConfigurationError
-from labtools.latency_model import Prices
+from labtools.model.profile import Prices
 from labtools.records import CallRecord, ToolCall
 
 if TYPE_CHECKING:
-    from labtools.lab import Lab
+    from labtools.lab.lab import Lab
 
 T = TypeVar("T")
 

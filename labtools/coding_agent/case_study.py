@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labtools.coding_agent.essay import EssayStep
 from labtools.coding_agent.steps import READ_BOTH, ROWS, RUN_TESTS, STEPS
-from labtools.essay import EssayStep
-from labtools.span_layout import in_order
+from labtools.lab.span_layout import in_order
 
 if TYPE_CHECKING:
     import pandas
 
-    from labtools.timing.trace import Trace
+    from labtools.lab.trace import Trace
 
 _ESSAY_ROWS = {step.name: step.row for step in STEPS if step is not READ_BOTH}
 _ESSAY_ROWS[RUN_TESTS] = ROWS["Run tests"]

@@ -15,7 +15,7 @@ from typing import Any
 
 from labtools.coding_agent.steps import Step
 from labtools.coding_agent.tools import TOOLS
-from labtools.tokens import CHARS_PER_TOKEN
+from labtools.model.tokens import CHARS_PER_TOKEN
 from labtools.wire.generation import render_prompt
 
 ROLE = (

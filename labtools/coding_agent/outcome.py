@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labtools.latency_model import Prices
+from labtools.model.profile import Prices
 from labtools.records import CallRecord
 
 

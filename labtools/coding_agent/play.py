@@ -12,11 +12,11 @@ from labtools.coding_agent.pytest_run import Tested, run_tests
 from labtools.coding_agent.scenario import Scenario, load_scenario
 from labtools.coding_agent.settings import Limits, Switches
 from labtools.errors import ConfigurationError
-from labtools.latency_model import Prices
-from labtools.timing.trace import Trace
+from labtools.lab.trace import Trace
+from labtools.model.profile import Prices
 
 if TYPE_CHECKING:
-    from labtools.lab import Lab
+    from labtools.lab.lab import Lab
 
 
 def play(

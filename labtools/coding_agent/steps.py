@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labtools import essay
+from labtools.coding_agent import essay
 from labtools.coding_agent.tools import Edit, Locate, Read, Search, Tool, Verdict
 
 ROWS = {row.name: row for row in essay.STEPS}

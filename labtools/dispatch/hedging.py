@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from labtools.errors import ConfigurationError
-from labtools.metrics import percentile
+from labtools.model.metrics import percentile
 
 T = TypeVar("T")
 

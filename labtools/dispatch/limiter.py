@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from labtools.errors import ConfigurationError
-from labtools.latency_model import RateLimits
+from labtools.model.profile import RateLimits
 from labtools.records import CallRecord
 
 _TOO_MANY_REQUESTS = 429

@@ -22,10 +22,10 @@ from labtools.evaluation.reporting import write_comparison, write_profile, write
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import begun
 from labtools.evaluation.settings import SIZES, Settings, size
-from labtools.lab import Lab
-from labtools.latency_model import Prices
-from labtools.modes import connect
-from labtools.timing.budget import Budget
+from labtools.lab.budget import Budget
+from labtools.lab.connect import connect
+from labtools.lab.lab import Lab
+from labtools.model.profile import Prices
 
 # A real tokenizer counts differently from the estimate, and an interrupted block is paid twice.
 HEADROOM = 1.5

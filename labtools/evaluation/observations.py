@@ -9,7 +9,7 @@ from typing import Any
 
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.settings import Settings
-from labtools.latency_model import Prices
+from labtools.model.profile import Prices
 from labtools.records import CallRecord
 
 

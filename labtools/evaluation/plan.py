@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labtools.latency_model import Prices
-from labtools.tokens import count_tokens
+from labtools.model.profile import Prices
+from labtools.model.tokens import count_tokens
 from labtools.wire.generation import render_prompt
 
 

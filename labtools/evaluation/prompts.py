@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from labtools.prompts import prompt_of
-from labtools.tokens import filler
+from labtools.lab.prompts import prompt_of
+from labtools.model.tokens import filler
 
 Message = Mapping[str, Any]
 

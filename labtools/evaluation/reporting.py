@@ -15,7 +15,7 @@ from labtools.evaluation.page import page
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.summary.report import Report, to_json
 from labtools.evaluation.summary.summarise import summarise
-from labtools.latency_model import Prices
+from labtools.model.profile import Prices
 
 
 def write_report(folder: str | Path, prices: Prices | None = None) -> Report:

@@ -31,10 +31,10 @@ from labtools.evaluation.overhead import watched
 from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.settings import Settings
-from labtools.lab import Lab
+from labtools.lab.lab import Lab
+from labtools.lab.stopwatch import timed_call
 from labtools.records import CallRecord
-from labtools.timing.arrivals import EXTENSION
-from labtools.timing.stopwatch import timed_call
+from labtools.transport.arrivals import EXTENSION
 
 ROUND_TRIPS = 10
 LONGEST_RETRY_AFTER_S = 60.0

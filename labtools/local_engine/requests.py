@@ -18,8 +18,8 @@ from typing import Any
 
 import httpx2
 
+from labtools.model.tokens import count_tokens
 from labtools.records import CallRecord, ToolCall
-from labtools.tokens import count_tokens
 from labtools.wire.api_error import ApiError
 from labtools.wire.generation import MockOptions, validated
 

@@ -1,7 +1,7 @@
 """The engine's tokenizer: byte-level BPE, trained on Python's own standard library.
 
-That text is at hand on every machine. A share of `labtools.tokens.filler` is mixed in, so that a
-prompt of n tokens at the mock is one of about n tokens here.
+That text is at hand on every machine. A share of `labtools.model.tokens.filler` is mixed in, so
+that a prompt of n tokens at the mock is one of about n tokens here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from labtools.tokens import filler
+from labtools.model.tokens import filler
 
 TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
 END_OF_TEXT = "<|endoftext|>"

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labtools.closed_loop import closed_loop
 from labtools.errors import NothingMeasured
-from labtools.latency_model import LatencyProfile
+from labtools.model.closed_loop import closed_loop
+from labtools.model.profile import LatencyProfile
 from labtools.plots.canvas import DECODE, INK, PAPER, TTFT, LabFigure, canvas, plain
 
 if TYPE_CHECKING:

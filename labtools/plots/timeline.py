@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
+from labtools.lab.span_layout import in_order, lanes
 from labtools.plots.canvas import DECODE, PAPER, TOOL, TTFT, WAITING, LabFigure, canvas
 from labtools.records import Span, failures
-from labtools.span_layout import in_order, lanes
 
 
 def timeline(

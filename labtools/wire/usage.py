@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from labtools.latency_model import Prices
+from labtools.model.profile import Prices
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ PAGE = Path(__file__).parents[2] / "chapters" / "notation.md"
 # Where the classes are that the page names without their module.
 MODULES = {
     "CallRecord": "labtools.records",
-    "LatencyProfile": "labtools.latency_model",
-    "PrefixCache": "labtools.latency_model",
-    "Trace": "labtools.timing.trace",
+    "LatencyProfile": "labtools.model.profile",
+    "PrefixCache": "labtools.model.profile",
+    "Trace": "labtools.lab.trace",
 }
 
 

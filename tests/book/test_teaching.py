@@ -39,7 +39,9 @@ def head(lab: str) -> str:
 
 def texts_of_the_checks() -> str:
     """Every string in the checks' code; what is computed within one is left out."""
-    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "labtools/checks").glob("*.py")]
+    trees = [
+        ast.parse(path.read_text("utf-8")) for path in (ROOT / "labtools/course").glob("*/*.py")
+    ]
     constants = [node.value for tree in trees for node in ast.walk(tree) if is_text(node)]
     joined = [
         "".join(part.value for part in node.values if is_text(part))

@@ -11,10 +11,10 @@ from labtools import Budget, CallRecord, Lab, LatencyProfile, Trace, connect
 from labtools.coding_agent import CodingAgent, Limits, Outcome, Switches, load_scenario, play
 from labtools.coding_agent.asking import Script
 from labtools.coding_agent.workspace import Workspace
-from labtools.endpoint.faults import Fault, FaultPlan
-from labtools.endpoint.profiles import FAST
 from labtools.errors import ConfigurationError
-from labtools.latency_model import Prices
+from labtools.mock.faults import Fault, FaultPlan
+from labtools.model.named_profiles import FAST
+from labtools.model.profile import Prices
 
 pytestmark = pytest.mark.usefixtures("remembered_test_runs")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from labtools import Trace, connect, essay
-from labtools.coding_agent import case_study_rows, case_study_table, play
-from labtools.endpoint.essay_models import sped_up
-from labtools.endpoint.profiles import FAST, SLOW
-from labtools.latency_model import LatencyProfile
+from labtools import Trace, connect
+from labtools.coding_agent import case_study_rows, case_study_table, essay, play
+from labtools.course.routing.essay_models import sped_up
+from labtools.model.named_profiles import FAST, SLOW
+from labtools.model.profile import LatencyProfile
 
 pytestmark = pytest.mark.usefixtures("remembered_test_runs")
 

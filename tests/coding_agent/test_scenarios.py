@@ -17,7 +17,7 @@ from labtools.coding_agent.scenario import FOLDER
 from labtools.coding_agent.tools import Edit, proposed_file
 from labtools.coding_agent.workspace import is_test
 from labtools.errors import ConfigurationError
-from labtools.tokens import CHARS_PER_TOKEN
+from labtools.model.tokens import CHARS_PER_TOKEN
 
 Played = Callable[[str], Trace]
 

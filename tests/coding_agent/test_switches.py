@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from labtools import Trace, connect, essay
-from labtools.coding_agent import Switches, play
+from labtools import Trace, connect
+from labtools.coding_agent import Switches, essay, play
 from labtools.coding_agent.steps import STEPS
-from labtools.endpoint.essay_models import ESSAY_MODELS, MAVERICK, SCOUT
+from labtools.course.routing.essay_models import ESSAY_MODELS, MAVERICK, SCOUT
 from labtools.errors import ConfigurationError
-from labtools.latency_model import LatencyProfile, PrefixCache
-from labtools.metrics import critical_path
+from labtools.model.metrics import critical_path
+from labtools.model.profile import LatencyProfile, PrefixCache
 
 pytestmark = pytest.mark.usefixtures("remembered_test_runs")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from labtools.endpoint.profiles import NAMED
-from labtools.endpoint.server import ServerProcess
+from labtools.mock.server import ServerProcess
+from labtools.model.named_profiles import NAMED
 
 CLIENTS = Path(__file__).parent / "clients"
 BUILD = Path(__file__).parents[2] / "_build" / "compat"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from labtools import connect
 from labtools.clock import SimLoop
 from labtools.dispatch.hedging import Hedged, hedge_delay_s, hedged
-from labtools.endpoint.profiles import FAST
 from labtools.errors import ConfigurationError, NothingMeasured
+from labtools.model.named_profiles import FAST
 
 
 class Calls:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from labtools import connect
 from labtools.clock import SimLoop
 from labtools.dispatch.limiter import Limiter
-from labtools.endpoint.rate_limiter import RateLimiter
 from labtools.errors import ConfigurationError
-from labtools.latency_model import LatencyProfile, RateLimits
+from labtools.mock.rate_limiter import RateLimiter
+from labtools.model.profile import LatencyProfile, RateLimits
 from labtools.records import CallError, CallRecord
 from labtools.wire.api_error import ApiError
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labtools.coding_agent.essay import DEFAULT_ROUTE, ROUTES
 from labtools.dispatch.routing import (
     Cascaded,
     Router,
@@ -16,7 +17,6 @@ from labtools.dispatch.routing import (
     cascade_s,
 )
 from labtools.errors import ConfigurationError
-from labtools.essay import DEFAULT_ROUTE, ROUTES
 
 seconds = st.floats(0, 10)
 

@@ -12,7 +12,7 @@ from labtools.evaluation.fitting import Fit
 from labtools.evaluation.observations import Measured
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import Settings
-from labtools.latency_model import LatencyProfile
+from labtools.model.profile import LatencyProfile
 
 BRIEF = Settings(
     contexts=(1_000, 2_000, 3_000),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from labtools.clock import elapsed_s
 from labtools.evaluation.observations import Observation
 from labtools.evaluation.settings import Settings
-from labtools.latency_model import LatencyProfile, PrefixCache
+from labtools.model.profile import LatencyProfile, PrefixCache
 from labtools.records import CallRecord
 
 SMALL = Settings(

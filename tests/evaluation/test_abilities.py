@@ -7,11 +7,11 @@ import json
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from labtools.endpoint.app import create_app
 from labtools.errors import EndpointUnusable
 from labtools.evaluation.abilities import find_abilities
-from labtools.latency_model import LatencyProfile, PrefixCache
-from labtools.timing.stopwatch import timed_call
+from labtools.lab.stopwatch import timed_call
+from labtools.mock.app import create_app
+from labtools.model.profile import LatencyProfile, PrefixCache
 
 PROFILE = LatencyProfile(
     "p", decode_tokens_per_s=200, overhead_s=0.1, prefix_cache=PrefixCache(minimum_tokens=0)

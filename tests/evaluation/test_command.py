@@ -7,8 +7,8 @@ import json
 import pytest
 
 from labtools.cli import main
-from labtools.endpoint.profiles import load_profiles, named_profile
 from labtools.evaluation.results_folder import ResultsFolder
+from labtools.model.named_profiles import load_profiles, named_profile
 
 FEW = ("--size", "quick", "--structured-calls", "3", "--chain-steps", "4", "--pause-s", "1")
 

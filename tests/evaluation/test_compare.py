@@ -28,7 +28,7 @@ from labtools.errors import ConfigurationError
 from labtools.evaluation.comparison import as_text, compare, comparison_page, to_json
 from labtools.evaluation.comparison.pairing import pairs
 from labtools.evaluation.session import evaluate
-from labtools.latency_model import LatencyProfile, PrefixCache
+from labtools.model.profile import LatencyProfile, PrefixCache
 
 QUICK = LatencyProfile(
     "quick", decode_tokens_per_s=100, overhead_s=0.1, prefill_tokens_per_s=10_000

@@ -12,11 +12,11 @@ from fit_expectations import BRIEF, NO_EFFECT, assert_recovers, assert_recovers_
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from labtools.endpoint.profiles import NAMED, load_profiles
 from labtools.errors import ConfigurationError, NothingMeasured
 from labtools.evaluation.fitting import STATUSES, Fit, Parameter, fit
 from labtools.evaluation.settings import size
-from labtools.latency_model import LatencyProfile, PrefixCache
+from labtools.model.named_profiles import NAMED, load_profiles
+from labtools.model.profile import LatencyProfile, PrefixCache
 from labtools.records import CallError
 
 EXACT = 1e-6

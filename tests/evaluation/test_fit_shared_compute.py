@@ -16,7 +16,7 @@ from labtools.evaluation.fitting import fit
 from labtools.evaluation.fitting.curve import curve
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import Settings, size
-from labtools.latency_model import LatencyProfile, PrefixCache
+from labtools.model.profile import LatencyProfile, PrefixCache
 
 PLAIN = LatencyProfile(
     "plain", decode_tokens_per_s=100, rtt_s=0.03, overhead_s=0.1, prefill_tokens_per_s=10_000

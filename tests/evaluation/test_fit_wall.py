@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from fit_expectations import NO_EFFECT, assert_recovers_cache, assert_recovers_slots, measure
 
-from labtools.endpoint.profiles import NAMED
 from labtools.evaluation.fitting import fit
 from labtools.evaluation.settings import Settings
-from labtools.latency_model import LatencyProfile, PrefixCache
+from labtools.model.named_profiles import NAMED
+from labtools.model.profile import LatencyProfile, PrefixCache
 
 pytestmark = [pytest.mark.slow, pytest.mark.timed, pytest.mark.idle]
 

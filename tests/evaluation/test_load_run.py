@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from labtools.endpoint.server import ServerProcess
 from labtools.evaluation import json_lines
 from labtools.evaluation.load_test.plan import LoadPlan
 from labtools.evaluation.load_test.processes import run_locust
 from labtools.evaluation.load_test.results import read_load
 from labtools.evaluation.settings import Settings
-from labtools.latency_model import LatencyProfile
+from labtools.mock.server import ServerProcess
+from labtools.model.profile import LatencyProfile
 
 psutil = pytest.importorskip("psutil", reason="Locust, which brings it, is not installed")
 pytestmark = pytest.mark.slow

@@ -11,8 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labtools.evaluation.load_test
-from labtools.endpoint.profiles import named_profile
-from labtools.endpoint.server import ServerProcess
 from labtools.errors import ConfigurationError, NothingMeasured
 from labtools.evaluation import json_lines
 from labtools.evaluation.load_test.allowance import Allowance, share
@@ -22,6 +20,8 @@ from labtools.evaluation.load_test.processes import commands_for_machines
 from labtools.evaluation.load_test.results import read_load
 from labtools.evaluation.observations import Observation, Overhead
 from labtools.evaluation.settings import Settings
+from labtools.mock.server import ServerProcess
+from labtools.model.named_profiles import named_profile
 from labtools.records import CallError, CallRecord
 
 URL = "https://api.example.com/v1"

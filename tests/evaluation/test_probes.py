@@ -13,7 +13,7 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.plan import estimate, input_tokens, output_limit
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import SIZES, Settings
-from labtools.latency_model import LatencyProfile, PrefixCache, Prices
+from labtools.model.profile import LatencyProfile, PrefixCache, Prices
 from labtools.wire.generation import render_prompt
 
 ALL = Abilities.all("max_tokens")

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from small_evaluation import EVERYTHING, SMALL, comparable
 
 from labtools import Budget, connect
-from labtools.endpoint.faults import Fault, FaultPlan
 from labtools.errors import (
     BudgetExceeded,
     ConfigurationError,
@@ -27,9 +26,10 @@ from labtools.errors import (
 from labtools.evaluation import probes
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import evaluate
-from labtools.latency_model import LatencyProfile, RateLimits
+from labtools.lab.stopwatch import timed_call
+from labtools.mock.faults import Fault, FaultPlan
+from labtools.model.profile import LatencyProfile, RateLimits
 from labtools.records import CallError, CallRecord
-from labtools.timing.stopwatch import timed_call
 
 
 def measure(out, plan=SMALL, profile=EVERYTHING, name="a", **options):

@@ -37,8 +37,8 @@ from labtools.evaluation.settings import SIZES
 from labtools.evaluation.summary import from_json, json_schema, schema_text, summarise, to_json
 from labtools.evaluation.summary.repeat import command_line
 from labtools.evaluation.summary.statistics import difference, stat
-from labtools.latency_model import LatencyProfile, Prices
-from labtools.metrics import samples_needed
+from labtools.model.metrics import samples_needed
+from labtools.model.profile import LatencyProfile, Prices
 from labtools.records import ToolCall
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "evaluation-report.schema.json"

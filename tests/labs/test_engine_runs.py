@@ -10,13 +10,13 @@ import pytest
 from lab_runner import LABS, cells
 from record_engine import recording_source
 
+from labtools.course.engine.measured import PREDICTION
+from labtools.course.engine.runs import fitted_profile, recorded, recordings
 from labtools.errors import ConfigurationError
-from labtools.latency_model import PrefixCache
-from labtools.studies.engine_measured import PREDICTION
-from labtools.studies.engine_runs import FOLDER, fitted_profile, recorded
-from labtools.timing.recording_file import Recording
+from labtools.model.profile import PrefixCache
+from labtools.transport.recording_file import Recording
 
-RECORDINGS = sorted(FOLDER.glob("*.jsonl"))
+RECORDINGS = list(recordings().values())
 PLAYED = re.compile(r'recorded\("([\w-]+)"\)')
 HEADING = "## And on a real engine"
 # Of the lab's name and the engine's size. A lab without a recording needs no engine to be added.
@@ -37,7 +37,7 @@ def test_a_lab_has_the_engines_section_just_if_it_has_a_recording(lab):
     text = "\n".join(cell.source for cell in cells(lab))
     if lab.stem in RECORDED:
         assert HEADING in text, (
-            f"{lab.name} has a recording in {FOLDER.name}/ and no section {HEADING!r} that plays "
+            f"{lab.name} has a recording and no section {HEADING!r} that plays "
             "it: write the section, or remove the recording."
         )
         assert text.index(HEADING) < text.index("## Now on your own endpoint"), (
@@ -45,15 +45,15 @@ def test_a_lab_has_the_engines_section_just_if_it_has_a_recording(lab):
         )
     else:
         assert HEADING not in text, (
-            f"{lab.name} has a section {HEADING!r} and no recording {lab.stem}-SIZE.jsonl in "
-            f"{FOLDER.name}/: make it with `python tools/record_engine.py labs/{lab.name}`, or "
+            f"{lab.name} has a section {HEADING!r} and no recording {lab.stem}-SIZE.jsonl: "
+            f"make it with `python tools/record_engine.py labs/{lab.name}`, or "
             "remove the section, which is optional."
         )
 
 
 def test_every_recording_is_named_after_its_lab():
     unknown = RECORDED - {lab.stem for lab in LABS}
-    assert not unknown, f"{FOLDER.name}/ holds recordings of no lab: {sorted(unknown)}"
+    assert not unknown, f"there are recordings of no lab: {sorted(unknown)}"
 
 
 @each_recording

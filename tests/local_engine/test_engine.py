@@ -23,7 +23,7 @@ from labtools.local_engine.packages import missing_packages
 from labtools.local_engine.process import EngineProcess
 from labtools.local_engine.settings import EngineSettings
 from labtools.local_engine.sizes import SIZES
-from labtools.tokens import filler
+from labtools.model.tokens import filler
 
 pytestmark = [
     pytest.mark.slow,

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from labtools.local_engine.tokenizer import SPECIAL, train
-from labtools.tokens import filler
+from labtools.model.tokens import filler
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from labtools.closed_loop import closed_loop
-from labtools.endpoint.profiles import NAMED
 from labtools.errors import NothingMeasured
+from labtools.model.closed_loop import closed_loop
+from labtools.model.named_profiles import NAMED
 from labtools.plots import speed_by_concurrency, ttft_by_context
 
 ALL = list(NAMED.values())

@@ -15,16 +15,16 @@ from explorable_catalogue import CASE_STUDY, EXPLORABLES
 from playwright.sync_api import Locator, Page
 from site_browser import SiteBrowser
 
-from labtools.dispatch.slowest import fan_out_speedup, mean_of_slowest
-from labtools.latency_model import LatencyProfile
-from labtools.metrics import amdahl_speedup
-from labtools.studies.case_study_audit import (
+from labtools.course.coding_agent.audit import (
     PATCH_AND_TESTS,
     READS,
     ROUTABLE,
     Changes,
     pass_s,
 )
+from labtools.course.parallel_calls.slowest import fan_out_speedup, mean_of_slowest
+from labtools.model.metrics import amdahl_speedup
+from labtools.model.profile import LatencyProfile
 
 pytestmark = pytest.mark.site
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.endpoint.answers import answer
-from labtools.endpoint.conversations import Conversations
+from labtools.mock.answers import answer
+from labtools.mock.conversations import Conversations
 from labtools.wire.answer import usage_of
 from labtools.wire.api_error import ApiError
 from labtools.wire.responses_items import check_pairs

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.latency_model import Prices
+from labtools.model.profile import Prices
 from labtools.wire.answer import Answer, Piece, Usage, usage_of
 from labtools.wire.chat_writer import ChatWriter
 from labtools.wire.usage import TokenCount, usage_in

@@ -20,7 +20,7 @@ from labtools.evaluation.fitting.decode import decode_line
 from labtools.evaluation.fitting.evidence import COLD, Noise, TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.robust import spread
-from labtools.latency_model import LatencyProfile
+from labtools.model.profile import LatencyProfile
 
 # One factor, when it takes this much of the scatter away.
 _SHARED_BELOW = 0.7

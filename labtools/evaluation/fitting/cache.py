@@ -13,7 +13,7 @@ from labtools.evaluation.fitting.evidence import TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.reuse import REUSE, reuse_rate
 from labtools.evaluation.fitting.robust import median_interval
-from labtools.latency_model import PrefixCache
+from labtools.model.profile import PrefixCache
 
 CACHE = "prefix_cache"
 BLOCK, MINIMUM = f"{CACHE}.block_tokens", f"{CACHE}.minimum_tokens"

@@ -11,8 +11,8 @@ from statistics import median
 from labtools.clock import elapsed_s
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.probes.load import INPUT_TOKENS as LOAD_TOKENS
-from labtools.latency_model import LatencyProfile
-from labtools.metrics import percentile
+from labtools.model.metrics import percentile
+from labtools.model.profile import LatencyProfile
 from labtools.records import CallRecord
 
 # The axes whose calls have the endpoint to themselves, as far as this client can see.

@@ -26,7 +26,7 @@ from labtools.evaluation.fitting.schema import fit_compile, fit_factor
 from labtools.evaluation.fitting.shared_prefix import fit_shared_prefix
 from labtools.evaluation.fitting.turns import fit_turns
 from labtools.evaluation.observations import Measured
-from labtools.latency_model import LatencyProfile, PrefixCache
+from labtools.model.profile import LatencyProfile, PrefixCache
 
 
 @dataclass(frozen=True, slots=True)

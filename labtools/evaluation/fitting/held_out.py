@@ -10,7 +10,7 @@ from typing import Any
 
 from labtools.evaluation.fitting.evidence import output_tokens
 from labtools.evaluation.observations import Measured, Observation
-from labtools.latency_model import LatencyProfile
+from labtools.model.profile import LatencyProfile
 
 
 @dataclass(frozen=True, slots=True)

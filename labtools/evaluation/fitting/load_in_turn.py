@@ -22,7 +22,7 @@ from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.robust import Z95, slope_through_origin
-from labtools.latency_model import LatencyProfile
+from labtools.model.profile import LatencyProfile
 
 SLOTS, PENALTY = "max_batch", "batch_penalty"
 _LEAST_CALLS = 3

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean, median
 
-from labtools.metrics import TooFewSamples, percentile_interval
+from labtools.model.metrics import TooFewSamples, percentile_interval
 
 # Of the normal distribution: its standard deviation in median absolute deviations, and how many
 # standard deviations enclose 95% of it.

@@ -11,7 +11,7 @@ from labtools.evaluation.fitting.cache import TTL
 from labtools.evaluation.fitting.evidence import TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.probes.shared_prefix import WAVES
-from labtools.latency_model import PrefixCache
+from labtools.model.profile import PrefixCache
 
 PER_SLOT = "prefix_cache.per_slot"
 # A call has found the prefix when this much of its prompt was cached.

@@ -19,7 +19,7 @@ from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.robust import median_interval
-from labtools.latency_model import LatencyProfile
+from labtools.model.profile import LatencyProfile
 
 CHUNK = "prefill_chunk_tokens"
 # What the gaps must hold of the prefill that went on meanwhile ...

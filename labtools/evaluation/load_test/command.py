@@ -23,11 +23,11 @@ from labtools.evaluation.load_test.processes import (
 from labtools.evaluation.load_test.results import LoadResults, read_load
 from labtools.evaluation.plan import Call
 from labtools.evaluation.settings import Settings
-from labtools.lab import Lab
-from labtools.modes import connect
+from labtools.lab.budget import Budget
+from labtools.lab.connect import connect
+from labtools.lab.lab import Lab
+from labtools.lab.stopwatch import timed_call
 from labtools.records import CallRecord
-from labtools.timing.budget import Budget
-from labtools.timing.stopwatch import timed_call
 
 DEFAULT = Settings()
 EPILOG = """\

@@ -14,9 +14,9 @@ from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPParseError, HTTPSocketPoolResponse
 
 from labtools.clock import monotonic_s
+from labtools.lab.call_record import retry_after_s
 from labtools.records import CallError
-from labtools.timing.arrivals import Arrivals
-from labtools.timing.call_record import retry_after_s
+from labtools.transport.arrivals import Arrivals
 from labtools.wire.api_error import message_of
 
 # A request never waits for another's connection: an open loop has as many as it needs.

@@ -25,8 +25,8 @@ from labtools.evaluation.overhead import PERIOD_S
 from labtools.evaluation.plan import input_tokens, output_limit
 from labtools.evaluation.probes import load
 from labtools.evaluation.settings import Settings
+from labtools.lab.call_record import record_of
 from labtools.records import CallRecord
-from labtools.timing.call_record import record_of
 
 # The message to the master of a worker that may send no more.
 SPENT = "allowance_spent"

@@ -15,7 +15,7 @@ from labtools.evaluation.settings import Settings
 from labtools.evaluation.summary.axes import Load
 from labtools.evaluation.summary.load import closed_loop, open_loop
 from labtools.evaluation.summary.parts import Percentile, Stat
-from labtools.metrics import percentile
+from labtools.model.metrics import percentile
 from labtools.records import CallRecord
 
 

@@ -14,7 +14,7 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.prompts import ASK_TO_ACT, FUNCTIONS, SYSTEM, tools
 from labtools.evaluation.settings import Settings
-from labtools.tokens import filler
+from labtools.model.tokens import filler
 
 ANSWER_LIMIT = 256
 # What a step's messages hold besides the result: roles, ids, arguments.

@@ -13,7 +13,7 @@ from typing import Any
 from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
 from labtools.evaluation.settings import Settings
-from labtools.tokens import filler
+from labtools.model.tokens import filler
 
 OUTPUT_TOKENS = 16
 APPENDED_TOKENS = 300

@@ -12,7 +12,7 @@ import random
 from labtools.evaluation.plan import Block, Call
 from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
 from labtools.evaluation.settings import Settings
-from labtools.tokens import filler
+from labtools.model.tokens import filler
 
 TOGETHER = 4
 WAVES = ("first_wave", "second_wave")

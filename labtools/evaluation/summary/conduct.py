@@ -16,8 +16,8 @@ from labtools.evaluation.summary.report import (
     Spent,
     Unfinished,
 )
-from labtools.latency_model import Prices
-from labtools.metrics import percentile
+from labtools.model.metrics import percentile
+from labtools.model.profile import Prices
 from labtools.records import CallError
 
 LONGEST_MESSAGE = 300

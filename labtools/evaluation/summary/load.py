@@ -10,7 +10,7 @@ from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.summary.axes import Load
 from labtools.evaluation.summary.counting import output_tokens, tpot_s
 from labtools.evaluation.summary.statistics import median, stat
-from labtools.metrics import goodput_per_s
+from labtools.model.metrics import goodput_per_s
 
 
 def closed_loop(measured: Measured) -> tuple[Load, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labtools.evaluation.summary.names import FORM_PHRASES, REUSE_PHRASES
 from labtools.evaluation.summary.report import Failure, Report
-from labtools.metrics import samples_needed
+from labtools.model.metrics import samples_needed
 from labtools.wording import count, duration, joined
 
 # Lateness of the measuring machine above this share of a TTFT blurs it.

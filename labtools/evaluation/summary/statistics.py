@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from labtools.errors import NothingMeasured
 from labtools.evaluation.summary.parts import Difference, Interval, Percentile, Stat
-from labtools.metrics import TooFewSamples, percentile, percentile_interval
+from labtools.model.metrics import TooFewSamples, percentile, percentile_interval
 
 
 def stat(values: Iterable[float | None], failed: int = 0, *, independent: bool = True) -> Stat:

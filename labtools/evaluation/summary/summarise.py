@@ -19,7 +19,7 @@ from labtools.evaluation.summary.report import FORMAT, Endpoint, Fitted, Report
 from labtools.evaluation.summary.statistics import stat
 from labtools.evaluation.summary.structured import structured
 from labtools.evaluation.summary.verdict import verdict
-from labtools.latency_model import Prices
+from labtools.model.profile import Prices
 
 
 def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None = None) -> Report:

@@ -1,0 +1,128 @@
+"""A chain of steps that must all be right: what checking and repeating buy, in success and calls.
+
+A step is right with a fixed chance, a check accepts or rejects it (`verifiers`), and a rejected
+step is tried again. Steps, attempts and checks are independent of each other. That is the kindest
+case: real attempts at a hard step tend to fail together, and then a repetition buys less.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from labtools.course.routing.verifiers import Outcomes, Verifier, expected_outcomes
+from labtools.errors import ConfigurationError
+
+ERROR = "error"
+"""The one kind of error that a step of a chain can have."""
+
+
+def checker(catch_rate: float, false_alarm_rate: float = 0.0) -> Verifier:
+    """A check that rejects these shares of the wrong and of the right steps.
+
+    1 - catch_rate is its rate of false positives: wrong steps that it lets pass.
+    """
+    return Verifier({ERROR: catch_rate}, false_alarm_rate)
+
+
+NO_CHECK = checker(0.0)
+"""Accepts whatever it is shown."""
+
+
+def both_accept(first: Verifier, second: Verifier) -> Verifier:
+    """Two checks as one: a step passes if both accept it. They err independently."""
+    catches = first.catch_rates[ERROR], second.catch_rates[ERROR]
+    return checker(_either(*catches), _either(first.false_alarm_rate, second.false_alarm_rate))
+
+
+def _either(one: float, other: float) -> float:
+    """The chance of at least one of two independent events."""
+    return one + other - one * other
+
+
+@dataclass(frozen=True, slots=True)
+class ChainOutcomes:
+    """What becomes of a chain, as shares of all chains, and how many steps it tries."""
+
+    right: float
+    """Every step was right."""
+    wrong: float
+    """It ran to its end with a wrong step in it, and nobody was told."""
+    stopped: float
+    """A step was rejected as often as it may be tried: a person takes over."""
+    attempts: float
+    """Mean steps tried, repetitions included. Each is followed by one check, if there is one."""
+
+
+def step_outcomes(right_rate: float, check: Verifier, attempts: int) -> Outcomes:
+    """One step, tried up to `attempts` times until the check accepts it."""
+    if not 0 <= right_rate <= 1:
+        raise ConfigurationError(f"right_rate is {right_rate!r}. Allowed: a share, 0 to 1.")
+    return expected_outcomes(check, 1 - right_rate, attempts, ERROR)
+
+
+def chain_outcomes(
+    right_rate: float, steps: int, check: Verifier = NO_CHECK, attempts: int = 1
+) -> ChainOutcomes:
+    """The outcomes of `steps` in a row, each right with `right_rate` and tried `attempts` times.
+
+    A chain goes on past a wrong step that was accepted, and stops at one that was given up.
+    """
+    _at_least_one("steps", steps)
+    step = step_outcomes(right_rate, check, attempts)
+    passes = step.right + step.wrong
+    right, ended = step.right**steps, passes**steps
+    reached = math.fsum(passes**before for before in range(steps))
+    return ChainOutcomes(right, ended - right, 1 - ended, step.passes * reached)
+
+
+def cap(right_rate: float, check: Verifier) -> float:
+    """The share of accepted steps that are right: what no number of attempts can pass.
+
+    p (1 - a) / (p (1 - a) + (1 - p)(1 - c)), with c the catch rate and a the false alarms. 1 for
+    a check that catches everything, 0 for a step that is never right.
+    """
+    once = step_outcomes(right_rate, check, 1)
+    accepted = once.right + once.wrong
+    return once.right / accepted if once.right else 0.0
+
+
+def chance_within(tries: int, right_rate: float, steps: int, check: Verifier = NO_CHECK) -> float:
+    """The chance that a chain of `steps` ends right when it may try `tries` steps in all.
+
+    Rejected steps are repeated as long as tries are left: of `tries` draws, at least `steps`
+    must be accepted, and those must be right. 0 if there are fewer tries than steps.
+    """
+    _at_least_one("steps", steps)
+    once = step_outcomes(right_rate, check, 1)
+    accepted = once.right + once.wrong
+    enough = math.fsum(
+        math.comb(tries, k) * accepted**k * (1 - accepted) ** (tries - k)
+        for k in range(steps, tries + 1)
+    )
+    return min(1.0, enough) * cap(right_rate, check) ** steps
+
+
+def tries_that_fit(budget_s: float, try_s: float) -> int:
+    """How many tries of `try_s` seconds end within the budget, one after another."""
+    if not (budget_s >= 0 and try_s > 0):
+        raise ConfigurationError(
+            f"Found budget_s={budget_s!r} and try_s={try_s!r}. Allowed: a budget of 0 s or more "
+            "and a try above 0 s."
+        )
+    return math.floor(budget_s / try_s + 1e-9)
+
+
+def longest_chain(
+    tries: int, right_rate: float, check: Verifier = NO_CHECK, success: float = 0.5
+) -> int:
+    """The most steps that a chain may have and still end right in this share of runs; or 0."""
+    fitting = range(1, tries + 1)
+    return max(
+        (n for n in fitting if chance_within(tries, right_rate, n, check) >= success), default=0
+    )
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{name} is {value!r}. Allowed: a whole number, at least 1.")

@@ -1,0 +1,1 @@
+"""A real engine, and the mock held against it."""

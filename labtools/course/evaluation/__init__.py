@@ -1,0 +1,1 @@
+"""Chapter 7, evaluating a provider."""

@@ -1,0 +1,183 @@
+"""Checks of Lab 7."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from labtools.course.evaluation.leaderboard import LARCH, PROVIDERS
+from labtools.course.verdict import Verdict, close, not_yet, number_from, right
+from labtools.model.metrics import (
+    PercentileInterval,
+    percentile,
+    percentile_interval,
+    samples_needed,
+)
+from labtools.model.profile import LatencyProfile
+
+Times = Mapping[str, float | None]
+
+# What an agent does: calls, input tokens, new tokens a call, output tokens.
+AGENTS = {
+    "20 calls on 5,000 tokens": (20, 5_000, 392, 17),
+    "33 calls on 48,000 tokens": (33, 48_000, 2_176, 214),
+    "one report of 4,000 tokens": (1, 1_000, 1_000, 4_000),
+}
+
+
+def check_calls_needed(calls_needed: Callable[[float], int]) -> Verdict:
+    """`calls_needed(q)` is the fewest calls whose extremes enclose percentile q with 95%."""
+    for q in (0.95, 0.5, 0.9, 0.99):
+        found = number_from(calls_needed, q)
+        if isinstance(found, Verdict):
+            return found
+        expected = samples_needed(q)
+        if found == expected:
+            continue
+        case = f"p{100 * q:g}: you say {found:g} calls"
+        if found == 50:
+            reached = _reached(50, q)
+            return not_yet(f"{case}, whose extremes enclose it with {reached:.1%}, not 95%.")
+        if close(found, math.log(0.05) / math.log(q)):
+            return not_yet(f"{case}. Calls are whole: round up, then see whether it is enough.")
+        if found == math.ceil(math.log(0.05) / math.log(q)):
+            return not_yet(f"{case}. Count both ends: all calls may also lie above it.")
+        if close(found, 1 / (1 - q)):
+            return not_yet(f"{case}. So many hold one call above it on average, often none.")
+        if found == expected - 1:
+            return not_yet(f"{case}. One too few: they reach {_reached(int(found), q):.2%}.")
+        if found > expected:
+            return not_yet(f"{case}. Fewer are enough: stop at the first number that reaches 95%.")
+        return not_yet(f"{case}. They enclose it with {_reached(int(found), q):.1%}, not 95%.")
+    return right(
+        f"{samples_needed(0.5)} calls for p50, {samples_needed(0.95)} for p95, "
+        f"{samples_needed(0.99)} for p99. To tell two endpoints apart takes more."
+    )
+
+
+def check_paired_difference(
+    paired_difference: Callable[[Times, Times], tuple[float, float, float]],
+) -> Verdict:
+    """`paired_difference(first, second)` is (low, median, high) of second less first."""
+    rng = random.Random(7)
+    first: dict[str, float | None] = {
+        f"call {number}": rng.lognormvariate(0, 0.8) for number in range(40)
+    }
+    # Later in every call, and without an answer to the longest, which makes its median shorter.
+    by_length = sorted(first, key=lambda name: first[name] or 0.0)
+    second: dict[str, float | None] = {
+        name: None if name in by_length[-10:] else (first[name] or 0.0) + rng.uniform(0.1, 0.3)
+        for name in by_length
+    }
+    first[by_length[3]] = None
+    try:
+        found = tuple(paired_difference(first, second))
+    except Exception as error:  # whatever it is, the reader should see it in words
+        return not_yet(f"paired_difference raised {type(error).__name__}: {error}")
+    if len(found) != 3 or not all(isinstance(value, int | float) for value in found):
+        return not_yet(f"paired_difference returned {found!r}; it should be (low, median, high).")
+    return _judged((found[0], found[1], found[2]), first, second)
+
+
+def check_agent_s(agent_s: Callable[..., float]) -> Verdict:
+    """`agent_s(profile, calls, input_tokens, new_tokens, output_tokens)` is the agent's wait."""
+    chosen: dict[str, str] = {}
+    for agent, mix in AGENTS.items():
+        seconds: dict[str, float] = {}
+        for profile in PROVIDERS:
+            found = number_from(agent_s, profile, *mix)
+            if isinstance(found, Verdict):
+                return found
+            truth = _agent_s(profile, *mix)
+            if not close(found, truth):
+                said = f"{agent} on {profile.name}: you say {found:.2f} s, it takes {truth:.2f} s."
+                return not_yet(f"{said} {_mistake(found, profile, *mix)}".rstrip())
+            seconds[profile.name] = found
+        fastest = min(seconds, key=lambda name: seconds[name])
+        slowest = max(seconds, key=lambda name: seconds[name])
+        chosen[agent] = f"{fastest} for {agent} ({seconds[fastest]:.1f} s; {slowest} " + (
+            f"{seconds[slowest]:.1f} s)"
+        )
+    return right(f"{'; '.join(chosen.values())}. There is no fastest provider without an agent.")
+
+
+def _reached(calls: int, q: float) -> float:
+    return 1 - q**calls - (1 - q) ** calls if calls > 0 else 0.0
+
+
+def _judged(found: tuple[float, float, float], first: Times, second: Times) -> Verdict:
+    low, middle, high = found
+    differences_s = [
+        later - sooner
+        for name, sooner in first.items()
+        if sooner is not None and (later := second[name]) is not None
+    ]
+    bounds = percentile_interval(differences_s, 0.5)
+    assert isinstance(bounds, PercentileInterval)
+    truth = percentile(differences_s, 0.5)
+    if all(map(close, found, (bounds.low, truth, bounds.high))):
+        return right(
+            f"{truth:.3f} s ({bounds.low:.3f} to {bounds.high:.3f}) from {len(differences_s)} "
+            "pairs: the calls differ far more from each other than the endpoints do."
+        )
+    said = f"You say {middle:.3f} s, the pairs say {truth:.3f} s."
+    here, there = _answered(first), _answered(second)
+    if close(middle, percentile(there, 0.5) - percentile(here, 0.5)):
+        return not_yet(
+            f"{said} These are medians of different calls: the second endpoint failed on the "
+            "longest."
+        )
+    by_place = [b - a for a, b in zip(first.values(), second.values(), strict=True) if a and b]
+    if close(middle, percentile(by_place, 0.5)):
+        return not_yet(f"{said} Pair the calls by name; the second endpoint's order is another.")
+    as_zero = [(second[name] or 0.0) - (first[name] or 0.0) for name in first]
+    if close(middle, percentile(as_zero, 0.5)):
+        return not_yet(f"{said} A failed call has no time, not a time of 0: leave its pair out.")
+    if close(middle, truth):
+        return not_yet(
+            f"The median is right, the interval is not: {low:.3f} to {high:.3f}, expected "
+            f"{bounds.low:.3f} to {bounds.high:.3f}. Take percentile_interval of the differences."
+        )
+    if middle < 0:
+        return not_yet(f"{said} Take the second less the first: above 0, the second is slower.")
+    return not_yet(said)
+
+
+def _answered(times: Times) -> list[float]:
+    return [seconds for seconds in times.values() if seconds is not None]
+
+
+def _agent_s(
+    profile: LatencyProfile, calls: int, input_tokens: int, new_tokens: int, output_tokens: int
+) -> float:
+    kept = input_tokens - new_tokens if profile.prefix_cache else 0
+    first_s = profile.e2e_latency_s(output_tokens, input_tokens, new_schema=True, structured=True)
+    later_s = profile.e2e_latency_s(output_tokens, input_tokens, kept, structured=True)
+    return first_s + (calls - 1) * later_s
+
+
+def _mistake(found: float, profile: LatencyProfile, *mix: int) -> str:
+    """What the function left out or counted too often, if that explains its answer."""
+    calls, input_tokens, new_tokens, output_tokens = mix
+    truth = _agent_s(profile, *mix)
+    free = profile.but(structured_factor=1.0)
+    uncached = profile.but(prefix_cache=None)
+    cached = profile.but(prefix_cache=LARCH.prefix_cache)
+    compiling_s = profile.schema_compile_s
+    mistakes: dict[str, Any] = {
+        "Only decoding is counted.": calls * output_tokens / profile.decode_tokens_per_s,
+        "This provider keeps no prefix: every call reads all of its prompt.": _agent_s(
+            cached, *mix
+        ),
+        "It keeps the prefix: from the second call on only the new tokens are read.": _agent_s(
+            uncached, *mix
+        ),
+        "The first call finds nothing in the cache.": truth
+        - (profile.prefill_s(input_tokens) - profile.prefill_s(new_tokens)),
+        "An answer that is bound to a schema decodes slower here.": _agent_s(free, *mix),
+        "The schema is new only in the first call.": truth + (calls - 1) * compiling_s,
+        "The first call has to compile the schema.": truth - compiling_s,
+    }
+    return next((said for said, seconds in mistakes.items() if close(found, seconds)), "")

@@ -1,0 +1,1 @@
+"""Chapter 2, why model size is not the only variable."""

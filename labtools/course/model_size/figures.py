@@ -1,0 +1,223 @@
+"""The figures of Chapter 2: the roofline, two backends under load, the plane of TTFT and rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from labtools.course.model_size.crossover import crossover_clients
+from labtools.errors import NothingMeasured
+from labtools.model.closed_loop import closed_loop
+from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
+from labtools.plots.canvas import (
+    DECODE,
+    HIGHLIGHT,
+    INK,
+    MUTED,
+    PAPER,
+    REST,
+    TTFT,
+    LabFigure,
+    canvas,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STYLES = ("-", "--", "-.", ":")
+
+
+def decode_bounds(bounds: Mapping[str, float], reached: Mapping[str, float]) -> LabFigure:
+    """The roofline's tokens per second by set-up, and what was reached, in the filled part."""
+    if not bounds:
+        raise NothingMeasured("There is no bound to draw: pass at least one.")
+    with canvas(height_in=0.9 + 0.5 * len(bounds)) as drawing:
+        told = []
+        for row, (name, bound) in enumerate(bounds.items()):
+            got = reached.get(name)
+            words = f"{bound:.0f}" + (f", reached {got:.0f}" if got else "")
+            drawing.bar(-row, (bound, REST, ""), end=words)
+            drawing.bar(-row, (got or 0, DECODE, ""))
+            told.append(f"{name}: {words}")
+        drawing.rows(list(bounds))
+        drawing.axes.set_xlabel("tokens per second of one stream")
+        return drawing.done(
+            f"The most tokens per second that memory allows one stream: {'; '.join(told)}.",
+            "Grey: the bound from reading every weight once for each token. Blue: the rate of a "
+            "backend's profile for that set-up, with one stream.",
+        )
+
+
+def call_by_clients(
+    profiles: Sequence[LatencyProfile],
+    output_tokens: int,
+    measured: Mapping[str, Mapping[int, float]] | None = None,
+    most_clients: int = 256,
+) -> LabFigure:
+    """End-to-end time of a call against the clients of a closed loop; logarithmic axes.
+
+    `measured` holds seconds by profile name and number of clients, drawn as dots. Where the
+    first profile stops being faster than the second, the figure says so.
+    """
+    clients = sorted({round(most_clients ** (step / 120)) for step in range(121)})
+    with canvas(height_in=3.6) as drawing:
+        axes = drawing.axes
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        told = []
+        for profile, style in zip(profiles, _STYLES, strict=False):
+            calls = [closed_loop(profile, n, output_tokens).e2e_latency_s for n in clients]
+            axes.plot(clients, calls, color=DECODE, linestyle=style, linewidth=2)
+            dots = (measured or {}).get(profile.name, {})
+            axes.plot(list(dots), list(dots.values()), "o", color=DECODE, markersize=5)
+            axes.text(
+                clients[-1] * 1.06, calls[-1], profile.name, va="center", fontsize=10, color=INK
+            )
+            told.append(
+                f"{profile.name} {calls[0]:.2f} s alone, {calls[-1]:.2f} s at {clients[-1]}"
+            )
+        flip = crossover_clients(profiles[0], profiles[1], output_tokens, most_clients=most_clients)
+        if flip is not None:
+            at_s = closed_loop(profiles[1], flip, output_tokens).e2e_latency_s
+            axes.plot([flip], [at_s], "o", color=HIGHLIGHT, markersize=8)
+            axes.annotate(
+                f"flips at {flip}",
+                (flip, at_s),
+                textcoords="offset points",
+                xytext=(-8, 10),
+                ha="right",
+            )
+        axes.set_xlim(1, clients[-1])
+        for axis in (axes.xaxis, axes.yaxis):
+            plain(axis)
+        axes.set_xlabel("clients at once (log scale)")
+        axes.set_ylabel("seconds for a call (log scale)")
+        where = f" The first is slower from {flip} clients on." if flip else ""
+        return drawing.done(
+            f"A call of {output_tokens} tokens takes longer as clients are added: "
+            f"{'; '.join(told)}.{where}",
+            f"A call of {output_tokens} output and {DEFAULT_INPUT_TOKENS:,} input tokens. Lines: "
+            "the formula. Dots: simulated clients.",
+        )
+
+
+def faster_by_load_and_length(
+    first: LatencyProfile,
+    second: LatencyProfile,
+    most_clients: int = 256,
+    most_tokens: int = 2000,
+) -> LabFigure:
+    """Which endpoint is faster at each number of clients and length of answer."""
+    lengths = sorted({round(most_tokens ** (step / 60)) for step in range(61)})
+    flips = [crossover_clients(first, second, n, most_clients=most_clients) for n in lengths]
+    edge = [most_clients if flip is None else flip for flip in flips]
+    with canvas(height_in=3.3) as drawing:
+        axes = drawing.axes
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.fill_betweenx(lengths, 1, edge, color=DECODE, alpha=0.22, linewidth=0)
+        axes.fill_betweenx(lengths, edge, most_clients, color=REST, linewidth=0)
+        axes.plot(edge, lengths, color=INK, linewidth=2)
+        middle = most_tokens**0.5
+        for x, name in (
+            (edge[0] ** 0.5, first.name),
+            ((edge[0] * most_clients) ** 0.5, second.name),
+        ):
+            axes.text(x, middle, f"{name}\nfaster", ha="center", va="center")
+        axes.set_xlim(1, most_clients)
+        axes.set_ylim(1, most_tokens)
+        for axis in (axes.xaxis, axes.yaxis):
+            plain(axis)
+        axes.set_xlabel("clients at once (log scale)")
+        axes.set_ylabel("output tokens (log scale)")
+        return drawing.done(
+            f"{first.name} is the faster one on the left, {second.name} on the right. The line "
+            f"between them stands at {edge[0]} clients for answers of {lengths[0]} token and at "
+            f"{edge[-1]} for answers of {lengths[-1]:,}.",
+            "The line is where a call takes as long on both. It is nearly upright: the load "
+            "decides, the answer's length hardly does.",
+        )
+
+
+def ttft_against_rate(
+    points: Mapping[str, tuple[float, float]],
+    lines: Sequence[int],
+    path: Mapping[str, tuple[float, float]] | None = None,
+    path_name: str = "",
+) -> LabFigure:
+    """The plane of TTFT in seconds and tokens per second, with lines of equal break-even length.
+
+    `points` are lone calls; `path` is one endpoint under growing load, labelled at each point.
+    """
+    if not points:
+        raise NothingMeasured("There is no endpoint to draw: pass at least one.")
+    everything = [*points.values(), *(path or {}).values()]
+    low, high = min(r for _, r in everything) / 1.5, max(r for _, r in everything) * 1.6
+    with canvas(height_in=4.2) as drawing:
+        axes = drawing.axes
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        bottom = min(t for t, _ in everything) / 1.6
+        top = max(t for t, _ in everything) * 1.6
+        for tokens in lines:
+            axes.plot([low, high], [tokens / low, tokens / high], color=MUTED, linewidth=1)
+            axes.annotate(
+                f"{tokens} tokens",
+                (high, tokens / high),
+                textcoords="offset points",
+                xytext=(4, 0),
+                va="center",
+                color=MUTED,
+                fontsize=10,
+                annotation_clip=False,
+            )
+        axes.set_xlim(low, high)
+        axes.set_ylim(bottom, top)
+        for name, (ttft_s, rate) in points.items():
+            axes.plot([rate], [ttft_s], "o", color=TTFT, markersize=7)
+            level = [r for t, r in everything if r != rate and 0.7 < t / ttft_s < 1.4]
+            side = "left" if rate > high / 2 else "right"
+            if any(r < rate if side == "left" else rate < r < 2 * rate for r in level):
+                side = "below"
+            _name(axes, name, rate, ttft_s, side)
+        if path:
+            rates, times = [r for _, r in path.values()], [t for t, _ in path.values()]
+            axes.plot(rates, times, "o-", color=HIGHLIGHT, linewidth=1.5, markersize=5)
+            for name, (ttft_s, rate) in path.items():
+                _name(axes, name, rate, ttft_s, "right")
+        axes.set_xticks([20, 50, 100, 200])
+        axes.xaxis.set_minor_formatter("")
+        for axis in (axes.xaxis, axes.yaxis):
+            plain(axis)
+        axes.set_xlabel("tokens per second while decoding (log scale)")
+        axes.set_ylabel("TTFT in seconds (log scale)")
+        told = "; ".join(
+            f"{name} {ttft_s:.3g} s and {rate:.0f}, breaking even at {ttft_s * rate:.0f} tokens"
+            for name, (ttft_s, rate) in {**points, **(path or {})}.items()
+        )
+        of_path = f" Pink: {path_name}." if path else ""
+        return drawing.done(
+            f"TTFT against tokens per second: {told}.",
+            "On a grey line an answer of that many tokens is half TTFT, half decode; above it "
+            f"TTFT is the larger part, below it decode.{of_path}",
+        )
+
+
+def _name(axes: Axes, name: str, rate: float, ttft_s: float, side: str) -> None:
+    """The point's name beside or below it, on paper so that no line runs through it."""
+    offset, across, up = {
+        "left": ((-8, 0), "right", "center"),
+        "right": ((8, 0), "left", "center"),
+        "below": ((0, -7), "center", "top"),
+    }[side]
+    axes.annotate(
+        name,
+        (rate, ttft_s),
+        textcoords="offset points",
+        xytext=offset,
+        ha=across,
+        va=up,
+        fontsize=10,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.8},
+    )

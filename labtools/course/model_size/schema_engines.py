@@ -1,0 +1,65 @@
+"""What makes an answer fit a schema, and what it costs: compiling, and a mask for every token.
+
+Before each token an engine works out which tokens the schema still allows, the mask. Before the
+first it compiles the schema. MaskBench measures both on one CPU thread, without a model, over
+some 10,000 schemas (https://github.com/guidance-ai/jsonschemabench, folder maskbench, results of
+March 2025). The spread is wide: a few masks and schemas take a thousand times the median.
+
+`bound_by` turns that into a profile in which the mask is worked out after the model's step and
+holds it up. Servers work it out during the step where they can, and then a mask costs nothing
+until it takes longer than the step: the profile is the worst case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from labtools.model.profile import LatencyProfile
+
+MASKBENCH = "MaskBench, March 2025"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaEngine:
+    """One engine's times in MaskBench, in seconds."""
+
+    name: str
+    mask_mean_s: float
+    mask_p50_s: float
+    mask_p99_s: float
+    compile_p50_s: float
+
+
+SCHEMA_ENGINES: Mapping[str, SchemaEngine] = MappingProxyType(
+    {
+        engine.name: engine
+        for engine in (
+            SchemaEngine("LLGuidance", 64e-6, 46e-6, 533e-6, 0.001037),
+            SchemaEngine("XGrammar", 728e-6, 9e-6, 5_687e-6, 0.919459),
+            SchemaEngine("Outlines", 1_858e-6, 34e-6, 7_184e-6, 0.587900),
+            SchemaEngine("llama.cpp", 16_565e-6, 17_021e-6, 60_371e-6, 0.000312),
+        )
+    }
+)
+"""MaskBench's engines by name. Later versions of each may be faster."""
+
+
+def slowdown(engine: SchemaEngine, profile: LatencyProfile) -> float:
+    """How many times longer a step takes when it waits for a mask of mean length.
+
+    The mean, because the masks of an answer add up. 1 is no slowdown.
+    """
+    return 1 + engine.mask_mean_s / profile.step_s()
+
+
+def bound_by(engine: SchemaEngine, profile: LatencyProfile) -> LatencyProfile:
+    """The profile, served with this engine: each mask waited for, a new schema compiled first."""
+    return profile.but(
+        name=f"{profile.name} with {engine.name}",
+        source=f"{profile.source} Schemas: {MASKBENCH}, mean mask and median compile time of "
+        f"{engine.name}. Assumed: nothing is worked out while the model computes.",
+        structured_factor=slowdown(engine, profile),
+        schema_compile_s=engine.compile_p50_s,
+    )

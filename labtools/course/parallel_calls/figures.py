@@ -1,0 +1,254 @@
+"""The figures of Chapter 4: calls side by side, jitter, contention, limits, candidates, hedges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from labtools.clock import elapsed_s
+from labtools.course.parallel_calls.slowest import fan_out_speedup
+from labtools.errors import NothingMeasured
+from labtools.lab.span_layout import lanes
+from labtools.lab.trace import Trace
+from labtools.model.metrics import percentile
+from labtools.plots.canvas import (
+    DECODE,
+    HIGHLIGHT,
+    HIGHLIGHT_TEXT,
+    INK,
+    MUTED,
+    TTFT,
+    WAITING,
+    LabFigure,
+    canvas,
+    percent,
+    words_in,
+)
+from labtools.records import Span
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_GAP_ROWS = 0.6
+
+
+def side_by_side(traces: Mapping[str, Trace], caption: str = "") -> LabFigure:
+    """Several ways to make the same calls, one under the other on one time axis.
+
+    Calls that overlap get rows of their own.
+    """
+    calls = {name: [span for span in trace.spans if span.call] for name, trace in traces.items()}
+    for name, spans in calls.items():
+        if not spans:
+            raise NothingMeasured(f"There is nothing to draw: the run {name!r} made no call.")
+    placed = {name: lanes(spans) for name, spans in calls.items()}
+    rows = sum(1 + max(lane.values()) + _GAP_ROWS for lane in placed.values())
+    with canvas(height_in=0.9 + 0.36 * rows) as drawing:
+        axes, top, ticks = drawing.axes, 0.0, []
+        for name, trace in traces.items():
+            height = 1 + max(placed[name].values())
+            for span in calls[name]:
+                _call_bar(axes, -top - placed[name][span.id], span, trace.started_at)
+            middle = -top - (height - 1) / 2
+            ticks.append(middle)
+            drawing.label_end(trace.duration_s, middle, f"{trace.duration_s:.2f} s")
+            top += height + _GAP_ROWS
+        axes.set_yticks(ticks, list(traces))
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(-top + _GAP_ROWS + 0.4, 0.6)
+        axes.set_xlabel("seconds since the start")
+        drawing.key({"TTFT": TTFT, "decode": DECODE})
+        told = "; ".join(
+            f"{name.replace(chr(10), ' ')}, {len(calls[name])} "
+            f"call{'s' * (len(calls[name]) > 1)} in {trace.duration_s:.2f} s"
+            for name, trace in traces.items()
+        )
+        return drawing.done(f"Timelines of the calls: {told}.", caption)
+
+
+def jitter_speedup(
+    sigmas: Sequence[float], measured: Mapping[int, float], measured_sigma: float
+) -> LabFigure:
+    """Speed-up of k calls at once over one after another, for calls of varying length.
+
+    `measured` maps k to the speed-up seen at `measured_sigma`.
+    """
+    most = max(measured)
+    calls = range(1, most + 1)
+    with canvas(height_in=3.3) as drawing:
+        axes = drawing.axes
+        axes.plot(calls, calls, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
+        drawing.label_end(most, most, "no jitter", color=MUTED)
+        for sigma in sigmas:
+            curve = [fan_out_speedup(k, sigma) for k in calls]
+            colour = DECODE if sigma == measured_sigma else MUTED
+            axes.plot(calls, curve, color=colour, linewidth=2 if sigma == measured_sigma else 1)
+            drawing.label_end(most, curve[-1], f"sigma {sigma:g}", color=colour)
+        axes.plot(list(measured), list(measured.values()), "o", color=INK, markersize=5)
+        axes.set_xlim(1, most)
+        axes.set_ylim(0, most * 1.03)
+        axes.set_xticks([1, *measured])
+        axes.set_xlabel("calls at once")
+        axes.set_ylabel("times faster than in a row")
+        told = ", ".join(f"{speedup:.2f} times with {k}" for k, speedup in measured.items())
+        return drawing.done(
+            "Speed-up against the number of calls at once. Without jitter it is their number; "
+            f"with a lognormal jitter of sigma {measured_sigma:g} the runs measured {told}.",
+            f"Lines are computed, dots measured at sigma {measured_sigma:g}. "
+            "The more calls, the likelier that one of them is slow.",
+        )
+
+
+def wall_clock(curves: Mapping[str, Mapping[int, float]], unit_s: float) -> LabFigure:
+    """Seconds until the last of k reads is done, against k, for several endpoints.
+
+    `curves` maps an endpoint's name to seconds by k; a read alone takes `unit_s`.
+    """
+    most = max(max(curve) for curve in curves.values())
+    highest_s = max(max(curve.values()) for curve in curves.values()) * 1.15
+    with canvas(height_in=3.3) as drawing:
+        axes = drawing.axes
+        row = [1, highest_s / unit_s]
+        axes.plot(row, [k * unit_s for k in row], color=WAITING, linewidth=1)
+        axes.text(row[1], highest_s, " one after another", color=MUTED, va="top")
+        for (name, curve), colour in zip(curves.items(), (INK, DECODE, HIGHLIGHT), strict=False):
+            axes.plot(list(curve), list(curve.values()), ".-", color=colour, linewidth=1.5)
+            axes.annotate(
+                name,
+                (most, curve[most]),
+                textcoords="offset points",
+                xytext=(0, 7),
+                ha="right",
+                color=words_in(colour),
+            )
+        axes.set_xlim(1, most * 1.02)
+        axes.set_ylim(0, highest_s)
+        axes.set_xlabel("reads sent at once")
+        axes.set_ylabel("seconds until all are done")
+        told = "; ".join(f"{name}: {curve[most]:.2f} s" for name, curve in curves.items())
+        return drawing.done(
+            f"Seconds until all reads are done, for 1 to {most} reads at once. At {most}: {told}.",
+            f"Reads of {unit_s:g} s. How much {most} at once take is up to the endpoint's batch.",
+        )
+
+
+def requests_sent(traces: Mapping[str, Trace]) -> LabFigure:
+    """How many requests had been sent by each second, and how many of them were refused."""
+    with canvas(height_in=3.0) as drawing:
+        axes, told = drawing.axes, []
+        longest_s = max(trace.duration_s for trace in traces.values())
+        for (name, trace), colour in zip(traces.items(), (HIGHLIGHT, DECODE), strict=False):
+            sent = sorted(elapsed_s(trace.started_at, call.sent_at) for call in trace.calls)
+            refused = sum(call.error is not None for call in trace.calls)
+            counts = range(1, len(sent) + 1)
+            axes.step([0, *sent, longest_s], [0, *counts, len(sent)], where="post", color=colour)
+            axes.annotate(
+                f"{name}: {len(sent)} sent, {refused} refused",
+                (longest_s, len(sent)),
+                textcoords="offset points",
+                xytext=(0, 5),
+                ha="right",
+                color=words_in(colour),
+            )
+            told.append(
+                f"{name}, {len(sent)} requests sent, {refused} refused, done after "
+                f"{trace.duration_s:.1f} s"
+            )
+        axes.set_xlim(0, longest_s)
+        axes.set_ylim(0, max(len(trace.calls) for trace in traces.values()) * 1.12)
+        axes.set_xlabel("seconds since the start")
+        axes.set_ylabel("requests sent so far")
+        answers = sum(call.error is None for call in next(iter(traces.values())).calls)
+        return drawing.done(
+            f"Requests sent against time: {'; '.join(told)}.",
+            f"{answers} answers either way, and after the same time. The requests differ.",
+        )
+
+
+def candidates_in_turn_or_at_once(
+    in_turn_s: Mapping[float, float], at_once_s: float, candidates: int
+) -> LabFigure:
+    """Seconds until one candidate passes, or none of them did, by the chance that one passes."""
+    chances = list(in_turn_s)
+    with canvas() as drawing:
+        axes = drawing.axes
+        axes.plot(chances, list(in_turn_s.values()), color=DECODE, linewidth=2)
+        axes.axhline(at_once_s, color=HIGHLIGHT, linewidth=2)
+        first, last = in_turn_s[chances[0]], in_turn_s[chances[-1]]
+        in_words = "one at a time, until one passes"
+        axes.text(chances[-1], 0.95 * first, in_words, ha="right", color=DECODE)
+        axes.annotate(
+            f"{candidates} at once",
+            (chances[0], at_once_s),
+            textcoords="offset points",
+            xytext=(6, -15),
+            color=HIGHLIGHT_TEXT,
+        )
+        axes.set_xlim(chances[0], chances[-1])
+        axes.set_ylim(0, first * 1.05)
+        percent(axes.xaxis)
+        axes.set_xlabel("chance that a candidate passes its test")
+        axes.set_ylabel("seconds on average")
+        return drawing.done(
+            f"Average seconds by the chance that a candidate passes: one at a time from "
+            f"{first:.1f} s at {chances[0]:.0%} down to {last:.1f} s at {chances[-1]:.0%}; "
+            f"{candidates} at once always {at_once_s:.1f} s.",
+            f"Generate, then test; at most {candidates} candidates. "
+            f"The {candidates} at once are paid for whether they were needed or not.",
+        )
+
+
+def tails(runs: Mapping[str, Iterable[float]], delay_s: float) -> LabFigure:
+    """The share of calls that take longer than t, on a logarithmic scale, for each run."""
+    with canvas(height_in=3.2) as drawing:
+        axes, told = drawing.axes, []
+        ordered = {name: sorted(latencies_s) for name, latencies_s in runs.items()}
+        longest_s = max(latencies_s[-1] for latencies_s in ordered.values())
+        for (name, latencies_s), colour in zip(
+            ordered.items(), (DECODE, HIGHLIGHT, MUTED), strict=False
+        ):
+            n = len(latencies_s)
+            later = [(n - index) / n for index in range(n)]
+            axes.step(latencies_s, later, where="pre", color=colour, linewidth=2)
+            p99_s = percentile(latencies_s, 0.99)
+            # Above the longer tail, and in the room below it.
+            longer = p99_s > longest_s / 2
+            axes.text(
+                longest_s if longer else p99_s + longest_s * 0.03,
+                0.028 if longer else 0.005,
+                f"{name}: p99 {p99_s:.2f} s",
+                ha="right" if longer else "left",
+                color=words_in(colour),
+            )
+            told.append(f"{name}, p99 {p99_s:.2f} s, longest {latencies_s[-1]:.2f} s")
+        axes.axvline(delay_s, color=MUTED, linewidth=1)
+        axes.text(delay_s, 1.0, f" second request at {delay_s:.2f} s", color=MUTED, va="bottom")
+        axes.set_yscale("log")
+        axes.set_ylim(1 / max(len(latencies_s) for latencies_s in ordered.values()), 1)
+        axes.set_xlim(0, longest_s * 1.03)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+        axes.set_xlabel("seconds")
+        axes.set_ylabel("calls that take longer (log scale)")
+        return drawing.done(
+            f"The share of calls that take longer than a given time: {'; '.join(told)}.",
+            "Up to the delay the curves agree. Beyond it a second request cuts the tail.",
+        )
+
+
+def _call_bar(axes: Axes, row: float, span: Span, started_at: float) -> None:
+    call = span.call
+    assert call is not None
+    left = elapsed_s(started_at, span.started_at)
+    if call.ttft_s is None or call.decode_s is None:
+        axes.barh(row, span.duration_s, left=left, height=0.7, color=WAITING)
+        return
+    axes.barh(row, call.ttft_s, left=left, height=0.7, color=TTFT, edgecolor="white", linewidth=0.4)
+    axes.barh(
+        row,
+        call.decode_s,
+        left=left + call.ttft_s,
+        height=0.7,
+        color=DECODE,
+        edgecolor="white",
+        linewidth=0.4,
+    )

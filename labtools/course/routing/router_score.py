@@ -1,0 +1,161 @@
+"""What a router's decisions are worth: a confusion table, and its errors in seconds and dollars.
+
+A step that goes to the small model and is too hard for it has to be done again: its price is the
+redo. A step that goes to the big model without need costs the difference between the two. Both
+are long-run means of the latency model; nothing is run here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from labtools.coding_agent.essay import pass_from
+from labtools.course.routing.essay_models import MAVERICK
+from labtools.course.routing.labelled_steps import LabelledStep, StepRequest
+from labtools.errors import ConfigurationError, NothingMeasured, one_of
+from labtools.model.profile import LatencyProfile
+
+Route = Callable[[StepRequest], str]
+"""A router of two models: from a request to "small" or "big"."""
+
+CHOICES = ("small", "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Where steps were sent, against where they had to go. Counts."""
+
+    rightly_small: int = 0
+    wrongly_small: int = 0
+    """Sent to a model that does not suffice: the error that may go unnoticed."""
+    wrongly_big: int = 0
+    """Sent to the big model without need: the error that costs time and money."""
+    rightly_big: int = 0
+
+    @property
+    def steps(self) -> int:
+        """All of them."""
+        return self.rightly_small + self.wrongly_small + self.wrongly_big + self.rightly_big
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right decisions. Both errors count the same here, which they never do."""
+        return (self.rightly_small + self.rightly_big) / self.steps
+
+    @property
+    def failure_rate(self) -> float | None:
+        """The share of the steps sent small that fail. None when none was."""
+        small = self.rightly_small + self.wrongly_small
+        return self.wrongly_small / small if small else None
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """What it costs to do a failed step again, and whatever was built on it."""
+
+    seconds: float
+    usd: float
+
+
+_SECOND_PASS = pass_from("Understand + plan")
+SECOND_PASS = Redo(
+    sum(step.total_s for step in _SECOND_PASS),
+    sum(
+        MAVERICK.prices.cost_usd(step.input_tokens, 0, step.output_tokens) for step in _SECOND_PASS
+    ),
+)
+"""A failure found late: the essay's task once more from planning, on the big model."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterScore:
+    """A router on a set of steps: means a step."""
+
+    confusion: Confusion
+    call_s: float
+    redo_s: float
+    call_usd: float
+    redo_usd: float
+
+    @property
+    def total_s(self) -> float:
+        """Seconds a step, redone steps included."""
+        return self.call_s + self.redo_s
+
+    @property
+    def total_usd(self) -> float:
+        """Dollars a step, redone steps included."""
+        return self.call_usd + self.redo_usd
+
+
+def score(
+    route: Route,
+    steps: Iterable[LabelledStep],
+    small: LatencyProfile,
+    big: LatencyProfile,
+    redo: Redo,
+) -> RouterScore:
+    """Send each step where `route` says and add up what that costs.
+
+    Raises NothingMeasured without steps, ConfigurationError for an answer but "small" or "big".
+    """
+    counts = {(choice, suffices): 0 for choice in CHOICES for suffices in (True, False)}
+    call_s = call_usd = 0.0
+    for step in steps:
+        choice = route(step.request)
+        if choice not in CHOICES:
+            raise one_of("choice of the router", choice, CHOICES)
+        counts[choice, step.small_suffices] += 1
+        model = small if choice == "small" else big
+        call_s += model.e2e_latency_s(step.output_tokens, step.request.input_tokens)
+        call_usd += model.prices.cost_usd(step.request.input_tokens, 0, step.output_tokens)
+    total = sum(counts.values())
+    if not total:
+        raise NothingMeasured("A router's score on no steps. Pass at least one labelled step.")
+    confusion = Confusion(
+        counts["small", True], counts["small", False], counts["big", True], counts["big", False]
+    )
+    failed = confusion.wrongly_small / total
+    return RouterScore(
+        confusion, call_s / total, failed * redo.seconds, call_usd / total, failed * redo.usd
+    )
+
+
+def always(choice: str) -> Route:
+    """The router that does not look."""
+    return lambda request: choice
+
+
+def by_length(limit_tokens: int) -> Route:
+    """Prompts of up to this many tokens to the small model."""
+    return lambda request: "small" if request.input_tokens <= limit_tokens else "big"
+
+
+def by_type(small_types: Iterable[str]) -> Route:
+    """Steps of these types to the small model: the essay's kind of router."""
+    types = frozenset(small_types)
+    return lambda request: "small" if request.type in types else "big"
+
+
+def best_length(
+    steps: Iterable[LabelledStep], small: LatencyProfile, big: LatencyProfile, redo: Redo
+) -> int:
+    """The limit for `by_length` with the fewest seconds a step on these steps; 0 sends none."""
+    steps = list(steps)
+    limits = sorted({0, *(step.request.input_tokens for step in steps)})
+    return min(limits, key=lambda limit: score(by_length(limit), steps, small, big, redo).total_s)
+
+
+def clean_steps_needed(failure_rate: float, confidence: float = 0.95) -> int:
+    """Steps in a row without a failure before you may say that fewer than this share fail.
+
+    The smallest n with (1 - failure_rate)**n <= 1 - confidence: 3 / failure_rate, about.
+    """
+    for name, value in (("failure_rate", failure_rate), ("confidence", confidence)):
+        if not 0 < value < 1:
+            raise ConfigurationError(
+                f"{name} is {value!r}. Allowed: between 0 and 1, both excluded."
+            )
+    return math.ceil(math.log(1 - confidence) / math.log(1 - failure_rate))

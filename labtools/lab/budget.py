@@ -1,0 +1,123 @@
+"""What a run may spend, enforced where every request passes: in the transport."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from numbers import Real
+
+import httpx2
+
+from labtools.errors import BudgetExceeded, ConfigurationError
+from labtools.model.profile import Prices
+from labtools.model.tokens import count_tokens
+from labtools.transport.arrivals import EXTENSION, Arrivals
+from labtools.wire.usage import TokenCount, usage_in
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that one lab may send. `prices` turn tokens into dollars, for `usd`."""
+
+    requests: float = 200
+    tokens: float = 500_000
+    usd: float | None = None
+    prices: Prices | None = None
+
+    def __post_init__(self) -> None:
+        limits = (self.requests, self.tokens, 0 if self.usd is None else self.usd)
+        if not all(isinstance(limit, Real) and limit >= 0 for limit in limits):
+            raise ConfigurationError(f"A budget's limits must be 0 or more; found {self}.")
+        if self.usd is not None and self.prices is None:
+            raise ConfigurationError("A budget in dollars needs `prices=Prices(...)`.")
+
+    @classmethod
+    def unlimited(cls) -> Budget:
+        """For endpoints that cost nothing."""
+        return cls(requests=math.inf, tokens=math.inf)
+
+
+class Meter(httpx2.AsyncBaseTransport):
+    """Lets a request through only if the budget holds its worst case.
+
+    Before: its body's length in tokens and its limit on the output. Afterwards: what the endpoint's
+    `usage` says, where it says anything; else the worst case stands.
+    """
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, budget: Budget) -> None:
+        self._inner = inner
+        self.budget = budget
+        self.requests = 0
+        self._settled = TokenCount()
+        self._unanswered: list[TokenCount] = []
+        self._open: list[tuple[TokenCount, Arrivals]] = []
+
+    @property
+    def spent(self) -> TokenCount:
+        """Tokens so far; requests under way count as their worst case."""
+        self._settle()
+        under_way = [*self._unanswered, *(worst for worst, _ in self._open)]
+        return sum(under_way, self._settled)
+
+    @property
+    def spent_usd(self) -> float | None:
+        return None if self.budget.prices is None else self.spent.cost_usd(self.budget.prices)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method != "POST":
+            return await self._inner.handle_async_request(request)
+        worst = _worst_case(await request.aread())
+        self._check(worst)
+        self.requests += 1
+        self._unanswered.append(worst)
+        try:
+            response = await self._inner.handle_async_request(request)
+        finally:
+            self._unanswered.remove(worst)
+        if response.is_success:
+            self._open.append((worst, response.extensions[EXTENSION]))
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    def _check(self, worst: TokenCount) -> None:
+        budget, after = self.budget, self.spent + worst
+        if self.requests + 1 > budget.requests:
+            limit = f"{budget.requests} requests"
+        elif after.total > budget.tokens:
+            limit = (
+                f"{budget.tokens} tokens ({self.spent.total} spent, {worst.total} more asked for)"
+            )
+        elif (
+            budget.usd is not None and budget.prices and after.cost_usd(budget.prices) > budget.usd
+        ):
+            limit = f"{budget.usd} US dollars ({self.spent_usd:.4f} spent)"
+        else:
+            return
+        raise BudgetExceeded(
+            f"The next request would pass this lab's budget of {limit}. Nothing was sent. "
+            "To go on, connect with a larger budget: connect(..., budget=Budget(...))."
+        )
+
+    def _settle(self) -> None:
+        still_open = []
+        for worst, arrivals in self._open:
+            if arrivals.ended_at is None:
+                still_open.append((worst, arrivals))
+            else:
+                body = b"".join(chunk for _, chunk in arrivals.chunks)
+                self._settled += usage_in(body) or worst
+        self._open = still_open
+
+
+def _worst_case(body: bytes) -> TokenCount:
+    try:
+        asked = json.loads(body)
+        limits = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+        most = next((asked[name] for name in limits if asked.get(name)), 0)
+        output_tokens = int(most) * int(asked.get("n") or 1)
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        output_tokens = 0
+    return TokenCount(count_tokens(body.decode("utf-8", "replace")), 0, output_tokens)

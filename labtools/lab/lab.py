@@ -1,0 +1,264 @@
+"""`Lab`: the one object a notebook holds. `labtools.modes.connect` makes it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+import sys
+import weakref
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
+from numbers import Real
+from typing import Any, TypeVar
+
+import httpx2
+import openai
+
+from labtools.clock import SimLoop
+from labtools.errors import ClockError, ConfigurationError, EndpointUnreachable, redacted
+from labtools.lab.budget import Budget, Meter
+from labtools.lab.prompts import prompt_of
+from labtools.lab.stopwatch import timed_call
+from labtools.lab.target import Target
+from labtools.lab.trace import Recorder, SpanInProgress, Trace
+from labtools.local_engine.requests import as_dictated
+from labtools.loop_thread import LoopThread
+from labtools.model.profile import DEFAULT_INPUT_TOKENS
+from labtools.records import CallRecord
+
+T = TypeVar("T")
+
+
+class Lab:
+    """An endpoint, a clock and a stopwatch. Made by `connect`."""
+
+    def __init__(
+        self,
+        target: Target,
+        loop: asyncio.AbstractEventLoop,
+        transport: httpx2.AsyncBaseTransport,
+        budget: Budget,
+        *,
+        api_key: str | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        self._target = target
+        self._loop = loop
+        self._thread = LoopThread(loop)
+        self._meter = Meter(transport, budget)
+        self._key = api_key or ""
+        self._recorder = Recorder(self._key)
+        self._calls = 0
+        self._run_started_at = self._next_progress_at = 0.0
+        self.last_trace: Trace | None = None
+        """What the last run measured, also when it raised."""
+        self.client = openai.AsyncOpenAI(
+            base_url=target.base_url,
+            api_key=api_key or "none",
+            # A retry that nobody sees looks like latency. A failed call is a record instead.
+            max_retries=0,
+            http_client=httpx2.AsyncClient(transport=self._meter, trust_env=False),
+        )
+        """The plain SDK client. Use it inside a coroutine that `run` runs."""
+        self._finalizer = weakref.finalize(self, on_close) if on_close else None
+        try:
+            self._thread.run(self._warm_up())
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"Lab on {self._target}"
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def mode(self) -> str:
+        """ "sim", "mock", "engine", "url" or "replay"."""
+        return "replay" if self._target.recording else self._target.mode
+
+    @property
+    def on_mock(self) -> bool:
+        """Whether the mock's instructions count, or did when the replayed run was recorded.
+
+        The mock does all that they say. The engine writes as much as they say, and its calls'
+        records hold what they say.
+        """
+        return self._target.mode != "url"
+
+    @property
+    def clock(self) -> str:
+        """ "simulated" or "wall"."""
+        return "simulated" if isinstance(self._loop, SimLoop) else "wall"
+
+    @property
+    def endpoint(self) -> str:
+        """ "sim", "mock", "engine", "replay", or the address, without credentials."""
+        return self._target.address if self.mode == "url" else self.mode
+
+    @property
+    def meter(self) -> Meter:
+        """What has been sent so far, against the budget."""
+        return self._meter
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Trace:
+        """Run a coroutine to its end on the lab's clock and return the trace of its steps.
+
+        What the coroutine returned is the trace's `result`; what it raised is raised, and
+        `last_trace` has the steps until then. Works the same in a notebook cell, a script and a
+        test. Ctrl-C stops it.
+        """
+        if not inspect.iscoroutine(coroutine):
+            raise ConfigurationError(
+                f"lab.run takes a coroutine; found {type(coroutine).__name__}. Call your async "
+                "function: lab.run(agent()), not lab.run(agent)."
+            )
+        if self._loop.is_closed():
+            coroutine.close()
+            raise ClockError("This lab is closed. Make a new one with connect(...).")
+        if not self._loop.is_running():
+            self._recorder = Recorder(self._key)
+        recorder, started_at, result = self._recorder, self._loop.time(), None
+        self._run_started_at, self._next_progress_at = started_at, started_at + 2
+        try:
+            result = self._thread.run(coroutine)
+        finally:
+            self.last_trace = Trace(
+                recorder.spans,
+                started_at,
+                self._loop.time(),
+                str(self._target),
+                self.clock,
+                result,
+            )
+        return self.last_trace
+
+    async def call(
+        self,
+        step: str = "call",
+        *,
+        messages: Sequence[Mapping[str, Any]] | None = None,
+        input_tokens: int = DEFAULT_INPUT_TOKENS,
+        output_tokens: int | None = None,
+        model: str | None = None,
+        **request: Any,
+    ) -> CallRecord:
+        """One streamed, measured call; a step of the trace.
+
+        Without `messages` the prompt is filler of `input_tokens`, different in every call. The mock
+        answers with exactly `output_tokens` and stops by itself; the engine is cut off after
+        exactly as many; any other endpoint gets them as the limit. `request` takes whatever
+        `client.chat.completions.create` takes.
+
+        A call that fails returns a record with an `error`. Raises BudgetExceeded.
+        """
+        self._check_clock()
+        self._calls += 1
+        if messages is None:
+            rng = random.Random(f"{self._target.seed}/{self._calls}")
+            messages = prompt_of(input_tokens, rng, tools=request.get("tools") or ())
+        if output_tokens is not None:
+            request = self._with_length(request, output_tokens)
+        with self._recorder.span(step, "llm") as span:
+            record = await timed_call(
+                self.client, model=model or self.model_for(step), messages=messages, **request
+            )
+            span.call = as_dictated(record, request) if self._target.mode == "engine" else record
+        self._show_progress()
+        return span.call
+
+    async def tool(self, step: str, seconds: float) -> None:
+        """The agent's own work between calls, modelled as a wait; a step of the trace."""
+        self._check_clock()
+        if not isinstance(seconds, Real) or not seconds >= 0:
+            raise ConfigurationError(f"A tool takes 0 seconds or more; found {seconds!r}.")
+        with self._recorder.span(step, "tool"):
+            await asyncio.sleep(seconds)
+
+    async def work(self, step: str, function: Callable[[], T], *, modelled_s: float = 0.0) -> T:
+        """The agent's own work, really done; a step of the trace.
+
+        `function` runs in a thread. On the simulated clock time stands still for it, and it is
+        then charged `modelled_s`; on the wall clock it is charged what it took. Returns what it
+        returns. What it raises is raised, and is the step's error.
+        """
+        self._check_clock()
+        with self._recorder.span(step, "tool"):
+            result = await asyncio.to_thread(function)
+            if isinstance(self._loop, SimLoop):
+                await asyncio.sleep(modelled_s)
+        return result
+
+    def group(self, step: str) -> AbstractContextManager[SpanInProgress]:
+        """`with lab.group("gather"):` holds the steps inside it together in the trace."""
+        self._check_clock()
+        return self._recorder.span(step, "group")
+
+    def model_for(self, step: str) -> str:
+        """The model that a step is sent to."""
+        return self._target.model_for(step)
+
+    def close(self) -> None:
+        """Close the client and stop the server, if there is one. A second call does nothing."""
+        if not self._loop.is_closed() and not self._loop.is_running():
+            self._thread.run(self.client.close())
+            self._loop.close()
+        if self._finalizer:
+            self._finalizer()
+
+    async def _warm_up(self) -> None:
+        """One untimed request: the SDK looks its platform up in a thread before its first."""
+        try:
+            if isinstance(self._loop, SimLoop):
+                with self._loop.standing_still():
+                    await self.client.models.with_raw_response.list()
+            else:
+                await self.client.models.with_raw_response.list()
+        except openai.AuthenticationError:
+            raise ConfigurationError(
+                f"{self._target.address} refused the key. Set OPENAI_API_KEY to this endpoint's "
+                "key, or pass api_key=..."
+            ) from None
+        except openai.APIStatusError:
+            pass  # Not every endpoint lists its models; this one answers, which is enough.
+        except openai.APIConnectionError as error:
+            raise EndpointUnreachable(
+                f"Nobody answers at {self._target.address}: "
+                f"{redacted(str(error.__cause__ or error), self._key)}. Check the address (it "
+                "usually ends in /v1) and that the server is running."
+            ) from None
+
+    def _check_clock(self) -> None:
+        try:
+            here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            here = False
+        if not here:
+            raise ClockError(
+                "This lab has a clock of its own. Put the code in a coroutine and run it with "
+                "lab.run(...)."
+            )
+
+    def _with_length(self, request: dict[str, Any], output_tokens: int) -> dict[str, Any]:
+        if not self.on_mock:
+            # OpenAI's newer models refuse the old name; other servers may not know the new one.
+            openais = "api.openai.com" in self._target.base_url
+            limit = "max_completion_tokens" if openais else "max_tokens"
+            return {limit: output_tokens, **request}
+        extra = request.get("extra_body") or {}
+        mock = {"output_tokens": output_tokens, **extra.get("mock", {})}
+        return {**request, "extra_body": {**extra, "mock": mock}}
+
+    def _show_progress(self) -> None:
+        """On the wall clock, say twice a second how far a run of over two seconds is."""
+        now = self._loop.time()
+        if self.clock == "simulated" or now < self._next_progress_at:
+            return
+        self._next_progress_at = now + 0.5
+        seconds = now - self._run_started_at
+        print(f"\r{len(self._recorder.spans)} steps, {seconds:.0f} s", end="", file=sys.stderr)

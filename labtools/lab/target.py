@@ -1,0 +1,113 @@
+"""Where a lab's calls go: which mode, which address, which model for which step."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labtools.errors import ConfigurationError, one_of
+from labtools.model.named_profiles import named_profile
+from labtools.model.profile import LatencyProfile
+
+Profiles = str | LatencyProfile | Mapping[str, str | LatencyProfile]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a lab's calls go."""
+
+    mode: str
+    """"sim", "mock", "engine" or "url": who answers. In a replay, who answered."""
+    base_url: str
+    models: Mapping[str, str]
+    """From step to model; "default" is for every other step."""
+    seed: int
+    recording: Path | None = None
+    """Where the answers come from, in a replay."""
+
+    def __str__(self) -> str:
+        models = ", ".join(dict.fromkeys(self.models.values()))
+        if self.recording:
+            return f"the recording {self.recording} ({models}), on the simulated clock"
+        if self.mode == "sim":
+            return f"the embedded mock ({models}), on the simulated clock"
+        if self.mode == "mock":
+            return f"the mock ({models}) at {self.address}, on the wall clock"
+        if self.mode == "engine":
+            return f"the engine ({models}) at {self.address}, on the wall clock"
+        return f"{self.address} ({models}), on the wall clock"
+
+    @property
+    def address(self) -> str:
+        """The base URL as it may be shown."""
+        return without_credentials(self.base_url)
+
+    def model_for(self, step: str) -> str:
+        """The model that a step is sent to."""
+        if step in self.models:
+            return self.models[step]
+        if "default" not in self.models:
+            raise one_of("step", step, self.models)
+        return self.models["default"]
+
+
+def profiles_of(profile: Profiles) -> dict[str, LatencyProfile]:
+    """What the mock serves, by model name. Raises ConfigurationError."""
+    if isinstance(profile, LatencyProfile):
+        return {profile.name: profile}
+    if isinstance(profile, str):
+        return {profile: named_profile(profile)}
+    if not isinstance(profile, Mapping) or not profile:
+        raise ConfigurationError(
+            f"profile must be a name, a LatencyProfile or a mapping from model name to either; "
+            f"found {profile!r}."
+        )
+    return {name: next(iter(profiles_of(one).values())) for name, one in profile.items()}
+
+
+def models_of(
+    model: str | Mapping[str, str] | None, profiles: Mapping[str, LatencyProfile] | None
+) -> dict[str, str]:
+    """From step to model; without a mapping every step gets the one model.
+
+    With `profiles`, only their names will do. Raises ConfigurationError.
+    """
+    if isinstance(model, Mapping):
+        models = dict(model)
+    elif model is None and profiles:
+        models = {"default": next(iter(profiles))}
+    else:
+        models = {"default": model} if isinstance(model, str) else {}
+    if not models or not all(isinstance(name, str) and name for name in models.values()):
+        raise ConfigurationError(
+            f"model must be a name or a mapping from step to name; found {model!r}."
+        )
+    if profiles is not None:
+        for name in models.values():
+            if name not in profiles:
+                raise one_of("model", name, profiles)
+    return models
+
+
+def checked_key(key: str | None) -> str | None:
+    """The API key, blanks around it taken off.
+
+    Raises ConfigurationError, which does not show it, for what no HTTP header can hold.
+    """
+    key = (key or "").strip()
+    for place, character in enumerate(key, start=1):
+        if not "!" <= character <= "~":
+            raise ConfigurationError(
+                f"The API key holds {unicodedata.name(character, 'a control character')} at place "
+                f"{place} of {len(key)}; keys are made of ASCII letters, digits and signs. Copy it "
+                "again."
+            )
+    return key or None
+
+
+def without_credentials(url: str) -> str:
+    """The address without a user's name, a password or a query, any of which may be a key."""
+    return re.sub("//[^/]*@", "//", url).partition("?")[0]

@@ -1,0 +1,243 @@
+"""A run as a tree of spans: recorded while it happens, then looked at as a table or a figure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labtools.clock import elapsed_s
+from labtools.errors import ConfigurationError, redacted
+from labtools.lab.comparison import comparison
+from labtools.lab.span_layout import covered_s, depths, in_order, lanes
+from labtools.records import CallRecord, Span, failures
+
+if TYPE_CHECKING:
+    import pandas
+
+    from labtools.plots import LabFigure
+
+_parent_id: contextvars.ContextVar[int | None] = contextvars.ContextVar("parent_id", default=None)
+
+FORMAT = "labtools-trace/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One run: its spans, which endpoint and clock it ran on, and what the coroutine returned."""
+
+    spans: tuple[Span, ...]
+    started_at: float
+    ended_at: float
+    endpoint: str
+    clock: str
+    """"simulated" or "wall"."""
+    result: Any = None
+
+    @property
+    def duration_s(self) -> float:
+        """Start of the run to its end."""
+        return elapsed_s(self.started_at, self.ended_at)
+
+    @property
+    def calls(self) -> tuple[CallRecord, ...]:
+        """The records of all calls, in the order in which they were sent."""
+        return tuple(span.call for span in in_order(self.spans) if span.call is not None)
+
+    @property
+    def failures(self) -> str:
+        """How many calls failed, and how the first of them; empty when none did.
+
+        A run whose calls fail at once is a short one: say this beside any of its durations.
+        """
+        return failures(self.calls)
+
+    @property
+    def inference_s(self) -> float:
+        """Seconds during which at least one call was under way."""
+        return covered_s(span for span in self.spans if span.kind == "llm")
+
+    @property
+    def tool_s(self) -> float:
+        """Seconds during which at least one tool was at work."""
+        return covered_s(span for span in self.spans if span.kind == "tool")
+
+    def table(self) -> pandas.DataFrame:
+        """A row for each span, as it began; seconds to the millisecond.
+
+        A column that would be empty, or has nothing but zeros, is left out.
+        """
+        import pandas as pd
+
+        depth = depths(self.spans)
+        rows = [
+            {
+                "step": "  " * depth[span.id] + span.name,
+                "kind": span.kind,
+                "start_s": elapsed_s(self.started_at, span.started_at),
+                "input_tokens": span.call.input_tokens if span.call else None,
+                "cached_tokens": span.call.cached_tokens if span.call else None,
+                "output_tokens": span.call.output_tokens if span.call else None,
+                "ttft_s": span.call.ttft_s if span.call else None,
+                "decode_s": span.call.decode_s if span.call else None,
+                "total_s": span.duration_s,
+                "error": span.error,
+            }
+            for span in in_order(self.spans)
+        ]
+        table = pd.DataFrame(rows)
+        for column in ("input_tokens", "cached_tokens", "output_tokens"):
+            if column in table:
+                table[column] = table[column].astype("Int64")
+        empty = [
+            name
+            for name in ("cached_tokens", "error")
+            if name in table and not any(row[name] for row in rows)
+        ]
+        return table.drop(columns=empty).round(3)
+
+    def compare(self, other: Trace) -> pandas.DataFrame:
+        """A row for each step of either run, and one for the whole: seconds here, there, more.
+
+        Steps are aligned by name: the second "plan" of one run with the second of the other. A
+        step of only one run is in a row of its own; the column `only_in` then says whose.
+        """
+        return comparison(self, other)
+
+    def plot(self, title: str = "") -> LabFigure:
+        """The timeline: a bar for each call and tool, waiting and decoding told apart."""
+        from labtools import plots
+
+        return plots.timeline(self.spans, self.started_at, self.ended_at, title)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the trace as JSON; `Trace.load` reads it. What the run returned is not kept."""
+        path = Path(path)
+        values = {
+            "format": FORMAT,
+            "endpoint": self.endpoint,
+            "clock": self.clock,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+            "spans": [asdict(span) for span in self.spans],
+        }
+        path.write_text(json.dumps(values, indent=1))
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Trace:
+        """Read what `save` wrote. Raises ConfigurationError when the file is not a trace."""
+        try:
+            values = json.loads(Path(path).read_text())
+            if values["format"] != FORMAT:
+                raise ConfigurationError(
+                    f"{path} has format {values['format']!r}; this version reads {FORMAT!r}."
+                )
+            spans = tuple(_span(span) for span in values["spans"])
+            times = (float(values["started_at"]), float(values["ended_at"]))
+            return cls(spans, *times, values["endpoint"], values["clock"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if isinstance(error, ConfigurationError):
+                raise
+            raise ConfigurationError(
+                f"{path} is not a trace written by Trace.save ({type(error).__name__}: {error})."
+            ) from None
+
+    def save_chrome_trace(self, path: str | Path) -> Path:
+        """Write a file that https://ui.perfetto.dev and chrome://tracing open."""
+        path = Path(path)
+        path.write_text(json.dumps({"traceEvents": self.chrome_events()}))
+        return path
+
+    def chrome_events(self) -> list[dict[str, Any]]:
+        """Complete events ("ph": "X") in microseconds; concurrent spans in lanes of their own."""
+        lane = lanes(self.spans)
+        events = []
+        for span in in_order(self.spans):
+            events.append(
+                self._event(span.name, span.kind, span.started_at, span.ended_at, lane[span.id])
+            )
+            call = span.call
+            if call is None:
+                continue
+            events[-1]["args"] = {
+                "model": call.model,
+                "input_tokens": call.input_tokens,
+                "cached_tokens": call.cached_tokens,
+                "output_tokens": call.output_tokens,
+                "finish_reason": call.finish_reason,
+                "error": str(call.error) if call.error else None,
+            }
+            if call.chunks_at:
+                first_at = call.chunks_at[0]
+                events.append(self._event("TTFT", "ttft", call.sent_at, first_at, lane[span.id]))
+                events.append(
+                    self._event("decode", "decode", first_at, call.ended_at, lane[span.id])
+                )
+        return events
+
+    def _event(self, name: str, kind: str, start: float, end: float, lane: int) -> dict[str, Any]:
+        return {
+            "name": name,
+            "cat": kind,
+            "ph": "X",
+            "ts": round(elapsed_s(self.started_at, start) * 1e6, 3),
+            "dur": round(elapsed_s(start, end) * 1e6, 3),
+            "pid": 1,
+            "tid": lane,
+        }
+
+
+class Recorder:
+    """Collects the spans of one run. Nesting follows the code, through tasks as well.
+
+    `secret` is kept out of what is recorded.
+    """
+
+    def __init__(self, secret: str = "") -> None:
+        self._secret = secret
+        self._spans: list[Span] = []
+        self._ids = count(1)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Spans that have ended, as they began: threads may end in any order."""
+        return tuple(sorted(self._spans, key=lambda span: span.id))
+
+    @contextmanager
+    def span(self, name: str, kind: str) -> Iterator[SpanInProgress]:
+        """Record the block as one span; what is recorded inside it becomes its child."""
+        loop = asyncio.get_running_loop()
+        progress = SpanInProgress()
+        span = Span(next(self._ids), name, kind, loop.time(), loop.time(), _parent_id.get())
+        token = _parent_id.set(span.id)
+        try:
+            yield progress
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            progress.error = progress.error or redacted(said, self._secret)
+            raise
+        finally:
+            _parent_id.reset(token)
+            call = progress.call
+            error_text = str(call.error) if call and call.error else progress.error
+            self._spans.append(replace(span, ended_at=loop.time(), call=call, error=error_text))
+
+
+@dataclass(slots=True)
+class SpanInProgress:
+    """What the block wants its span to hold."""
+
+    call: CallRecord | None = None
+    error: str | None = None
+
+
+def _span(values: dict[str, Any]) -> Span:
+    call = values.pop("call")
+    return Span(**values, call=CallRecord.from_dict(call) if call else None)

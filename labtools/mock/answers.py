@@ -1,0 +1,147 @@
+"""What the mock says: filler of an exact length, JSON that fits a schema, tool calls.
+
+The text means nothing; its form and its length are what the client asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+from labtools.mock.schema_values import value_for
+from labtools.model.tokens import count_tokens, filler, split_tokens
+from labtools.wire.answer import Answer, Piece
+from labtools.wire.api_error import ApiError
+from labtools.wire.generation import GenerationRequest, MockToolCall, Tool
+
+# How long an answer is when nobody says: the essay's tool call.
+DEFAULT_OUTPUT_TOKENS = 100
+
+
+# What one request may make the mock think up, over all its choices: more would hold others up.
+LARGEST_ANSWER_TOKENS = 250_000
+_MOST_TOOL_CALLS = 128
+
+
+def answer(request: GenerationRequest, rng: random.Random) -> Answer:
+    """One answer to `request`; what is left open is drawn from `rng`.
+
+    Raises UnusableSchema when the request's schema has no value, ApiError (400) when the answer
+    would be too long.
+    """
+    tokens = request.mock.output_tokens
+    thoughts = filler(request.mock.reasoning_tokens, rng)
+    calls = _calls_to_make(request, rng)
+    text = "" if calls else _text(request, tokens, rng)
+    said_tokens = sum(1 + count_tokens(arguments) for _, arguments in calls) + count_tokens(text)
+    _check_size(request, request.mock.reasoning_tokens + (tokens or said_tokens))
+    pieces = [Piece("reasoning", piece) for piece in split_tokens(thoughts)]
+    if calls:
+        pieces += _call_pieces(calls, tokens, rng)
+    else:
+        spoken = split_tokens(text.ljust(tokens or 0), tokens)
+        pieces += [_content(piece) for piece in _before_stop(spoken, request.stop)]
+    ends = Answer(tuple(pieces), "tool_calls" if calls else "stop")
+    return ends.cut(request.max_output_tokens)
+
+
+@lru_cache(maxsize=4096)
+def _content(text: str) -> Piece:
+    """Filler says the same few words again and again; so it costs no new objects."""
+    return Piece("content", text)
+
+
+def _check_size(request: GenerationRequest, tokens: int) -> None:
+    if tokens * request.n > LARGEST_ANSWER_TOKENS:
+        raise ApiError(
+            400,
+            f"{request.n} answers of {tokens} tokens are more than this mock makes up: "
+            f"{LARGEST_ANSWER_TOKENS} tokens in all.",
+            param="mock",
+        )
+
+
+def _text(request: GenerationRequest, tokens: int | None, rng: random.Random) -> str:
+    if request.mock.content is not None:
+        return request.mock.content
+    if request.schema is True:
+        return json.dumps({"answer": filler(8, rng).strip()})
+    if isinstance(request.schema, Mapping):
+        return json.dumps(value_for(dict(request.schema), rng))
+    return filler(DEFAULT_OUTPUT_TOKENS if tokens is None else tokens, rng)
+
+
+def _before_stop(pieces: list[str], stop: Sequence[str]) -> list[str]:
+    """The pieces up to the first stop sequence, which is left out."""
+    text = "".join(pieces)
+    end = min((text.find(sequence) for sequence in stop if sequence in text), default=None)
+    if end is None:
+        return pieces
+    kept, length = [], 0
+    for piece in pieces:
+        if length >= end:
+            break
+        kept.append(piece[: end - length])
+        length += len(piece)
+    return kept
+
+
+def _calls_to_make(request: GenerationRequest, rng: random.Random) -> list[tuple[str, str]]:
+    """(name, arguments) of each tool call in this answer; none if it is words."""
+    if request.mock.tool_calls is not None:
+        return [_told(call) for call in request.mock.tool_calls]
+    if not request.tools or request.tool_choice == "none" or request.mock.content is not None:
+        return []
+    if request.tool_choice == "auto" and (
+        request.answers_tool_result or request.schema is not None
+    ):
+        return []
+    count = request.mock.tool_call_count if request.parallel_tool_calls else 1
+    if count * request.n > _MOST_TOOL_CALLS:
+        raise ApiError(
+            400,
+            f"{request.n} answers of {count} tool calls are more than this mock makes up: "
+            f"{_MOST_TOOL_CALLS} tool calls in all.",
+            param="mock.tool_call_count",
+        )
+    return [_made_up(tool, rng) for tool in _chosen(request, count)]
+
+
+def _chosen(request: GenerationRequest, count: int) -> list[Tool]:
+    named = [tool for tool in request.tools if tool.name == request.tool_choice]
+    tools = named or list(request.tools)
+    return [tools[index % len(tools)] for index in range(count)]
+
+
+def _told(call: MockToolCall) -> tuple[str, str]:
+    text = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments)
+    return call.name, text
+
+
+def _made_up(tool: Tool, rng: random.Random) -> tuple[str, str]:
+    return tool.name, json.dumps(value_for(dict(tool.parameters), rng))
+
+
+def _call_pieces(
+    calls: list[tuple[str, str]], tokens: int | None, rng: random.Random
+) -> Iterator[Piece]:
+    """The calls' tokens: one opens each call, the rest are its arguments in fragments.
+
+    With `tokens`, that many in all: arguments are padded with blanks, which JSON allows.
+    """
+    if tokens is not None and tokens < 2 * len(calls):
+        raise ApiError(
+            400,
+            f"{tokens} output tokens cannot hold {len(calls)} tool calls: each needs two.",
+            param="mock.output_tokens",
+        )
+    for index, (name, arguments) in enumerate(calls):
+        share = None
+        if tokens is not None:
+            share = tokens * (index + 1) // len(calls) - tokens * index // len(calls) - 1
+        call_id = f"call_{rng.getrandbits(96):024x}"
+        yield Piece("call", call=index, call_id=call_id, call_name=name)
+        for fragment in split_tokens(arguments.ljust(share or 0), share):
+            yield Piece("arguments", fragment, call=index)

@@ -1,0 +1,271 @@
+"""The mock endpoint as an ASGI application: OpenAI's API in front of simulated engines.
+
+The same application answers in process, on the simulated clock, and over HTTP, on the wall.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Mapping
+from itertools import count
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from labtools.errors import ConfigurationError, UnusableSchema
+from labtools.mock.answers import answer
+from labtools.mock.conversations import Conversations
+from labtools.mock.engine import Engine
+from labtools.mock.faults import FaultPlan
+from labtools.mock.generation import Generation
+from labtools.model.profile import LatencyProfile
+from labtools.model.tokens import count_tokens
+from labtools.wire.answer import Writer
+from labtools.wire.api_error import ApiError
+from labtools.wire.chat_request import parse_chat_request
+from labtools.wire.chat_writer import ChatWriter
+from labtools.wire.generation import GenerationRequest
+from labtools.wire.responses_output import Output
+from labtools.wire.responses_request import parse_responses_request
+from labtools.wire.responses_writer import ResponsesWriter
+
+LARGEST_BODY_BYTES = 64 * 2**20
+# 2026-01-01, so that `created` is a plausible date on the simulated clock too.
+DEFAULT_EPOCH_S = 1_767_225_600
+
+
+def create_app(
+    profiles: Mapping[str, LatencyProfile],
+    *,
+    seed: int = 0,
+    faults: FaultPlan | None = None,
+    api_key: str | None = None,
+    epoch_s: float = DEFAULT_EPOCH_S,
+) -> Starlette:
+    """The endpoint that serves each profile under a model name.
+
+    With `api_key`, requests without it get a 401; else any key, or none, will do. `epoch_s` is
+    the calendar's time when the clock reads 0.
+    """
+    if not profiles:
+        raise ConfigurationError("An endpoint needs at least one profile to serve.")
+    endpoint = Endpoint(profiles, seed, faults or FaultPlan(), api_key, epoch_s)
+    app = Starlette(
+        routes=[
+            Route("/v1/chat/completions", endpoint.chat, methods=["POST"]),
+            Route("/v1/responses", endpoint.responses, methods=["POST"]),
+            Route("/v1/models", endpoint.models, methods=["GET"]),
+            Route("/v1/models/{model:path}", endpoint.model, methods=["GET"]),
+            Route("/health", endpoint.health, methods=["GET"]),
+        ],
+        exception_handlers={
+            ApiError: _api_error,
+            HTTPException: _http_error,
+            RecursionError: _too_deep,
+            Exception: _unexpected_error,
+        },
+    )
+    app.state.endpoint = endpoint
+    return app
+
+
+class Endpoint:
+    """The engines, and what happens to a request before one of them takes it."""
+
+    def __init__(
+        self,
+        profiles: Mapping[str, LatencyProfile],
+        seed: int,
+        faults: FaultPlan,
+        api_key: str | None,
+        epoch_s: float,
+    ) -> None:
+        self.engines = {name: Engine(profile, seed) for name, profile in profiles.items()}
+        self._faults = faults
+        self._api_key = api_key
+        self._epoch_s = epoch_s
+        self._numbers = count(1)
+        self._conversations = Conversations()
+
+    async def chat(self, http: Request) -> Generation:
+        """`POST /v1/chat/completions`."""
+        self._authorize(http)
+        raw = await _body(http)
+        request = parse_chat_request(raw)
+
+        def writer(id: str) -> Writer:
+            return ChatWriter(
+                id=id,
+                model=request.model,
+                created=self._created(),
+                choices=request.n,
+                usage=request.include_usage,
+            )
+
+        return self._generation(request, raw, writer)
+
+    async def responses(self, http: Request) -> Generation:
+        """`POST /v1/responses`."""
+        self._authorize(http)
+        raw = await _body(http)
+        request = parse_responses_request(raw, self._conversations)
+
+        def writer(id: str) -> Writer:
+            return ResponsesWriter(
+                output=Output(id, request.summarize),
+                model=request.generation.model,
+                now=self._created,
+                echo=request.echo,
+            )
+
+        generation = self._generation(request.generation, raw, writer)
+        if request.store:
+            # Continuable as soon as the client can know its id.
+            output = Output(generation.id, request.summarize).items(generation.answers[0])
+            size = len(request.generation.prompt) + len(json.dumps(output))
+            self._conversations.remember(f"resp_{generation.id}", request.items, output, size)
+        return generation
+
+    async def models(self, http: Request) -> Response:
+        """`GET /v1/models`."""
+        self._authorize(http)
+        return _json({"object": "list", "data": [self._model(name) for name in self.engines]})
+
+    async def model(self, http: Request) -> Response:
+        """`GET /v1/models/NAME`: one round trip, and nothing computed."""
+        self._authorize(http)
+        name = http.path_params["model"]
+        await asyncio.sleep(self._engine(name).profile.rtt_s)
+        return _json(self._model(name))
+
+    async def health(self, http: Request) -> Response:
+        """`GET /health`: whether the process answers."""
+        return _json({"status": "ok"})
+
+    def _generation(
+        self, request: GenerationRequest, raw: bytes, writer: Callable[[str], Writer]
+    ) -> Generation:
+        """Everything that can be refused is refused here, before anything is sent."""
+        engine = self._engine(request.model)
+        rng = engine.rng_for(raw)
+        fault = self._faults.fault_for(next(self._numbers), rng)
+        if fault and (refusal := fault.refusal()):
+            raise refusal
+        input_tokens = count_tokens(request.prompt)
+        _check_context(engine.profile, request, input_tokens, 1)
+        id = f"{rng.getrandbits(96):024x}"
+        said_by = rng if request.seed is None else _rng_of(request.seed, request.prompt)
+        try:
+            answers = [answer(request, said_by) for _ in range(request.n)]
+        except UnusableSchema as error:
+            raise ApiError(400, f"Invalid schema: {error}", param="schema") from None
+        most = request.max_output_tokens or max(len(answer.pieces) for answer in answers)
+        _check_context(engine.profile, request, input_tokens, most)
+        now = asyncio.get_running_loop().time()
+        headers = engine.rate_limiter.admit(input_tokens + most * request.n, now)
+        return Generation(
+            id=id,
+            engine=engine,
+            prompt=request.prompt,
+            answers=answers,
+            writer=writer(id),
+            rng=rng,
+            stream=request.stream,
+            headers={"x-request-id": f"req_{id}", **headers},
+            schema=_schema_identity(request),
+            cache_key=request.cache_key,
+            fault=fault,
+        )
+
+    def _engine(self, name: str) -> Engine:
+        if name not in self.engines:
+            raise ApiError(
+                404,
+                f"The model {name!r} does not exist. Models here: {', '.join(self.engines)}.",
+                param="model",
+                code="model_not_found",
+            )
+        return self.engines[name]
+
+    def _authorize(self, http: Request) -> None:
+        if self._api_key is None:
+            return
+        if http.headers.get("authorization", "") != f"Bearer {self._api_key}":
+            raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
+
+    def _created(self) -> int:
+        return int(self._epoch_s + asyncio.get_running_loop().time())
+
+    def _model(self, name: str) -> dict[str, object]:
+        created = int(self._epoch_s)
+        return {"id": name, "object": "model", "created": created, "owned_by": "labtools"}
+
+
+def _check_context(
+    profile: LatencyProfile, request: GenerationRequest, input_tokens: int, most: int
+) -> None:
+    limit = profile.context_limit_tokens
+    if input_tokens + most > limit:
+        raise ApiError(
+            400,
+            f"This model's maximum context length is {limit} tokens; the request holds "
+            f"{input_tokens} and may output {most}.",
+            param=request.prompt_field,
+            code="context_length_exceeded",
+        )
+
+
+def _rng_of(seed: int, prompt: str) -> random.Random:
+    """The same words for the same seed and prompt, whatever else the request holds."""
+    return random.Random(f"{seed}/{prompt}".encode("utf-8", "surrogatepass"))
+
+
+def _schema_identity(request: GenerationRequest) -> bytes | None:
+    """What the endpoint compiles: the answer's schema, or those of the tools it must call."""
+    if request.schema is not None and request.schema is not True:
+        return json.dumps(request.schema, sort_keys=True).encode()
+    if request.tools and request.tool_choice not in ("none", "auto"):
+        return json.dumps([dict(tool.parameters) for tool in request.tools]).encode()
+    return None
+
+
+async def _body(http: Request) -> bytes:
+    """The request's body, refused as soon as it is too large."""
+    body = bytearray()
+    async for chunk in http.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY_BYTES:
+            raise ApiError(
+                413, f"The body is larger than the {LARGEST_BODY_BYTES} bytes allowed here."
+            )
+    return bytes(body)
+
+
+def _json(content: object) -> Response:
+    return Response(json.dumps(content), media_type="application/json")
+
+
+async def _api_error(http: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return Response(error.body(), error.status, error.headers, "application/json")
+
+
+async def _http_error(http: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = f"{http.method} {http.url.path}: {error.detail}."
+    shown = ApiError(error.status_code, message, headers=error.headers)
+    return await _api_error(http, shown)
+
+
+async def _too_deep(http: Request, error: Exception) -> Response:
+    """The only recursion here is over the request's JSON."""
+    return await _api_error(http, ApiError(400, "The body is nested too deeply."))
+
+
+async def _unexpected_error(http: Request, error: Exception) -> Response:
+    return await _api_error(http, ApiError(500, "The mock failed. This is a bug in labtools."))

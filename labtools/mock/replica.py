@@ -1,0 +1,131 @@
+"""One copy of the model: its slots, who waits for them, the prefixes it holds, and its compute."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+
+from labtools.mock.prefix_cache import PrefixStore, SlotStores
+from labtools.mock.prompt_queue import PromptQueue
+from labtools.model.profile import LatencyProfile
+
+# Of a step: what rounding may put between two ends of one.
+_ALMOST = 1e-6
+
+
+class Replica:
+    """What the sequences on one copy of the model share."""
+
+    def __init__(self, profile: LatencyProfile) -> None:
+        self.active = 0
+        """Slots that are taken."""
+        self.version = 0
+        """Goes up whenever the length of a step may have changed."""
+        self.prompts = (
+            PromptQueue(
+                profile, profile.prefill_chunk_tokens, self._between_chunks_s, self._step_ends_at
+            )
+            if profile.prefill_chunk_tokens is not None
+            else None
+        )
+        """None: prompts and streams do not disturb each other."""
+        self._profile = profile
+        self._decoding = 0
+        self._context_tokens = 0
+        self._paces = 0.0
+        self._stepped_at = 0.0  # an end of a step, since which all steps are of one length
+        self._capacity = profile.max_batch or math.inf
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        cache = profile.prefix_cache
+        self._prefixes = PrefixStore(cache) if cache and not cache.per_slot else None
+        self._slots = (
+            SlotStores(cache, profile.max_batch)
+            if cache and cache.per_slot and profile.max_batch
+            else None
+        )
+
+    def step_s(self, structured: bool, pace: float) -> float:
+        """The length of a step that begins now, if no prompt is computed meanwhile."""
+        if self.prompts is None:
+            return self._profile.step_s(self.active, structured, pace, self._context_tokens)
+        return self._shared_step_s(structured)
+
+    def held_s(self) -> float:
+        """How long prompts have kept every stream standing still so far."""
+        return self.prompts.begun_s if self.prompts else 0.0
+
+    def _between_chunks_s(self) -> float:
+        return self._shared_step_s() if self._decoding else 0.0
+
+    def _step_ends_at(self, at: float) -> float:
+        """When the streams end the step that they are in at `at`; the same, if none runs."""
+        if not self._decoding:
+            return at
+        step_s = self._shared_step_s()
+        return self._stepped_at + math.ceil((at - self._stepped_at) / step_s - _ALMOST) * step_s
+
+    def _shared_step_s(self, structured: bool = False) -> float:
+        # One machine takes the steps of all streams at once, at the mean of their paces.
+        return self._profile.step_s(
+            self._decoding, structured, self._paces / self._decoding, self._context_tokens
+        )
+
+    def decode(self, change: int, context_tokens: int, pace: float) -> None:
+        """One more sequence with such a prompt is past its prefill, or one fewer."""
+        self._decoding += change
+        self._context_tokens += change * context_tokens
+        self._paces += change * pace
+        self._stepped_at = asyncio.get_running_loop().time()
+        self.version += 1
+
+    def prefixes_for(self, prompt: str, now: float) -> PrefixStore | None:
+        """The prefixes that a sequence which holds a slot can go on from, until `leave`."""
+        return self._slots.take(prompt, now) if self._slots else self._prefixes
+
+    def leave(self, prefixes: PrefixStore | None) -> None:
+        """The sequence is over."""
+        if self._slots and prefixes is not None:
+            self._slots.give_back(prefixes)
+
+    async def acquire(self, slots: int) -> bool:
+        """Take slots, in order of arrival. Returns whether that meant waiting."""
+        if not self._waiting and self._fits(slots):
+            self._take(slots)
+            return False
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((slots, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._admit_waiting()
+            else:
+                self.release(slots)
+            raise
+        return True
+
+    def release(self, slots: int) -> None:
+        """Give slots back, to whoever waits."""
+        self._take(-slots)
+        self._admit_waiting()
+
+    def _take(self, slots: int) -> None:
+        self.active += slots
+        self.version += 1
+
+    def _admit_waiting(self) -> None:
+        while self._waiting:
+            slots, turn = self._waiting[0]
+            if turn.cancelled():  # whoever waited has left
+                self._waiting.popleft()
+            elif self._fits(slots):
+                self._waiting.popleft()
+                self._take(slots)
+                turn.set_result(None)
+            else:
+                return
+
+    def _fits(self, slots: int) -> bool:
+        # A request for more slots than there are gets the replica to itself.
+        return self.active + slots <= self._capacity or self.active == 0

@@ -1,1 +1,0 @@
-"""What single chapters study: their data, and the arithmetic on it."""

@@ -1,0 +1,78 @@
+"""What the endpoint remembers of responses is bounded, and the longest unused go first."""
+
+import pytest
+
+from labtools.mock.conversations import Conversations
+from labtools.wire.api_error import ApiError
+
+QUESTION = {"type": "message", "role": "user", "content": "x"}
+
+
+def remember(memory: Conversations, number: int, characters: int = 1) -> None:
+    output = {"type": "message", "id": f"msg_{number}", "role": "assistant", "content": "y"}
+    memory.remember(f"resp_{number}", (QUESTION,), (output,), characters)
+
+
+def known(memory: Conversations, numbers: range) -> list[int]:
+    found = []
+    for number in numbers:
+        try:
+            memory.item(f"msg_{number}")
+        except ApiError:
+            continue
+        found.append(number)
+    return found
+
+
+def test_a_conversation_is_what_was_asked_and_answered():
+    memory = Conversations()
+    remember(memory, 1)
+    asked, answered = memory.conversation("resp_1")
+    assert asked == QUESTION
+    assert answered == memory.item("msg_1")
+
+
+def test_the_number_of_responses_is_bounded():
+    memory = Conversations(most_responses=3)
+    for number in range(10):
+        remember(memory, number)
+    assert len(memory) == 3
+    assert known(memory, range(10)) == [7, 8, 9]
+
+
+def test_their_length_is_bounded():
+    memory = Conversations(most_characters=100)
+    for number in range(10):
+        remember(memory, number, characters=30)
+    assert known(memory, range(10)) == [7, 8, 9]
+
+
+def test_one_that_is_too_long_alone_is_not_kept():
+    memory = Conversations(most_characters=100)
+    remember(memory, 1, characters=101)
+    assert len(memory) == 0
+    remember(memory, 2, characters=100)
+    assert known(memory, range(3)) == [2]
+
+
+def test_use_keeps_a_response():
+    memory = Conversations(most_responses=2)
+    remember(memory, 1)
+    remember(memory, 2)
+    memory.conversation("resp_1")
+    remember(memory, 3)
+    assert known(memory, range(4)) == [1, 3]
+
+
+def test_the_same_response_again_counts_once():
+    memory = Conversations(most_characters=100)
+    for _ in range(10):
+        remember(memory, 1, characters=60)
+    assert len(memory) == 1
+
+
+@pytest.mark.parametrize("lookup", ["conversation", "item"])
+def test_what_is_not_known_is_a_400(lookup):
+    with pytest.raises(ApiError, match="'nobody' not found") as caught:
+        getattr(Conversations(), lookup)("nobody")
+    assert caught.value.status == 400

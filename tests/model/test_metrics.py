@@ -1,0 +1,376 @@
+"""Each statistic against a closed form, a brute-force search or a simulation."""
+
+import math
+import random
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labtools.errors import ConfigurationError, NothingMeasured
+from labtools.model.metrics import (
+    PercentileInterval,
+    TooFewSamples,
+    amdahl_speedup,
+    chance_one_exceeds,
+    critical_path,
+    goodput_per_s,
+    interval_coverage,
+    percentile,
+    percentile_interval,
+    samples_needed,
+)
+
+latencies = st.floats(min_value=0, max_value=1e6)
+shares = st.integers(1, 999).map(lambda thousandths: thousandths / 1000)
+
+
+def exact_coverage(n: int, q: Fraction, low: int, high: int) -> Fraction:
+    """P(low <= K <= high - 1), K binomial(n, q), term by term in fractions."""
+    return sum(
+        (math.comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(low, high)), start=Fraction(0)
+    )
+
+
+def ranks(n: int, q: float, confidence: float = 0.95) -> tuple[int, int]:
+    interval = percentile_interval(range(1, n + 1), q, confidence)
+    assert isinstance(interval, PercentileInterval)
+    return interval.low_rank, interval.high_rank
+
+
+# percentile
+
+
+@given(st.lists(latencies, min_size=1), shares)
+def test_a_percentile_is_the_smallest_value_with_enough_at_or_below(values, q):
+    found = percentile(values, q)
+    enough = [
+        value
+        for value in values
+        if Fraction(sum(other <= value for other in values), len(values)) >= Fraction(str(q))
+    ]
+    assert found == min(enough)
+
+
+def test_a_share_means_what_is_written_not_its_nearest_float():
+    assert 0.07 * 100 > 7  # so that a rank taken from the product would be 8
+    assert percentile(range(1, 101), 0.07) == 7
+
+
+def test_p95_of_1_to_100_is_95():
+    assert percentile(range(1, 101), 0.95) == 95
+
+
+def test_a_percentile_of_nothing_is_an_error():
+    with pytest.raises(NothingMeasured, match="no values"):
+        percentile([], 0.5)
+    with pytest.raises(NothingMeasured, match=r"no values.*at least 59"):
+        percentile_interval([], 0.95)
+
+
+@pytest.mark.parametrize("q", [0, 1, -0.1, 95, math.nan, math.inf])
+def test_a_percentile_outside_0_to_1_is_refused(q):
+    message = rf"q is {q!r}.*between 0 and 1"
+    with pytest.raises(ConfigurationError, match=message):
+        percentile([1.0], q)
+    with pytest.raises(ConfigurationError, match=message):
+        percentile_interval([1.0], q)
+    with pytest.raises(ConfigurationError, match=message):
+        samples_needed(q)
+    with pytest.raises(ConfigurationError, match=message):
+        chance_one_exceeds(3, q)
+
+
+def test_a_confidence_outside_0_to_1_is_refused():
+    with pytest.raises(ConfigurationError, match="confidence is 95"):
+        percentile_interval([1.0], 0.5, confidence=95)
+
+
+@pytest.mark.parametrize("bad", [None, math.nan, "1.0", True])
+def test_what_is_no_number_is_refused_by_its_place(bad):
+    with pytest.raises(ConfigurationError, match=rf"Value 2 of 3 is {bad!r}"):
+        percentile([1.0, 2.0, bad], 0.5)
+    with pytest.raises(ConfigurationError, match=rf"Value 2 of 3 is {bad!r}"):
+        percentile_interval([1.0, 2.0, bad], 0.5)
+
+
+# interval
+
+
+@pytest.mark.parametrize(
+    ("n", "q", "low", "high", "coverage"),
+    [
+        (59, 0.95, 50, 59, 0.951),
+        (100, 0.95, 90, 99, 0.951),
+        (200, 0.95, 183, 196, 0.961),
+        (50, 0.5, 18, 33, 0.967),
+    ],
+)
+def test_published_intervals(n, q, low, high, coverage):
+    interval = percentile_interval(range(1, n + 1), q)
+    assert isinstance(interval, PercentileInterval)
+    assert (interval.low_rank, interval.high_rank) == (low, high)
+    assert (interval.low, interval.high) == (low, high)
+    assert interval.coverage == pytest.approx(coverage, abs=0.0005)
+
+
+def test_fifty_samples_cannot_bound_a_p95():
+    found = percentile_interval(range(50), 0.95)
+    assert isinstance(found, TooFewSamples)
+    assert (found.samples, found.needed) == (50, 59)
+    assert found.best_coverage == pytest.approx(1 - 0.95**50)
+    assert round(found.best_coverage, 3) == 0.923
+    assert round(interval_coverage(50, 0.95, 44, 50), 3) == 0.911
+
+
+@given(st.integers(1, 90), shares, st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99]))
+def test_no_shorter_interval_reaches_the_confidence(n, q, confidence):
+    share, wanted = Fraction(str(q)), Fraction(str(confidence))
+    terms = [math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(n + 1)]
+    below = [sum(terms[:k], start=Fraction(0)) for k in range(n + 2)]
+    reaching = [
+        (low, high)
+        for low in range(1, n + 1)
+        for high in range(low + 1, n + 1)
+        if below[high] - below[low] >= wanted
+    ]
+    found = percentile_interval([float(rank) for rank in range(1, n + 1)], q, confidence)
+    if not reaching:
+        assert isinstance(found, TooFewSamples)
+        return
+    assert isinstance(found, PercentileInterval)
+    shortest = min(high - low for low, high in reaching)
+    low, high = min(pair for pair in reaching if pair[1] - pair[0] == shortest)
+    assert (found.low_rank, found.high_rank) == (low, n + 1 - low if q == 0.5 else high)
+    assert found.coverage == pytest.approx(
+        float(exact_coverage(n, share, found.low_rank, found.high_rank)), abs=1e-9
+    )
+
+
+@given(st.integers(2, 400))
+def test_the_interval_of_a_median_is_symmetric(n):
+    found = percentile_interval(range(n), 0.5)
+    if isinstance(found, PercentileInterval):
+        assert found.low_rank + found.high_rank == n + 1
+
+
+@pytest.mark.parametrize(("n", "q"), [(59, 0.95), (100, 0.95), (50, 0.5), (40, 0.9)])
+def test_the_stated_share_of_intervals_holds_the_true_percentile(n, q):
+    # Of uniform samples the percentile q is q, whatever n.
+    rng, trials = random.Random(7), 4000
+    low, high = ranks(n, q)
+    coverage = interval_coverage(n, q, low, high)
+    held = 0
+    for _ in range(trials):
+        found = percentile_interval((rng.random() for _ in range(n)), q)
+        assert isinstance(found, PercentileInterval)
+        held += found.low <= q <= found.high
+    standard_error = math.sqrt(coverage * (1 - coverage) / trials)
+    assert held / trials == pytest.approx(coverage, abs=4 * standard_error)
+
+
+def test_many_samples_neither_overflow_nor_crawl():
+    found = percentile_interval(range(100_000), 0.99)
+    assert isinstance(found, PercentileInterval)
+    # The normal approximation: 2 * 1.96 * sqrt(n q (1 - q)) ranks.
+    assert found.high_rank - found.low_rank == pytest.approx(
+        2 * 1.96 * math.sqrt(100_000 * 0.99 * 0.01), rel=0.02
+    )
+
+
+@pytest.mark.parametrize("pair", [(0, 5), (6, 5), (5, 11)])
+def test_ranks_outside_the_sample_are_refused(pair):
+    with pytest.raises(ConfigurationError, match="not two of 10 samples"):
+        interval_coverage(10, 0.5, *pair)
+
+
+# samples_needed, chance_one_exceeds
+
+
+@given(shares, st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99]))
+def test_one_sample_fewer_has_no_interval(q, confidence):
+    share, wanted = Fraction(str(q)), Fraction(str(confidence))
+
+    def best(n: int) -> Fraction:
+        return 1 - share**n - (1 - share) ** n
+
+    needed = samples_needed(q, confidence)
+    assert best(needed) >= wanted > best(needed - 1)
+
+
+def test_published_sample_sizes():
+    assert samples_needed(0.95) == 59
+    assert samples_needed(0.99) == 299
+    assert isinstance(percentile_interval(range(58), 0.95), TooFewSamples)
+    assert isinstance(percentile_interval(range(59), 0.95), PercentileInterval)
+
+
+@pytest.mark.parametrize(("n", "percent"), [(8, 34), (20, 64), (40, 87)])
+def test_published_chances_of_a_slow_call(n, percent):
+    assert round(100 * chance_one_exceeds(n, 0.95)) == percent
+
+
+def test_no_calls_never_exceed():
+    assert chance_one_exceeds(0, 0.95) == 0
+    with pytest.raises(ConfigurationError, match="is -1"):
+        chance_one_exceeds(-1, 0.95)
+
+
+# amdahl_speedup
+
+
+@pytest.mark.parametrize(
+    ("share", "factor", "side", "speedup"),
+    [
+        (0.60, 3, "slow", 1.67),
+        (0.75, 4, "slow", 2.29),
+        (0.60, 3, "fast", 2.20),
+        (0.75, 4, "fast", 3.25),
+    ],
+)
+def test_published_speedups(share, factor, side, speedup):
+    assert round(amdahl_speedup(share, factor, side), 2) == speedup
+
+
+@given(
+    st.floats(min_value=0.001, max_value=1e4),
+    st.floats(min_value=0.001, max_value=1e4),
+    st.floats(min_value=0.01, max_value=100),
+)
+def test_both_sides_tell_of_the_same_two_runs(part_s, rest_s, factor):
+    slow_s, fast_s = part_s + rest_s, part_s / factor + rest_s
+    truth = pytest.approx(slow_s / fast_s)
+    assert amdahl_speedup(part_s / slow_s, factor, "slow") == truth
+    assert amdahl_speedup(part_s / factor / fast_s, factor, "fast") == truth
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1.2, 3), r"share is 1\.2"),
+        ((math.nan, 3), "share is nan"),
+        ((0.5, 0), "factor is 0"),
+        ((0.5, math.inf), "factor is inf"),
+        ((0.5, 3, "both"), r"'both'.*'slow', 'fast'"),
+    ],
+)
+def test_speedups_that_mean_nothing_are_refused(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        amdahl_speedup(*arguments)
+
+
+# goodput_per_s
+
+
+def test_a_failed_call_is_a_miss_and_the_objective_itself_is_met():
+    assert goodput_per_s([0.5, 1.0, 1.5, None], slo_s=1.0, wall_s=4.0) == 0.5
+    assert goodput_per_s([None, None], slo_s=1.0, wall_s=4.0) == 0
+
+
+@given(st.lists(st.none() | latencies, min_size=1), latencies.filter(bool))
+def test_goodput_and_misses_add_up_to_the_request_rate(e2e_latencies_s, slo_s):
+    misses = sum(value is None or value > slo_s for value in e2e_latencies_s)
+    goodput = goodput_per_s(e2e_latencies_s, slo_s, wall_s=2.0)
+    assert goodput + misses / 2.0 == pytest.approx(len(e2e_latencies_s) / 2.0)
+
+
+def test_goodput_of_no_calls_is_an_error():
+    with pytest.raises(NothingMeasured, match="no calls"):
+        goodput_per_s([], slo_s=1.0, wall_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "slo_s", "wall_s", "message"),
+    [
+        ([1.0], 0, 1, "slo_s is 0"),
+        ([1.0], 1, 0, "wall_s is 0"),
+        ([1.0], 1, math.nan, "wall_s is nan"),
+        ([None, math.nan], 1, 1, "is nan"),
+    ],
+)
+def test_goodput_that_means_nothing_is_refused(values, slo_s, wall_s, message):
+    with pytest.raises(ConfigurationError, match=message):
+        goodput_per_s(values, slo_s, wall_s)
+
+
+# critical_path
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    started_at: float
+    ended_at: float
+
+
+steps = st.builds(
+    lambda number, start, length: Step(str(number), start, start + length),
+    st.integers(0, 99),
+    st.integers(0, 50).map(float),
+    st.integers(0, 20).map(float),
+)
+
+
+def test_the_slowest_of_three_parallel_reads_is_on_the_path():
+    plan, fix = Step("plan", 0.0, 1.0), Step("fix", 4.5, 6.0)
+    reads = [Step("a", 1.0, 2.0), Step("b", 1.0, 4.0), Step("c", 1.0, 3.0)]
+    path = critical_path([fix, *reads, plan])
+    assert path.spans == (plan, reads[1], fix)
+    assert path.gaps_s == (0.0, 0.0, 0.5)
+
+
+def test_a_span_that_waits_for_nothing_has_its_wait_as_the_first_gap():
+    early, late = Step("early", 0.0, 2.0), Step("late", 1.0, 5.0)
+    assert critical_path([early, late]).spans == (late,)
+    assert critical_path([early, late]).gaps_s == (1.0,)
+
+
+def test_rounding_of_a_nanosecond_does_not_break_the_chain():
+    first, second = Step("first", 0.0, 0.1 + 0.2), Step("second", 0.3, 1.0)
+    assert first.ended_at > second.started_at
+    assert critical_path([first, second]).spans == (first, second)
+    assert critical_path([first, second]).gaps_s == (0.0, 0.0)
+
+
+@given(st.lists(steps, min_size=1, max_size=12))
+def test_spans_and_gaps_add_up_to_the_run(spans):
+    path = critical_path(spans)
+    run_s = max(s.ended_at for s in spans) - min(s.started_at for s in spans)
+    busy_s = sum(span.ended_at - span.started_at for span in path.spans)
+    assert busy_s + sum(path.gaps_s) == pytest.approx(run_s)
+    assert len(path.gaps_s) == len(path.spans)
+    assert min(path.gaps_s) >= 0
+
+
+@given(st.lists(steps, min_size=1, max_size=12))
+def test_each_link_is_the_latest_end_before_the_next_start(spans):
+    path = critical_path(spans).spans
+    assert path[-1].ended_at == max(span.ended_at for span in spans)
+    for before, after in pairwise(path):
+        assert before.ended_at <= after.started_at
+    lengthy = [span for span in spans if span.ended_at > span.started_at]
+    for before, after in zip((None, *path), path, strict=False):
+        earlier = [s.ended_at for s in lengthy if s.ended_at <= after.started_at and s != after]
+        if before is None:
+            assert not earlier
+        elif earlier:
+            assert before.ended_at == max(earlier) or before.started_at == before.ended_at
+
+
+@given(st.lists(steps, min_size=1, max_size=12, unique_by=lambda s: (s.started_at, s.ended_at)))
+def test_the_order_of_the_spans_does_not_matter(spans):
+    assert critical_path(spans) == critical_path(spans[::-1])
+
+
+def test_a_path_of_nothing_is_an_error():
+    with pytest.raises(NothingMeasured, match="no spans"):
+        critical_path([])
+
+
+@pytest.mark.parametrize("ended_at", [1.0, math.nan])
+def test_a_span_that_ends_before_it_starts_is_refused(ended_at):
+    with pytest.raises(ConfigurationError, match=r"'odd' starts at 2\.0"):
+        critical_path([Step("odd", 2.0, ended_at)])
