@@ -7,6 +7,7 @@ it from JSON.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -112,13 +113,20 @@ def checked_choice(name: str, tools: Iterable[Tool]) -> str:
 def parse_json_object(body: bytes) -> dict[str, Any]:
     """The request's body, or the 400 that OpenAI's API would answer."""
     try:
-        parsed = json.loads(body, parse_constant=_refuse_constant)
+        parsed = json.loads(body, parse_float=_finite, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"The body is not valid JSON: {error}.") from None
     if not isinstance(parsed, dict):
         kind = type(parsed).__name__
         raise ApiError(400, f"The body must be a JSON object; found a JSON {kind}.")
     return parsed
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text:.80} is too large a number")
+    return number
 
 
 def _refuse_constant(name: str) -> None:

@@ -535,6 +535,15 @@ HOSTILE = {
     "denies itself": {"not": {"$ref": "#"}},
     "two to the 40 branches": chain(40, lambda ref: {"oneOf": [ref, ref]}),
     "two to the 40 parts": chain(40, lambda ref: {"allOf": [ref, ref]}),
+    "two to the 40 parts of a name": {
+        **chain(40, lambda ref: {"allOf": [ref, ref]}),
+        "$ref": "#/$defs/d40",
+        "required": ["a"],
+        "propertyNames": {"$ref": "#/$defs/d0"},
+    },
+    "a long const, often": array(minItems=5000, items={"const": "x" * 200_000}),
+    "a long name, often": array(minItems=5000, items={"required": ["x" * 200_000]}),
+    "half a surrogate pair": {"type": "string", "pattern": "^[\\ud800-\\udbff]$"},
     "two to the 30 below": chain(30, lambda ref: holder({"oneOf": [ref, ref]})),
     "long chain": chain(2500, lambda ref: ref),
     "long way down": chain(1500, holder),
@@ -593,6 +602,13 @@ def test_what_only_looks_hostile_has_a_value(schema):
     assert len(json.dumps(value)) < 100_000
     if "pattern" not in schema and "$ref" not in schema:
         assert admitted(schema, value)
+
+
+@pytest.mark.parametrize("pattern", ["^[\u0800-\uffff]{20}$", "^[\\u0800-\\uffff]{20}$"])
+def test_a_pattern_draws_no_half_of_a_surrogate_pair(pattern):
+    for seed in SEEDS:
+        value = value_for({"type": "string", "pattern": pattern}, random.Random(seed))
+        assert len(value.encode()) == 60
 
 
 def test_nothing_is_fetched():

@@ -221,6 +221,7 @@ def test_a_tool_choice_without_its_tool_names_the_tools():
         b'{"model": ' + b"9" * 5000 + b"}",
         b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "temperature": NaN}',
         b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "metadata": [Infinity]}',
+        b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "metadata": [1e400]}',
     ],
 )
 def test_what_is_no_json_object_is_refused(raw):

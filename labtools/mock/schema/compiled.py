@@ -200,6 +200,7 @@ class CompiledSchema:
         if isinstance(value, dict):
             properties = mapping(schema, "properties")
             for name, child in value.items():
+                visits += self._visits(schema.get("propertyNames"), name, known, budget)
                 visits += self._visits(properties.get(name), child, known, budget)
                 for keyword in OF_MEMBERS:
                     for branch in _children(schema, keyword):

@@ -8,6 +8,7 @@ careful draw checks each such place against the schema and tries again.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from copy import deepcopy
@@ -15,7 +16,7 @@ from copy import deepcopy
 from labtools.mock.schema.arrays import draw_array
 from labtools.mock.schema.compiled import CompiledSchema
 from labtools.mock.schema.conjunction import KINDS, Conjunction, Json, Schema, listing
-from labtools.mock.schema.limits import MAX_DEPTH, Budget, NoValue
+from labtools.mock.schema.limits import CHARS_PER_STEP, MAX_DEPTH, Budget, NoValue
 from labtools.mock.schema.objects import draw_object
 from labtools.mock.schema.references import REFERENCES
 from labtools.mock.schema.scalars import number, text
@@ -136,12 +137,12 @@ class Draw:
         rng = self.rng
         values = conjunction.enumerated()
         if values is not None:
-            return deepcopy(self._listed(conjunction, values))
+            return self._copied(self._listed(conjunction, values))
         if not self.careful and self.ample(depth):
             examples = [value for part in conjunction.parts for value in listing(part, "examples")]
             if examples:
                 conjunction.uncertain = True
-                return deepcopy(rng.choice(examples))
+                return self._copied(rng.choice(examples))
         kinds = conjunction.likely_kinds()
         if attempt and (conjunction.uncertain or not conjunction.typed):
             kinds = [kind for kind in KINDS if kind in conjunction.kinds]
@@ -157,6 +158,10 @@ class Draw:
         if kind == "boolean":
             return rng.random() < 0.5
         return None if kind == "null" else number(conjunction, rng, kind == "integer")
+
+    def _copied(self, value: Json) -> Json:
+        self.budget.spend(len(json.dumps(value)) // CHARS_PER_STEP)
+        return deepcopy(value)
 
     def _listed(self, conjunction: Conjunction, values: list[Json]) -> Json:
         if not self.careful and values:

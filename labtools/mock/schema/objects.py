@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from labtools.mock.schema.conjunction import Conjunction, Json, Schema, listing, mapping
-from labtools.mock.schema.limits import MAX_DEPTH, MAX_ITEMS, NoValue
+from labtools.mock.schema.limits import CHARS_PER_STEP, MAX_DEPTH, MAX_ITEMS, NoValue
 from labtools.mock.schema.patterns import string_from
 from labtools.mock.schema.scalars import word
 
@@ -52,6 +52,7 @@ def _known_members(
     members: dict[str, Json] = {}
     order = [name for name in _known_names(conjunction) if name in wanted]
     for name in dict.fromkeys((*order, *wanted)):
+        draw.budget.spend(len(name) // CHARS_PER_STEP)
         schemas = _of_member(draw, conjunction, name)
         if name not in forced and draw.endless(schemas):
             continue

@@ -145,7 +145,17 @@ class _Writer:
             return self._rng.choice(_CATEGORIES[str(value)])
         first, last = value
         common = [char for char in _WORD if first <= ord(char) <= last]
-        return self._rng.choice(common) if common else chr(self._rng.randint(first, last))
+        return self._rng.choice(common) if common else self._between(first, last)
+
+    def _between(self, first: int, last: int) -> str:
+        """A character of this range; half of a surrogate pair is none."""
+        if first < 0xD800:
+            last = min(last, 0xD7FF)
+        elif first <= 0xDFFF:
+            first = 0xE000
+        if first > last:
+            raise NoValue("a character class of the pattern admits no character")
+        return chr(self._rng.randint(first, last))
 
     def _outside(self, members: Sequence[tuple[str, Any]]) -> str:
         def holds(char: str, name: str, value: Any) -> bool:
