@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labtools.errors import EndpointUnusable
+from labtools.evaluation.labels import Label
 from labtools.evaluation.plan import Call
 from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools
 from labtools.evaluation.validity import is_valid
@@ -44,9 +45,10 @@ class Abilities:
         """Those of an endpoint that lacks nothing."""
         return cls(limit, True, True, True, True, True)
 
-    def knows(self, form: str) -> bool:
-        """Whether it answers in this form: "freeform", "tool_call" or "json_schema"."""
-        return {"freeform": True, "tool_call": self.tools, "json_schema": self.json_schema}[form]
+    def knows(self, form: Label) -> bool:
+        """Whether it answers in this form."""
+        forms = {Label.TOOL_CALL: self.tools, Label.JSON_SCHEMA: self.json_schema}
+        return forms.get(form, True)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -62,9 +64,9 @@ async def find_abilities(send: Send, seed: int = 0) -> Abilities:
     limit, usage, plain = await _plain(send, seed, notes)
     tool = await send(_tool_call(seed, limit))
     schema = await send(_json_schema(seed, limit))
-    if not (has_tools := is_valid(tool, "tool_call", FUNCTIONS[0])):
+    if not (has_tools := is_valid(tool, Label.TOOL_CALL, FUNCTIONS[0])):
         notes.append(f"tool call: {_found(tool)}")
-    if not (has_schema := is_valid(schema, "json_schema", FUNCTIONS[-1])):
+    if not (has_schema := is_valid(schema, Label.JSON_SCHEMA, FUNCTIONS[-1])):
         notes.append(f"JSON schema: {_found(schema)}")
     tokens = plain.output_tokens if usage else len(plain.chunks_at)
     obeys = tokens is not None and tokens <= SHORT
@@ -112,19 +114,19 @@ def _short(seed: int, limit: str, usage: bool) -> Call:
         "messages": asked(200, f"{seed}/ability/{limit}/{usage}", "Count to 100."),
         limit: SHORT,
     }
-    return Call("plain", request if usage else {**request, "stream_options": None})
+    return Call(Label.PLAIN, request if usage else {**request, "stream_options": None})
 
 
 def _tool_call(seed: int, limit: str) -> Call:
     messages = asked(200, f"{seed}/ability/tool", "Read src/main.py, lines 1 to 40.")
     request = {"messages": messages, "tools": tools(FUNCTIONS[0]), "tool_choice": "required"}
-    return Call("tool_call", {**request, limit: ROOMY})
+    return Call(Label.TOOL_CALL, {**request, limit: ROOMY})
 
 
 def _json_schema(seed: int, limit: str) -> Call:
     messages = asked(200, f"{seed}/ability/schema", "Say that the tests pass.")
     format = response_format(FUNCTIONS[-1])
-    return Call("json_schema", {"messages": messages, "response_format": format, limit: ROOMY})
+    return Call(Label.JSON_SCHEMA, {"messages": messages, "response_format": format, limit: ROOMY})
 
 
 def _found(record: CallRecord) -> str:

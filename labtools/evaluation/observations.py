@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Any
 
 from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.settings import Settings
 from labtools.model.profile import Prices
 from labtools.records import CallRecord
@@ -17,9 +18,9 @@ from labtools.records import CallRecord
 class Observation:
     """One call of the plan, made and measured."""
 
-    axis: str
+    axis: AxisName
     block: str
-    label: str
+    label: Label
     lane: int
     place: int
     """Its number in its lane, from 0."""
@@ -33,6 +34,11 @@ class Observation:
         """What identifies the call in the plan, the same for every endpoint."""
         return self.block, self.lane, self.place
 
+    @property
+    def number(self) -> int:
+        """Which run or round of its axis its block is: 3 of "chain/3"."""
+        return int(self.block.rpartition("/")[2])
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         values = {name: getattr(self, name) for name in self.__slots__}
@@ -41,8 +47,15 @@ class Observation:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Observation:
         """Read it back. Raises KeyError, TypeError or the like for what is no observation."""
-        one = cls(**{**values, "record": CallRecord.from_dict(values["record"])})
-        texts = (one.axis, one.block, one.label, one.record.model)
+        one = cls(
+            **{
+                **values,
+                "axis": AxisName(values["axis"]),
+                "label": Label(values["label"]),
+                "record": CallRecord.from_dict(values["record"]),
+            }
+        )
+        texts = (one.block, one.record.model)
         instants = (one.record.sent_at, one.record.ended_at, *one.record.chunks_at)
         _require(str, *texts)
         _require(int, one.lane, one.place, one.attempt)
@@ -109,7 +122,7 @@ class Measured:
             for one in self.made
         )
 
-    def on(self, axis: str, label: str | None = None) -> tuple[Observation, ...]:
+    def on(self, axis: AxisName, label: Label | None = None) -> tuple[Observation, ...]:
         """The observations of one axis, or of one label on it."""
         return tuple(
             one for one in self.observations if one.axis == axis and label in (None, one.label)

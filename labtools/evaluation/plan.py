@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labtools.evaluation.labels import AxisName, Label
 from labtools.model.profile import Prices
 from labtools.model.tokens import count_tokens
 from labtools.wire.generation import render_prompt
@@ -22,8 +23,7 @@ from labtools.wire.generation import render_prompt
 class Call:
     """One request: what `client.chat.completions.create` takes, without the model."""
 
-    label: str
-    """What it is within its axis: "cold", "append", "tool_call" ..."""
+    label: Label
     request: Mapping[str, Any]
     wait_s: float = 0.0
     """Before it is sent, after the lane's call before it."""
@@ -38,7 +38,7 @@ class Block:
     """Calls that belong together. `name` is unique in a plan and the same for every endpoint."""
 
     name: str
-    axis: str
+    axis: AxisName
     lanes: tuple[tuple[Call, ...], ...]
 
     @property
@@ -46,7 +46,7 @@ class Block:
         return tuple(call for lane in self.lanes for call in lane)
 
 
-def single(name: str, axis: str, *calls: Call) -> Block:
+def single(name: str, axis: AxisName, *calls: Call) -> Block:
     """A block of one lane."""
     return Block(name, axis, (calls,))
 

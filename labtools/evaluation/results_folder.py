@@ -23,6 +23,7 @@ from labtools.errors import ConfigurationError
 from labtools.evaluation import json_lines
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.folder_lock import held
+from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Identity, Measured, Observation, Overhead
 from labtools.evaluation.settings import Settings
 
@@ -110,7 +111,9 @@ class ResultsFolder:
             tuple(sorted(counted, key=lambda one: one.key)),
             tuple(overheads[name] for name in sorted(overheads) if name in finished),
             set_aside=sum(
-                finished.get(one.block) != one.attempt for one in calls if one.axis != "abilities"
+                finished.get(one.block) != one.attempt
+                for one in calls
+                if one.axis != AxisName.ABILITIES
             ),
             round_trips_s=tuple(lines.round_trips_s),
             finished=frozenset(finished),

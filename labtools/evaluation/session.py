@@ -22,6 +22,7 @@ from labtools.clock import elapsed_s
 from labtools.errors import EndpointUnreachable
 from labtools.evaluation import probes
 from labtools.evaluation.abilities import Abilities, find_abilities
+from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import (
     Identity,
     Measured,
@@ -171,7 +172,7 @@ class _Session:
             numbers = iter(range(1000))
 
             async def send(call: Call) -> CallRecord:
-                block = single("abilities", "abilities", call)
+                block = single("abilities", AxisName.ABILITIES, call)
                 return await self._call(block, call, 0, next(numbers))
 
             self._abilities = await find_abilities(send, self._settings.seed)

@@ -6,14 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from labtools.evaluation.labels import Label
 from labtools.records import CallRecord
 
 
-def is_valid(record: CallRecord, form: str, function: Mapping[str, Any]) -> bool:
+def is_valid(record: CallRecord, form: Label, function: Mapping[str, Any]) -> bool:
     """Whether the answer is the call, or the JSON object, that `function` describes."""
     if record.error:
         return False
-    if form == "tool_call":
+    if form == Label.TOOL_CALL:
         return any(
             call.name == function["name"] and has_keys(call.arguments, function)
             for call in record.tool_calls

@@ -18,6 +18,7 @@ from labtools.evaluation.comparison.result import (
     Quantity,
 )
 from labtools.evaluation.comparison.verdict import verdict
+from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.summary import Report, summarise
@@ -89,7 +90,7 @@ def _unique(reports: Sequence[Report]) -> list[Report]:
     return renamed
 
 
-def _refusal(axis: str, measured: Sequence[Measured], reports: Sequence[Report]) -> str | None:
+def _refusal(axis: AxisName, measured: Sequence[Measured], reports: Sequence[Report]) -> str | None:
     """Why an axis is not compared, if it is not."""
     missing = [
         report.endpoint.name

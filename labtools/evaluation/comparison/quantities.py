@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.probes.structured import FORMS
 from labtools.evaluation.summary.counting import tpot_s
 from labtools.evaluation.summary.names import FORM_LABELS, REUSE_LABELS
 from labtools.records import CallRecord
 
-AXES = ("chain", "context", "concurrency", "open_loop", "prefix", "structured", "cold_schema")
+AXES = (
+    AxisName.CHAIN,
+    AxisName.CONTEXT,
+    AxisName.CONCURRENCY,
+    AxisName.OPEN_LOOP,
+    AxisName.PREFIX,
+    AxisName.STRUCTURED,
+    AxisName.COLD_SCHEMA,
+)
 
-SHAPING: Mapping[str, tuple[str, ...]] = {
-    "chain": ("chain_steps", "chain_tokens", "chain_growth_tokens", "output_tokens"),
-    "context": (),
-    "concurrency": ("calls_per_client", "output_tokens"),
-    "open_loop": ("open_loop_calls", "request_rate_per_s", "output_tokens"),
-    "prefix": ("prefix_tokens", "prefix_rounds", "pause_s"),
-    "structured": (),
-    "cold_schema": (),
+SHAPING: Mapping[AxisName, tuple[str, ...]] = {
+    AxisName.CHAIN: ("chain_steps", "chain_tokens", "chain_growth_tokens", "output_tokens"),
+    AxisName.CONTEXT: (),
+    AxisName.CONCURRENCY: ("calls_per_client", "output_tokens"),
+    AxisName.OPEN_LOOP: ("open_loop_calls", "request_rate_per_s", "output_tokens"),
+    AxisName.PREFIX: ("prefix_tokens", "prefix_rounds", "pause_s"),
+    AxisName.STRUCTURED: (),
+    AxisName.COLD_SCHEMA: (),
 }
 """Settings that decide what an axis sends; the others only decide how often."""
 
 
-BY_TOOLS = ("chain", "cold_schema")
+BY_TOOLS = (AxisName.CHAIN, AxisName.COLD_SCHEMA)
 """Axes that ask for tool calls where tools are known, and for something else where not."""
 
 
@@ -33,7 +42,7 @@ BY_TOOLS = ("chain", "cold_schema")
 class Asked:
     """One quantity: whose calls, and what of them."""
 
-    axis: str
+    axis: AxisName
     what: str
     chosen: Callable[[Observation], bool]
     value: Callable[[CallRecord], float | None]
@@ -54,35 +63,35 @@ def e2e_s(record: CallRecord) -> float | None:
     return record.e2e_latency_s
 
 
-def asked_of(axis: str, all_measured: Sequence[Measured]) -> Iterator[Asked]:
+def asked_of(axis: AxisName, all_measured: Sequence[Measured]) -> Iterator[Asked]:
     """The quantities of one axis that any of the evaluations holds."""
-    if axis == "chain":
+    if axis == AxisName.CHAIN:
         yield Asked(axis, "a step of the chain", _any, e2e_s)
         yield Asked(axis, "TTFT of a step of the chain", _any, ttft_s)
-    elif axis == "context":
+    elif axis == AxisName.CONTEXT:
         for tokens in _values(axis, "input_tokens", all_measured):
             yield Asked(axis, f"TTFT at {tokens:,.0f} tokens", _at("input_tokens", tokens), ttft_s)
-    elif axis == "concurrency":
+    elif axis == AxisName.CONCURRENCY:
         for n in _values(axis, "clients", all_measured):
             chosen, alone = _at("clients", n), n == 1
             yield Asked(axis, f"a call, {n:.0f} at once", chosen, e2e_s, independent=alone)
             what = f"TPOT, {n:.0f} at once"
             yield Asked(axis, what, chosen, tpot_s, counts_tokens=True, independent=alone)
-    elif axis == "open_loop":
+    elif axis == AxisName.OPEN_LOOP:
         yield Asked(axis, "a call, arriving at random", _any, e2e_s, independent=False)
-    elif axis == "prefix":
-        yield Asked(axis, "TTFT, prompt’s first time", _labelled("cold"), ttft_s)
+    elif axis == AxisName.PREFIX:
+        yield Asked(axis, "TTFT, prompt’s first time", _labelled(Label.COLD), ttft_s)
         for label, name in REUSE_LABELS.items():
-            yield Asked(axis, f"TTFT, {name}", _labelled(label), ttft_s)
-    elif axis == "structured":
+            yield Asked(axis, f"TTFT, {name}", _labelled(Label(label)), ttft_s)
+    elif axis == AxisName.STRUCTURED:
         for form in FORMS:
             yield Asked(axis, f"a call, {FORM_LABELS[form]}", _labelled(form), e2e_s)
     else:
-        yield Asked(axis, "TTFT, new schema", _labelled("cold_schema"), ttft_s)
-        yield Asked(axis, "TTFT, schema’s second call", _labelled("warm_schema"), ttft_s)
+        yield Asked(axis, "TTFT, new schema", _labelled(Label.COLD_SCHEMA), ttft_s)
+        yield Asked(axis, "TTFT, schema’s second call", _labelled(Label.WARM_SCHEMA), ttft_s)
 
 
-def _values(axis: str, name: str, all_measured: Iterable[Measured]) -> list[float]:
+def _values(axis: AxisName, name: str, all_measured: Iterable[Measured]) -> list[float]:
     return sorted({one.at[name] for measured in all_measured for one in measured.on(axis)})
 
 
@@ -94,5 +103,5 @@ def _at(name: str, value: float) -> Callable[[Observation], bool]:
     return lambda one: one.at[name] == value
 
 
-def _labelled(label: str) -> Callable[[Observation], bool]:
+def _labelled(label: Label) -> Callable[[Observation], bool]:
     return lambda one: one.label == label

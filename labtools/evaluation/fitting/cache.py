@@ -13,6 +13,7 @@ from labtools.evaluation.fitting.evidence import TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.reuse import REUSE, reuse_rate
 from labtools.evaluation.fitting.robust import median_interval
+from labtools.evaluation.labels import AxisName, Label
 from labtools.model.profile import PrefixCache
 
 CACHE = "prefix_cache"
@@ -43,11 +44,11 @@ class _Pair:
 
 def fit_cache(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
     """With the prefix cache: by what `cached_tokens` says, and where it is silent, by TTFT."""
-    repeats = _pairs(calls, "cold", "repeat")
+    repeats = _pairs(calls, Label.COLD, Label.REPEAT)
     if len(repeats) < _LEAST_PAIRS:
         parts = [not_probed(name, f"{_LEAST_PAIRS} prompts sent twice") for name in _ALL]
         return replace(alone, parameters=(*alone.parameters, *parts))
-    prefix = [call for call in calls if call.one.axis == "prefix"]
+    prefix = [call for call in calls if call.one.axis == AxisName.PREFIX]
     counts = [n for call in prefix if (n := call.one.record.cached_tokens or 0) > 0]
     if counts:
         share = fmean(pair.reported / (pair.again.one.record.input_tokens or 1) for pair in repeats)
@@ -91,13 +92,13 @@ def fit_cache(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
 _ALL = (CACHE, BLOCK, MINIMUM, TTL, CAPACITY, REUSE)
 
 
-def _pairs(calls: Sequence[TimedCall], first: str, second: str) -> list[_Pair]:
+def _pairs(calls: Sequence[TimedCall], first: Label, second: Label) -> list[_Pair]:
     """Calls of one block under these labels, the n-th with the n-th."""
     again = {call.one.block: call for call in calls if call.label == second}
     return [
         _Pair(call, again[call.one.block])
         for call in calls
-        if call.label == first and call.one.axis == "prefix" and call.one.block in again
+        if call.label == first and call.one.axis == AxisName.PREFIX and call.one.block in again
     ]
 
 
@@ -107,7 +108,7 @@ def _minimum(calls: Sequence[TimedCall], counts: Sequence[int], block: int) -> P
     misses = [
         blocks * block
         for call in calls
-        if call.label == "shared"
+        if call.label == Label.SHARED
         and not call.one.record.cached_tokens
         and 0 < (blocks := int(call.one.at["shared"]) // block) * block < smallest
     ]
@@ -144,8 +145,8 @@ def _ttl(
     calls: Sequence[TimedCall], repeats: Sequence[_Pair], default_s: float, *, reported: bool
 ) -> tuple[Parameter, float]:
     """The time to live, and what the profile takes for it."""
-    before = sorted((c for c in calls if c.label == "before_pause"), key=lambda c: c.one.place)
-    after = sorted((c for c in calls if c.label == "after_pause"), key=lambda c: c.one.place)
+    before = sorted((c for c in calls if c.label == Label.BEFORE_PAUSE), key=lambda c: c.one.place)
+    after = sorted((c for c in calls if c.label == Label.AFTER_PAUSE), key=lambda c: c.one.place)
     saves_s = median(pair.saved_s for pair in repeats) / 2
 
     def hit(pair: _Pair) -> bool:

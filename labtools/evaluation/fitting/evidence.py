@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from labtools.clock import elapsed_s
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.probes.load import INPUT_TOKENS as LOAD_TOKENS
 from labtools.model.metrics import percentile
@@ -16,12 +17,19 @@ from labtools.model.profile import LatencyProfile
 from labtools.records import CallRecord
 
 # The axes whose calls have the endpoint to themselves, as far as this client can see.
-LONE = ("context", "prefix", "structured", "cold_schema")
-LOADED = ("concurrency", "open_loop")
+LONE = (AxisName.CONTEXT, AxisName.PREFIX, AxisName.STRUCTURED, AxisName.COLD_SCHEMA)
+LOADED = (AxisName.CONCURRENCY, AxisName.OPEN_LOOP)
 # The calls whose prompt begins like no other.
-COLD = ("cold", "changed_first", "before_pause", "known", "freeform", "call")
-FORMS = ("tool_call", "json_schema")
-STRUCTURED = (*FORMS, "cold_schema", "warm_schema")
+COLD = (
+    Label.COLD,
+    Label.CHANGED_FIRST,
+    Label.BEFORE_PAUSE,
+    Label.KNOWN,
+    Label.FREEFORM,
+    Label.CALL,
+)
+FORMS = (Label.TOOL_CALL, Label.JSON_SCHEMA)
+STRUCTURED = (*FORMS, Label.COLD_SCHEMA, Label.WARM_SCHEMA)
 # On the wall clock, a smaller effect than this share is not called one: over twenty steps, jitter
 # of 2% changes the sum by 0.4%.
 LEAST_SHARE = 0.02
@@ -66,7 +74,7 @@ class TimedCall:
         return profile.step_s(structured=self.structured, context_tokens=context_tokens)
 
     @property
-    def label(self) -> str:
+    def label(self) -> Label:
         return self.one.label
 
     @property
@@ -80,7 +88,7 @@ class TimedCall:
         return self.decode_s / self.tpot_s if self.tpot_s else 0.0
 
 
-def timed_calls(measured: Measured, *axes: str) -> list[TimedCall]:
+def timed_calls(measured: Measured, *axes: AxisName) -> list[TimedCall]:
     """The calls of these axes that ended well and brought output."""
     return [
         TimedCall(one, ttft_s, _tpot_s(one.record), _decode_s(one.record), *_prompt(one))
@@ -92,7 +100,7 @@ def timed_calls(measured: Measured, *axes: str) -> list[TimedCall]:
 
 def lone_calls(measured: Measured) -> list[TimedCall]:
     """The calls during which this client sent no other."""
-    crowd = timed_calls(measured, "concurrency")
+    crowd = timed_calls(measured, AxisName.CONCURRENCY)
     alone = [call for call in crowd if call.one.at.get("clients") == 1]
     return [*timed_calls(measured, *LONE), *alone]
 
@@ -123,7 +131,7 @@ class Noise:
         )
 
 
-def noise_on(measured: Measured, *axes: str) -> Noise:
+def noise_on(measured: Measured, *axes: AxisName) -> Noise:
     """The noise of these axes.
 
     On the wall clock, the 95th percentile of how late the loop woke meanwhile; without any noted,

@@ -25,6 +25,7 @@ from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.schema import fit_compile, fit_factor
 from labtools.evaluation.fitting.shared_prefix import fit_shared_prefix
 from labtools.evaluation.fitting.turns import fit_turns
+from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured
 from labtools.model.profile import LatencyProfile, PrefixCache
 
@@ -90,11 +91,11 @@ def fit(measured: Measured, *, measured_on: str = "") -> Fit:
     alone = fit_cache(alone, calls)
     alone = fit_pace(alone, calls)
     alone = fit_compile(alone, calls)
-    beside = timed_calls(measured, "interference")
-    alone = fit_turns(alone, beside, noise_on(measured, "interference"))
+    beside = timed_calls(measured, AxisName.INTERFERENCE)
+    alone = fit_turns(alone, beside, noise_on(measured, AxisName.INTERFERENCE))
     crowd, arrivals = (timed_calls(measured, axis) for axis in LOADED)
     alone = fit_load(alone, crowd, arrivals, noise_on(measured, *LOADED))
-    alone = fit_shared_prefix(alone, timed_calls(measured, "shared_prefix"))
+    alone = fit_shared_prefix(alone, timed_calls(measured, AxisName.SHARED_PREFIX))
     parameters = (*alone.parameters, _context_limit(measured), *_UNPROBED)
     if math.isinf(alone.profile.decode_tokens_per_s):
         return Fit(None, parameters)

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from labtools.evaluation.fitting.evidence import output_tokens
+from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured, Observation
 from labtools.model.profile import LatencyProfile
 
@@ -81,7 +82,7 @@ def predictions(profile: LatencyProfile, measured: Measured) -> tuple[Prediction
     Steps that failed are neither predicted nor counted. Empty when no step ended well.
     """
     chains = defaultdict[str, list[Observation]](list)
-    for one in measured.on("chain"):
+    for one in measured.on(AxisName.CHAIN):
         chains[one.block].append(one)
     steps = list(_steps(chains.values(), measured))
     if not steps:

@@ -16,6 +16,7 @@ from labtools.evaluation.fitting.evidence import COLD, FORMS, TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.reuse import REUSE
 from labtools.evaluation.fitting.robust import LEAST_TAIL_FACTOR, Z95, Paces, paces
+from labtools.evaluation.labels import Label
 
 _LEAST_CALLS = 6
 _RATES = (
@@ -77,9 +78,9 @@ def _took_and_predicted(alone: Alone, call: TimedCall) -> tuple[float, float] | 
 
 def _prompt_is_known(call: TimedCall) -> bool:
     """Whether its work before the first token is: a cache may be silent, a schema new."""
-    if call.label == "cold_schema":
+    if call.label == Label.COLD_SCHEMA:
         return False
-    return call.label in (*COLD, *FORMS, "warm_schema") or bool(call.one.record.cached_tokens)
+    return call.label in (*COLD, *FORMS, Label.WARM_SCHEMA) or bool(call.one.record.cached_tokens)
 
 
 def _scaled(one: Parameter, slower: float, error: float) -> Parameter:

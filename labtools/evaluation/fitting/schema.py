@@ -10,6 +10,7 @@ from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import FORMS, TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.robust import median_interval
+from labtools.evaluation.labels import Label
 
 FACTOR, COMPILE = "structured_factor", "schema_compile_s"
 _LEAST_PAIRS = 3
@@ -17,7 +18,7 @@ _LEAST_PAIRS = 3
 
 def fit_factor(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
     """TPOT with a schema over TPOT without, within each round: tool calls where there are any."""
-    freeform = {call.one.block: call for call in calls if call.label == "freeform"}
+    freeform = {call.one.block: call for call in calls if call.label == Label.FREEFORM}
     for form in FORMS:
         pairs = [
             (call, freeform[call.one.block])
@@ -30,7 +31,7 @@ def fit_factor(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
     return replace(alone, parameters=(*alone.parameters, not_probed(FACTOR, needed)))
 
 
-def _with_factor(alone: Alone, form: str, pairs: list[tuple[TimedCall, TimedCall]]) -> Alone:
+def _with_factor(alone: Alone, form: Label, pairs: list[tuple[TimedCall, TimedCall]]) -> Alone:
     ratios = [
         _slower(alone, bound) / _slower(alone, free)
         for bound, free in pairs
@@ -54,11 +55,11 @@ def _slower(alone: Alone, call: TimedCall) -> float:
 
 def fit_compile(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
     """TTFT of a schema's first call less that of its second, less what their lengths explain."""
-    warm = {call.one.block: call for call in calls if call.label == "warm_schema"}
+    warm = {call.one.block: call for call in calls if call.label == Label.WARM_SCHEMA}
     differences_s = [
         _beyond_prompt_s(alone, call) - _beyond_prompt_s(alone, warm[call.one.block])
         for call in calls
-        if call.label == "cold_schema" and call.one.block in warm
+        if call.label == Label.COLD_SCHEMA and call.one.block in warm
     ]
     if len(differences_s) < _LEAST_PAIRS:
         needed = f"{_LEAST_PAIRS} new schemas, each asked for twice"

@@ -10,6 +10,7 @@ from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.cache import TTL
 from labtools.evaluation.fitting.evidence import TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
+from labtools.evaluation.labels import Label
 from labtools.evaluation.probes.shared_prefix import WAVES
 from labtools.model.profile import PrefixCache
 
@@ -38,7 +39,7 @@ def fit_shared_prefix(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
 
 
 def _per_slot(alone: Alone, calls: Sequence[TimedCall]) -> Parameter:
-    waves: dict[str, list[bool]] = defaultdict(list)
+    waves: dict[Label, list[bool]] = defaultdict(list)
     silent = False
     for call in calls:
         if call.label in WAVES:

@@ -19,6 +19,7 @@ from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.fitting.robust import median_interval
+from labtools.evaluation.labels import Label
 from labtools.model.profile import LatencyProfile
 
 CHUNK = "prefill_chunk_tokens"
@@ -119,8 +120,8 @@ def _torn_streams(alone: Alone, calls: Sequence[TimedCall], noise: Noise) -> lis
         blocks[call.one.block].append(call)
     found = list[_Torn]()
     for block in blocks.values():
-        prompts = [one for one in block if one.label == "prompt" and one.input_tokens]
-        for stream in (one for one in block if one.label == "stream"):
+        prompts = [one for one in block if one.label == Label.PROMPT and one.input_tokens]
+        for stream in (one for one in block if one.label == Label.STREAM):
             found += _torn(alone, stream, prompts, noise)
     return [one for one in found if one.whole] or found
 

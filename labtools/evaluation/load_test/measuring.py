@@ -18,6 +18,7 @@ from locust.runners import LocalRunner, WorkerRunner
 
 from labtools.clock import cpu_time_s, monotonic_s, wall_epoch_s
 from labtools.evaluation import json_lines
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.load_test.allowance import Allowance, share
 from labtools.evaluation.load_test.connections import Connections
 from labtools.evaluation.observations import Observation, Overhead
@@ -94,13 +95,13 @@ class Measuring:
     ) -> CallRecord:
         """Make the call, keep its record, and tell Locust."""
         at = {} if due_at is None else {"late_s": max(0.0, monotonic_s() - due_at)}
-        axis = "concurrency" if due_at is None else "open_loop"
+        axis = AxisName.CONCURRENCY if due_at is None else AxisName.OPEN_LOOP
         arrivals, error = self._connections.post(body)
         assert arrivals.ended_at is not None
         record = record_of(self.options.model, arrivals, arrivals.ended_at, error, self._key)
         self._allowance.settle(worst, _tokens(record))
         self._calls += 1
-        observation = Observation(axis, self.block, "call", user, number, record, at)
+        observation = Observation(axis, self.block, Label.CALL, user, number, record, at)
         self._write("call", observation.as_dict())
         self._tell_locust(record)
         return record

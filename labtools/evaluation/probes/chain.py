@@ -11,6 +11,7 @@ import random
 from typing import Any
 
 from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.prompts import ASK_TO_ACT, FUNCTIONS, SYSTEM, tools
 from labtools.evaluation.settings import Settings
@@ -45,9 +46,9 @@ def _chain(settings: Settings, abilities: Abilities, number: int) -> Block:
             request |= {"tools": known, "tool_choice": "required"}
         else:
             request[abilities.limit] = settings.output_tokens
-        calls.append(Call("step", request, at={"step": step + 1}))
+        calls.append(Call(Label.STEP, request, at={"step": step + 1}))
         messages += _step_taken(rng, step, settings, bool(known))
-    return single(name, "chain", *calls)
+    return single(name, AxisName.CHAIN, *calls)
 
 
 def _step_taken(

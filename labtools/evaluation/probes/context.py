@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.prompts import fresh
 from labtools.evaluation.settings import Settings
@@ -15,9 +16,9 @@ def blocks(settings: Settings, limit: str) -> list[Block]:
     return [
         single(
             name := f"context/{tokens}/{number}",
-            "context",
+            AxisName.CONTEXT,
             Call(
-                "cold",
+                Label.COLD,
                 {"messages": fresh(tokens, f"{settings.seed}/{name}"), limit: OUTPUT_TOKENS},
                 at={"input_tokens": tokens},
             ),

@@ -7,6 +7,7 @@ long stream: at least one of them meets it.
 
 from __future__ import annotations
 
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.plan import Block, Call
 from labtools.evaluation.prompts import fresh
 from labtools.evaluation.settings import Settings
@@ -26,14 +27,14 @@ def blocks(settings: Settings, limit: str) -> list[Block]:
 def _stream_and_prompts(settings: Settings, limit: str, number: int) -> Block:
     name = f"interference/{number}"
     seed = f"{settings.seed}/{name}"
-    stream = Call("stream", {"messages": fresh(200, seed), limit: STREAM_TOKENS})
+    stream = Call(Label.STREAM, {"messages": fresh(200, seed), limit: STREAM_TOKENS})
     prompts = tuple(
         Call(
-            "prompt",
+            Label.PROMPT,
             {"messages": fresh(PROMPT_TOKENS, f"{seed}/{prompt}"), limit: 1},
             APART_S,
             {"input_tokens": PROMPT_TOKENS},
         )
         for prompt in range(PROMPTS)
     )
-    return Block(name, "interference", ((stream,), prompts))
+    return Block(name, AxisName.INTERFERENCE, ((stream,), prompts))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.plan import Block, Call
 from labtools.evaluation.prompts import fresh
 from labtools.evaluation.settings import Settings
@@ -25,17 +26,21 @@ def blocks(settings: Settings, limit: str) -> list[Block]:
 def warm_up(settings: Settings, limit: str) -> list[Block]:
     """As many short calls at once as the largest crowd: each opens a connection."""
     lanes = tuple(
-        (Call("warm_up", {"messages": fresh(200, f"{settings.seed}/warm_up/{lane}"), limit: 2}),)
+        (
+            Call(
+                Label.WARM_UP, {"messages": fresh(200, f"{settings.seed}/warm_up/{lane}"), limit: 2}
+            ),
+        )
         for lane in range(max(settings.concurrency, default=1))
     )
-    return [Block("warm_up/connections", "warm_up", lanes)]
+    return [Block("warm_up/connections", AxisName.WARM_UP, lanes)]
 
 
 def _clients(settings: Settings, limit: str, clients: int) -> Block:
     name = f"concurrency/{clients}"
     return Block(
         name,
-        "concurrency",
+        AxisName.CONCURRENCY,
         tuple(
             tuple(
                 call(settings, limit, f"{name}/{client}/{number}", clients=clients)
@@ -56,10 +61,10 @@ def _arrivals(settings: Settings, limit: str) -> list[Block]:
         seed = f"open_loop/{number}"
         lanes.append((call(settings, limit, seed, arrives_at, request_rate_per_s=rate),))
         arrives_at += rng.expovariate(rate)
-    return [Block("open_loop", "open_loop", tuple(lanes))]
+    return [Block("open_loop", AxisName.OPEN_LOOP, tuple(lanes))]
 
 
 def call(settings: Settings, limit: str, seed: str, wait_s: float = 0.0, **at: float) -> Call:
     """One call of any of these loops; it alone, without the plan, for a loop without an end."""
     messages = fresh(INPUT_TOKENS, f"{settings.seed}/{seed}")
-    return Call("call", {"messages": messages, limit: settings.output_tokens}, wait_s, at)
+    return Call(Label.CALL, {"messages": messages, limit: settings.output_tokens}, wait_s, at)

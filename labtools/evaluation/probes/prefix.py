@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
 from labtools.evaluation.settings import Settings
@@ -37,11 +38,11 @@ def _round(settings: Settings, limit: str, number: int) -> Block:
     ]
     return single(
         name,
-        "prefix",
-        _call("cold", _messages(text), limit),
-        _call("repeat", _messages(text), limit),
-        _call("append", [*_messages(text), *answered], limit),
-        _call("changed_first", _messages("No. " + text[4:]), limit),
+        AxisName.PREFIX,
+        _call(Label.COLD, _messages(text), limit),
+        _call(Label.REPEAT, _messages(text), limit),
+        _call(Label.APPEND, [*_messages(text), *answered], limit),
+        _call(Label.CHANGED_FIRST, _messages("No. " + text[4:]), limit),
     )
 
 
@@ -51,24 +52,26 @@ def _pause(settings: Settings, limit: str) -> Block:
         _messages(_text(settings, f"prefix/pause/{number}"))
         for number in range(settings.prefix_rounds)
     ]
-    before = [_call("before_pause", prompt, limit) for prompt in prompts]
+    before = [_call(Label.BEFORE_PAUSE, prompt, limit) for prompt in prompts]
     after = [
-        _call("after_pause", prompt, limit, settings.pause_s if first else 0.0)
+        _call(Label.AFTER_PAUSE, prompt, limit, settings.pause_s if first else 0.0)
         for first, prompt in zip([True, *[False] * len(prompts)], prompts, strict=False)
     ]
-    return single("prefix/pause", "prefix", *before, *after)
+    return single("prefix/pause", AxisName.PREFIX, *before, *after)
 
 
 def _ladder(settings: Settings, limit: str) -> Block:
     name = "prefix/ladder"
     text = _text(settings, name)
-    calls = [_call("known", _messages(text), limit)]
+    calls = [_call(Label.KNOWN, _messages(text), limit)]
     for shared in SHARED_TOKENS:
         if shared < settings.prefix_tokens:
             rng = random.Random(f"{settings.seed}/{name}/{shared}")
             own = filler(settings.prefix_tokens - shared, rng)
-            calls.append(_call("shared", _messages(text[: 4 * shared] + own), limit, shared=shared))
-    return single(name, "prefix", *calls)
+            calls.append(
+                _call(Label.SHARED, _messages(text[: 4 * shared] + own), limit, shared=shared)
+            )
+    return single(name, AxisName.PREFIX, *calls)
 
 
 def _text(settings: Settings, seed: str) -> str:
@@ -83,6 +86,6 @@ def _messages(text: str) -> list[dict[str, Any]]:
 
 
 def _call(
-    label: str, messages: list[dict[str, Any]], limit: str, wait_s: float = 0.0, **at: float
+    label: Label, messages: list[dict[str, Any]], limit: str, wait_s: float = 0.0, **at: float
 ) -> Call:
     return Call(label, {"messages": messages, limit: OUTPUT_TOKENS}, wait_s, at)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import random
 
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.plan import Block, Call
 from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
 from labtools.evaluation.settings import Settings
 from labtools.model.tokens import filler
 
 TOGETHER = 4
-WAVES = ("first_wave", "second_wave")
+WAVES = (Label.FIRST_WAVE, Label.SECOND_WAVE)
 OUTPUT_TOKENS = 8
 
 
@@ -28,7 +29,7 @@ def _four_at_once(settings: Settings, limit: str, run: int) -> Block:
     name = f"shared_prefix/{run}"
     prefix = filler(settings.prefix_tokens, random.Random(f"{settings.seed}/{name}")) + SYSTEM
 
-    def call(label: str, ending: str, together: bool) -> Call:
+    def call(label: Label, ending: str, together: bool) -> Call:
         messages = [
             {"role": "system", "content": prefix},
             {"role": "user", "content": f"{ending} {ASK_TO_ACT}"},
@@ -38,4 +39,6 @@ def _four_at_once(settings: Settings, limit: str, run: int) -> Block:
     lanes = [
         tuple(call(wave, f"{wave} {lane}.", True) for wave in WAVES) for lane in range(TOGETHER)
     ]
-    return Block(name, "shared_prefix", ((call("known", "", False), *lanes[0]), *lanes[1:]))
+    return Block(
+        name, AxisName.SHARED_PREFIX, ((call(Label.KNOWN, "", False), *lanes[0]), *lanes[1:])
+    )

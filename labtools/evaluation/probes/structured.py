@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools, unseen
 from labtools.evaluation.settings import Settings
@@ -14,7 +15,7 @@ from labtools.evaluation.settings import Settings
 INPUT_TOKENS = 900
 # Room for the largest of the tools' arguments; a call that is cut off is no call.
 ANSWER_LIMIT = 256
-FORMS = ("freeform", "tool_call", "json_schema")
+FORMS = (Label.FREEFORM, Label.TOOL_CALL, Label.JSON_SCHEMA)
 
 
 def blocks(settings: Settings, abilities: Abilities) -> list[Block]:
@@ -34,8 +35,8 @@ def warm_up(abilities: Abilities) -> list[Block]:
     return [
         single(
             f"warm_up/{form}/{function['name']}",
-            "warm_up",
-            _call("warm_up", form, function, f"warm_up/{form}/{number}", abilities.limit, 0),
+            AxisName.WARM_UP,
+            _call(Label.WARM_UP, form, function, f"warm_up/{form}/{number}", abilities.limit, 0),
         )
         for number, function in enumerate(FUNCTIONS)
         for form in FORMS[1:]
@@ -43,7 +44,7 @@ def warm_up(abilities: Abilities) -> list[Block]:
     ]
 
 
-def _round(settings: Settings, abilities: Abilities, forms: list[str], number: int) -> Block:
+def _round(settings: Settings, abilities: Abilities, forms: list[Label], number: int) -> Block:
     name = f"structured/{number}"
     function = FUNCTIONS[number % len(FUNCTIONS)]
     order = random.Random(f"{settings.seed}/{name}").sample(forms, len(forms))
@@ -51,7 +52,7 @@ def _round(settings: Settings, abilities: Abilities, forms: list[str], number: i
         _call(form, form, function, f"{name}/{form}", abilities.limit, settings.seed)
         for form in order
     ]
-    return single(name, "structured", *calls)
+    return single(name, AxisName.STRUCTURED, *calls)
 
 
 def _cold_and_warm(settings: Settings, abilities: Abilities, number: int) -> Block | None:
@@ -64,13 +65,13 @@ def _cold_and_warm(settings: Settings, abilities: Abilities, number: int) -> Blo
     function = unseen(FUNCTIONS[number % len(FUNCTIONS)], rng)
     calls = [
         _call(label, form, function, f"{name}/{label}", abilities.limit, settings.seed)
-        for label in ("cold_schema", "warm_schema")
+        for label in (Label.COLD_SCHEMA, Label.WARM_SCHEMA)
     ]
-    return single(name, "cold_schema", *calls)
+    return single(name, AxisName.COLD_SCHEMA, *calls)
 
 
 def _call(
-    label: str, form: str, function: Mapping[str, Any], nonce: str, limit: str, seed: int
+    label: Label, form: Label, function: Mapping[str, Any], nonce: str, limit: str, seed: int
 ) -> Call:
     """One call about one function. All forms of it have prompts of about the same length."""
     instruction = f"{function['description']} Choose sensible values yourself."
@@ -78,9 +79,9 @@ def _call(
         "messages": asked(INPUT_TOKENS, f"{seed}/{nonce}", instruction),
         limit: ANSWER_LIMIT,
     }
-    if form == "tool_call":
+    if form == Label.TOOL_CALL:
         request |= {"tools": tools(function), "tool_choice": "required"}
-    elif form == "json_schema":
+    elif form == Label.JSON_SCHEMA:
         request |= {"response_format": response_format(function)}
     else:
         request[limit] = 40  # about as long as the arguments

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.summary.axes import Chain, ChainRun, ChainStep
 from labtools.evaluation.summary.statistics import median
@@ -12,12 +13,12 @@ from labtools.evaluation.summary.statistics import median
 
 def chain(measured: Measured) -> Chain:
     """Medians of each step, sums of each run."""
-    runs: dict[str, list[Observation]] = defaultdict(list)
+    runs: dict[int, list[Observation]] = defaultdict(list)
     steps: dict[int, list[Observation]] = defaultdict(list)
-    for one in measured.on("chain"):
-        runs[one.block].append(one)
+    for one in measured.on(AxisName.CHAIN):
+        runs[one.number].append(one)
         steps[int(one.at["step"])].append(one)
-    summed = tuple(_run(int(name.split("/")[1]), calls) for name, calls in runs.items())
+    summed = tuple(_run(number, calls) for number, calls in runs.items())
     complete = [run for run in summed if run.total_s is not None]
     total_s = median(run.total_s for run in complete)
     whole_s = sum(run.total_s or 0.0 for run in complete)

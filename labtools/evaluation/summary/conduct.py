@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from labtools.evaluation import probes
 from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured
 from labtools.evaluation.summary.report import (
     Completeness,
@@ -47,8 +48,8 @@ def failures(measured: Measured) -> tuple[Failure, ...]:
     """
     calls_made = [(one.axis, one.record) for one in measured.observations]
     if measured.abilities is None:
-        calls_made = [("abilities", record) for record in measured.made]
-    groups: dict[tuple[str, int | None], list[tuple[str, CallError]]] = defaultdict(list)
+        calls_made = [(AxisName.ABILITIES, record) for record in measured.made]
+    groups: dict[tuple[str, int | None], list[tuple[AxisName, CallError]]] = defaultdict(list)
     for axis, record in calls_made:
         if record.error:
             groups[record.error.kind, record.error.status].append((axis, record.error))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 
+from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.summary.axes import ContextRow, Contexts
 from labtools.evaluation.summary.counting import tpot_s
@@ -18,7 +19,7 @@ LONGEST_FOR_SLOPE = 16_000
 def contexts(measured: Measured) -> Contexts:
     """A row for each length that was asked for, shortest first."""
     groups: dict[int, list[Observation]] = defaultdict(list)
-    for one in measured.on("context"):
+    for one in measured.on(AxisName.CONTEXT):
         groups[int(one.at["input_tokens"])].append(one)
     rows = tuple(_row(asked, groups[asked]) for asked in sorted(groups))
     if not rows:

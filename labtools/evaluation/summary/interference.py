@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from labtools.clock import elapsed_s
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured
 from labtools.evaluation.probes.interference import PROMPT_TOKENS
 from labtools.evaluation.summary.axes import InterferedStream, Interference
@@ -18,8 +19,8 @@ def interference(measured: Measured) -> Interference:
     """The gaps of each stream while a long prompt was under way, and while none was."""
     streams: dict[str, list[CallRecord]] = defaultdict(list)
     prompts: dict[str, list[CallRecord]] = defaultdict(list)
-    for one in measured.on("interference"):
-        (streams if one.label == "stream" else prompts)[one.block].append(one.record)
+    for one in measured.on(AxisName.INTERFERENCE):
+        (streams if one.label == Label.STREAM else prompts)[one.block].append(one.record)
     runs = [_run(streams[name], prompts[name]) for name in sorted(streams)]
     found = tuple(run for run in runs if run)
     reason = None

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from labtools.clock import elapsed_s
+from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.summary.axes import Load
 from labtools.evaluation.summary.counting import output_tokens, tpot_s
@@ -16,7 +17,7 @@ from labtools.model.metrics import goodput_per_s
 def closed_loop(measured: Measured) -> tuple[Load, ...]:
     """A row for each number of clients, fewest first."""
     groups: dict[int, list[Observation]] = defaultdict(list)
-    for one in measured.on("concurrency"):
+    for one in measured.on(AxisName.CONCURRENCY):
         groups[int(one.at["clients"])].append(one)
     slo_s = measured.identity.settings.slo_s
     return tuple(_load(groups[clients], slo_s, clients=clients) for clients in sorted(groups))
@@ -24,7 +25,7 @@ def closed_loop(measured: Measured) -> tuple[Load, ...]:
 
 def open_loop(measured: Measured) -> Load | None:
     """The calls that arrived at random; None when there were none."""
-    calls = measured.on("open_loop")
+    calls = measured.on(AxisName.OPEN_LOOP)
     if not calls:
         return None
     rate = calls[0].at["request_rate_per_s"]

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-FORM_LABELS = {"freeform": "freeform", "tool_call": "tool call", "json_schema": "JSON schema"}
-FORM_PHRASES = {
-    "freeform": "a freeform answer",
-    "tool_call": "a tool call",
-    "json_schema": "an answer by a JSON schema",
+from collections.abc import Mapping
+
+from labtools.evaluation.labels import Label
+
+FORM_LABELS: Mapping[str, str] = {
+    Label.FREEFORM: "freeform",
+    Label.TOOL_CALL: "tool call",
+    Label.JSON_SCHEMA: "JSON schema",
 }
-REUSE_LABELS = {
-    "repeat": "exact repeat",
-    "append": "with a turn appended",
-    "changed_first": "first word changed",
-    "after_pause": "repeat after a pause",
+FORM_PHRASES: Mapping[str, str] = {
+    Label.FREEFORM: "a freeform answer",
+    Label.TOOL_CALL: "a tool call",
+    Label.JSON_SCHEMA: "an answer by a JSON schema",
 }
-REUSE_PHRASES = {
-    "repeat": "an exact repeat",
-    "append": "an appended turn",
-    "changed_first": "a changed first word",
-    "after_pause": "a repeat after the pause",
+REUSE_LABELS: Mapping[str, str] = {
+    Label.REPEAT: "exact repeat",
+    Label.APPEND: "with a turn appended",
+    Label.CHANGED_FIRST: "first word changed",
+    Label.AFTER_PAUSE: "repeat after a pause",
+}
+REUSE_PHRASES: Mapping[str, str] = {
+    Label.REPEAT: "an exact repeat",
+    Label.APPEND: "an appended turn",
+    Label.CHANGED_FIRST: "a changed first word",
+    Label.AFTER_PAUSE: "a repeat after the pause",
 }

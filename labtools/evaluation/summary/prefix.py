@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.probes.prefix import APPENDED_TOKENS
 from labtools.evaluation.summary.axes import Prefix, Reuse, Rung, Saving
@@ -20,7 +21,7 @@ from labtools.records import CallRecord
 
 # A saving below this share of the prefill time is none that an agent would notice.
 NOTICEABLE_SHARE = 0.1
-REUSES = ("repeat", "append", "changed_first")
+REUSES = (Label.REPEAT, Label.APPEND, Label.CHANGED_FIRST)
 
 Pair = tuple[Observation, Observation]
 
@@ -28,17 +29,17 @@ Pair = tuple[Observation, Observation]
 def prefix(measured: Measured, prefill_tokens_per_s: float | None) -> Prefix:
     """Each way of coming back against the first time, and the ladder."""
     settings = measured.identity.settings
-    cold = measured.on("prefix", "cold")
+    cold = measured.on(AxisName.PREFIX, Label.COLD)
     rows = []
     for label in REUSES:
-        pairs = list(_pairs(measured, "cold", label))
+        pairs = list(_pairs(measured, Label.COLD, label))
         rows.append(_reuse(label, pairs, settings.prefix_tokens, prefill_tokens_per_s))
-    waited = list(_pairs(measured, "before_pause", "after_pause"))
-    rows.append(_reuse("after_pause", waited, settings.prefix_tokens, prefill_tokens_per_s))
+    waited = list(_pairs(measured, Label.BEFORE_PAUSE, Label.AFTER_PAUSE))
+    rows.append(_reuse(Label.AFTER_PAUSE, waited, settings.prefix_tokens, prefill_tokens_per_s))
     measured_rows = tuple(row for row in rows if row.ttft_s.samples or row.ttft_s.failed)
     ladder = tuple(
         Rung(int(one.at["shared"]), one.record.cached_tokens, _ttft_s(one.record))
-        for one in measured.on("prefix", "shared")
+        for one in measured.on(AxisName.PREFIX, Label.SHARED)
     )
     return Prefix(
         prompt_tokens=settings.prefix_tokens,
@@ -50,9 +51,9 @@ def prefix(measured: Measured, prefill_tokens_per_s: float | None) -> Prefix:
     )
 
 
-def _pairs(measured: Measured, before: str, after: str) -> Iterable[Pair]:
+def _pairs(measured: Measured, before: Label, after: Label) -> Iterable[Pair]:
     """Within each block: the first call with the one label and the first with the other, ..."""
-    calls = [one for one in measured.on("prefix") if one.label in (before, after)]
+    calls = [one for one in measured.on(AxisName.PREFIX) if one.label in (before, after)]
     for _, block in groupby(calls, key=lambda one: one.block):
         members = list(block)
         first = [one for one in members if one.label == before]
@@ -61,7 +62,7 @@ def _pairs(measured: Measured, before: str, after: str) -> Iterable[Pair]:
 
 
 def _reuse(
-    label: str, pairs: list[Pair], prompt_tokens: int, prefill_tokens_per_s: float | None
+    label: Label, pairs: list[Pair], prompt_tokens: int, prefill_tokens_per_s: float | None
 ) -> Reuse:
     again = [second for _, second in pairs]
     saved, shares = [], []
@@ -89,8 +90,8 @@ def _reuse(
     )
 
 
-def _added(label: str) -> int:
-    return APPENDED_TOKENS if label == "append" else 0
+def _added(label: Label) -> int:
+    return APPENDED_TOKENS if label == Label.APPEND else 0
 
 
 def _range(share: Difference, shares: list[float]) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from labtools.evaluation.labels import Label
 from labtools.evaluation.summary.axes import Reuse
 from labtools.evaluation.summary.names import REUSE_PHRASES
 from labtools.evaluation.summary.report import Report
@@ -12,7 +13,7 @@ from labtools.wording import count, duration, joined
 
 def prefix_cache(report: Report) -> str | None:
     """Whether a known prefix saves TTFT, and after which edits."""
-    edits = [row for row in report.prefix.reuses if row.label != "after_pause"]
+    edits = [row for row in report.prefix.reuses if row.label != Label.AFTER_PAUSE]
     judged = [row for row in edits if row.verdict != "unknown"]
     if not judged:
         if edits and report.contexts.reason and report.contexts.rows:
@@ -47,7 +48,7 @@ def prefix_cache(report: Report) -> str | None:
 def prefix_lifetime(report: Report) -> str | None:
     """Whether a prefix is still kept after the pause."""
     rows = {row.label: row for row in report.prefix.reuses}
-    later, repeat = rows.get("after_pause"), rows.get("repeat")
+    later, repeat = rows.get(Label.AFTER_PAUSE), rows.get(Label.REPEAT)
     if later is None or repeat is None or repeat.verdict != "saves":
         return None
     pause = duration(report.prefix.pause_s)

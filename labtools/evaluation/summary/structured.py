@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.probes.structured import FORMS
 from labtools.evaluation.prompts import FUNCTIONS
@@ -20,20 +21,20 @@ Value = Callable[[CallRecord], float | None]
 
 def structured(measured: Measured, prefill_tokens_per_s: float | None) -> Structured:
     """The forms, each against freeform, and the first call with a schema against the second."""
-    rounds = _by_block(measured.on("structured"))
+    rounds = _by_block(measured.on(AxisName.STRUCTURED))
     forms = [form for form in FORMS if any(form in calls for calls in rounds.values())]
-    schemas = _by_block(measured.on("cold_schema")).values()
+    schemas = _by_block(measured.on(AxisName.COLD_SCHEMA)).values()
     pairs = [
-        (calls["cold_schema"].record, calls["warm_schema"].record)
+        (calls[Label.COLD_SCHEMA].record, calls[Label.WARM_SCHEMA].record)
         for calls in schemas
-        if {"cold_schema", "warm_schema"} <= calls.keys()
+        if {Label.COLD_SCHEMA, Label.WARM_SCHEMA} <= calls.keys()
     ]
     return Structured(
         forms=tuple(_form(form, rounds) for form in forms),
         against_freeform=tuple(
             _against_freeform(form, list(rounds.values()), prefill_tokens_per_s)
             for form in forms
-            if form != "freeform" and "freeform" in forms
+            if form != Label.FREEFORM and Label.FREEFORM in forms
         ),
         cold_schema_ttft_s=_stat([cold for cold, _ in pairs], _ttft_s),
         warm_schema_ttft_s=_stat([warm for _, warm in pairs], _ttft_s),
@@ -42,20 +43,21 @@ def structured(measured: Measured, prefill_tokens_per_s: float | None) -> Struct
     )
 
 
-def _by_block(calls: Iterable[Observation]) -> Mapping[str, Mapping[str, Observation]]:
+def _by_block(calls: Iterable[Observation]) -> Mapping[str, Mapping[Label, Observation]]:
     """A block's calls by label: each label stands once in a block."""
-    blocks: dict[str, dict[str, Observation]] = defaultdict(dict)
+    blocks: dict[str, dict[Label, Observation]] = defaultdict(dict)
     for one in calls:
         blocks[one.block][one.label] = one
     return blocks
 
 
-def _form(form: str, rounds: Mapping[str, Mapping[str, Observation]]) -> Form:
-    calls = {name: calls[form].record for name, calls in rounds.items() if form in calls}
-    records = list(calls.values())
+def _form(form: Label, rounds: Mapping[str, Mapping[Label, Observation]]) -> Form:
+    answers = [calls[form] for calls in rounds.values() if form in calls]
+    records = [one.record for one in answers]
     # A block's number says which function it asked for.
-    functions = {name: FUNCTIONS[int(name.split("/")[1]) % len(FUNCTIONS)] for name in calls}
-    valid = sum(is_valid(record, form, functions[name]) for name, record in calls.items())
+    valid = sum(
+        is_valid(one.record, form, FUNCTIONS[one.number % len(FUNCTIONS)]) for one in answers
+    )
     return Form(
         form=form,
         ttft_s=_stat(records, _ttft_s),
@@ -63,19 +65,19 @@ def _form(form: str, rounds: Mapping[str, Mapping[str, Observation]]) -> Form:
         e2e_latency_s=_stat(records, lambda record: record.e2e_latency_s),
         output_tokens=median(output_tokens(record) for record in records),
         answered=sum(record.error is None for record in records),
-        valid=None if form == "freeform" else valid,
+        valid=None if form == Label.FREEFORM else valid,
     )
 
 
 def _against_freeform(
-    form: str,
-    rounds: Sequence[Mapping[str, Observation]],
+    form: Label,
+    rounds: Sequence[Mapping[Label, Observation]],
     prefill_tokens_per_s: float | None,
 ) -> AgainstFreeform:
     pairs = [
-        (calls[form].record, calls["freeform"].record)
+        (calls[form].record, calls[Label.FREEFORM].record)
         for calls in rounds
-        if {form, "freeform"} <= calls.keys()
+        if {form, Label.FREEFORM} <= calls.keys()
     ]
 
     def less(value: Value) -> Difference:
