@@ -7,11 +7,20 @@ value" is None, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, InstanceOf
 
 from labtools.clock import elapsed_s
+from labtools.read_back import read_back
+
+# What a file may say; nothing that is measured comes near these bounds.
+Instant = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Text = Annotated[str, InstanceOf()]  # as it came; half a surrogate pair would fail pydantic's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,7 @@ class ToolCall:
 
     id: str
     name: str
-    arguments: str
+    arguments: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,7 @@ class CallError:
     kind: str
     message: str
     status: int | None = None
-    retry_after_s: float | None = None
+    retry_after_s: Seconds | None = None
 
     def __str__(self) -> str:
         status = f" {self.status}" if self.status is not None else ""
@@ -50,26 +59,26 @@ class CallRecord:
     """
 
     model: str
-    sent_at: float
-    ended_at: float
+    sent_at: Instant
+    ended_at: Instant
     """End of the stream, or when the call failed."""
-    chunks_at: tuple[float, ...] = ()
+    chunks_at: tuple[Instant, ...] = ()
     """When each chunk that carries output arrived."""
-    first_output_at: float | None = None
+    first_output_at: Instant | None = None
     """When the first chunk arrived that is not reasoning."""
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
     """From the endpoint's `usage`; None where it sends none. Includes reasoning tokens."""
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    cached_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
     finish_reason: str | None = None
-    content: str = ""
-    reasoning: str = ""
+    content: Text = ""
+    reasoning: Text = ""
     tool_calls: tuple[ToolCall, ...] = ()
     error: CallError | None = None
-    chunk_chars: tuple[int, ...] = ()
+    chunk_chars: tuple[Count, ...] = ()
     """Characters of content, reasoning, tool names and arguments in each chunk of `chunks_at`."""
-    connect_s: float = 0.0
+    connect_s: Seconds = 0.0
     """What making the connection took, before `sent_at`; 0 on an open one."""
 
     @property
@@ -140,13 +149,9 @@ class CallRecord:
         return values
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CallRecord:
-        values = dict(values)
-        for name in ("chunks_at", "chunk_chars"):
-            values[name] = tuple(values.get(name, ()))
-        values["tool_calls"] = tuple(ToolCall(**call) for call in values["tool_calls"])
-        values["error"] = CallError(**values["error"]) if values["error"] else None
-        return cls(**values)
+    def from_dict(cls, values: Mapping[str, Any]) -> CallRecord:
+        """What `as_dict` wrote. Raises ConfigurationError that names the field."""
+        return read_back(cls, dict(values), "a call's record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +164,9 @@ class Span:
 
     id: int
     name: str
-    kind: str
-    started_at: float
-    ended_at: float
+    kind: Annotated[str, Field(pattern="^(llm|tool|group)$")]
+    started_at: Instant
+    ended_at: Instant
     parent_id: int | None = None
     call: CallRecord | None = None
     error: str | None = None

@@ -20,6 +20,8 @@ ROOT = Path(labtools.__file__).parent
 LAYERS = [
     "errors",
     "wording",
+    "files",
+    "read_back",
     "server_process",
     "clock",
     "loop_thread",

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labtools.coding_agent import steps
 from labtools.coding_agent.asking import Asking
 from labtools.coding_agent.pytest_run import Tested, TestReport, run_tests
 from labtools.coding_agent.workspace import Workspace
 from labtools.errors import ConfigurationError, one_of
+from labtools.read_back import read_back
 
 FOLDER = Path(__file__).with_name("scenarios")
 
@@ -135,13 +136,10 @@ def load_scenario(name: str | Path) -> Scenario:
         raise one_of("scenario", name, scenario_names())
     path = folder / "scenario.toml"
     try:
-        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"Cannot read the scenario {path}: {error}.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{path}, {where}: {first['msg']}.") from None
+    file = read_back(_File, values, str(path))
     story = file.story.strip()
     return Scenario(folder.name, folder, file.title, story, file.test_s, tuple(file.answer))
 

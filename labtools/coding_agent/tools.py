@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labtools.coding_agent.workspace import ToolError, Workspace
+from labtools.read_back import first_fault
 from labtools.records import ToolCall
 
 _MOST_HITS = 12
@@ -134,9 +135,9 @@ def parsed(call: ToolCall, expected: type[Tool]) -> Tool:
     try:
         return expected.model_validate_json(call.arguments)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "arguments"
-        raise ToolError(f"{call.name}: {where}: {first['msg'][:200]}.") from None
+        fault = first_fault(error)
+        where = fault.field or "arguments"
+        raise ToolError(f"{call.name}: {where}: {fault.allowed[:200]}.") from None
 
 
 def proposed_file(answer: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from labtools.clock import elapsed_s
 from labtools.records import Span
@@ -53,9 +53,15 @@ def _overlap(one: Span, other: Span) -> bool:
     return one.started_at < other.ended_at and other.started_at < one.ended_at
 
 
+def parent_of(span: Span, known: Container[int]) -> int | None:
+    """The span that holds this one, if the trace has it; what holds another began before it."""
+    parent = span.parent_id
+    return parent if parent is not None and parent < span.id and parent in known else None
+
+
 def _ancestors(span: Span, by_id: dict[int, Span]) -> list[int]:
     found = []
-    while span.parent_id is not None and span.parent_id in by_id:
-        found.append(span.parent_id)
-        span = by_id[span.parent_id]
+    while (parent := parent_of(span, by_id)) is not None:
+        found.append(parent)
+        span = by_id[parent]
     return found

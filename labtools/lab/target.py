@@ -81,7 +81,9 @@ def models_of(
         models = {"default": next(iter(profiles))}
     else:
         models = {"default": model} if isinstance(model, str) else {}
-    if not models or not all(isinstance(name, str) and name for name in models.values()):
+    if not models or not all(
+        isinstance(name, str) and name and name.isprintable() for name in models.values()
+    ):
         raise ConfigurationError(
             f"model must be a name or a mapping from step to name; found {model!r}."
         )

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from labtools.clock import elapsed_s
-from labtools.errors import ConfigurationError, redacted
+from labtools.errors import redacted
+from labtools.files import write_whole
 from labtools.lab.comparison import comparison
 from labtools.lab.span_layout import covered_s, depths, in_order, lanes
-from labtools.records import CallRecord, Span, failures
+from labtools.read_back import read_back
+from labtools.records import CallRecord, Instant, Span, failures
 
 if TYPE_CHECKING:
     import pandas
@@ -118,7 +120,6 @@ class Trace:
 
     def save(self, path: str | Path) -> Path:
         """Write the trace as JSON; `Trace.load` reads it. What the run returned is not kept."""
-        path = Path(path)
         values = {
             "format": FORMAT,
             "endpoint": self.endpoint,
@@ -127,33 +128,19 @@ class Trace:
             "ended_at": self.ended_at,
             "spans": [asdict(span) for span in self.spans],
         }
-        path.write_text(json.dumps(values, indent=1))
-        return path
+        return write_whole(path, json.dumps(values, indent=1))
 
     @classmethod
     def load(cls, path: str | Path) -> Trace:
         """Read what `save` wrote. Raises ConfigurationError when the file is not a trace."""
-        try:
-            values = json.loads(Path(path).read_text())
-            if values["format"] != FORMAT:
-                raise ConfigurationError(
-                    f"{path} has format {values['format']!r}; this version reads {FORMAT!r}."
-                )
-            spans = tuple(_span(span) for span in values["spans"])
-            times = (float(values["started_at"]), float(values["ended_at"]))
-            return cls(spans, *times, values["endpoint"], values["clock"])
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            if isinstance(error, ConfigurationError):
-                raise
-            raise ConfigurationError(
-                f"{path} is not a trace written by Trace.save ({type(error).__name__}: {error})."
-            ) from None
+        where = f"{path} is not a trace written by Trace.save"
+        file = read_back(_File, Path(path).read_bytes(), where, format=FORMAT)
+        return cls(file.spans, file.started_at, file.ended_at, file.endpoint, file.clock)
 
     def save_chrome_trace(self, path: str | Path) -> Path:
         """Write a file that https://ui.perfetto.dev and chrome://tracing open."""
-        path = Path(path)
-        path.write_text(json.dumps({"traceEvents": self.chrome_events()}))
-        return path
+        events = {"traceEvents": self.chrome_events()}
+        return write_whole(path, json.dumps(events, allow_nan=False))
 
     def chrome_events(self) -> list[dict[str, Any]]:
         """Complete events ("ph": "X") in microseconds; concurrent spans in lanes of their own."""
@@ -188,7 +175,7 @@ class Trace:
             "cat": kind,
             "ph": "X",
             "ts": round(elapsed_s(self.started_at, start) * 1e6, 3),
-            "dur": round(elapsed_s(start, end) * 1e6, 3),
+            "dur": max(0.0, round(elapsed_s(start, end) * 1e6, 3)),
             "pid": 1,
             "tid": lane,
         }
@@ -238,6 +225,12 @@ class SpanInProgress:
     error: str | None = None
 
 
-def _span(values: dict[str, Any]) -> Span:
-    call = values.pop("call")
-    return Span(**values, call=CallRecord.from_dict(call) if call else None)
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What a trace's file holds beside its format."""
+
+    endpoint: str
+    clock: Literal["simulated", "wall"]
+    started_at: Instant
+    ended_at: Instant
+    spans: tuple[Span, ...]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from labtools.clock import elapsed_s
 from labtools.errors import ConfigurationError, one_of
-from labtools.lab.span_layout import in_order
+from labtools.lab.span_layout import in_order, parent_of
 from labtools.lab.target import Profiles, profiles_of
 from labtools.lab.trace import Trace
 from labtools.model.profile import LatencyProfile
@@ -59,8 +59,7 @@ class _Replay:
         self._children = defaultdict[int | None, list[Span]](list)
         for span in spans:
             # What held it may have been under way when the trace was taken.
-            parent = span.parent_id if span.parent_id in ids else None
-            self._children[parent].append(span)
+            self._children[parent_of(span, ids)].append(span)
 
     def level(self, id: int | None, old_start: float, old_end: float, new_start: float) -> float:
         """Move what the span `id` holds; returns when that span now ends."""

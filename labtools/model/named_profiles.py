@@ -7,11 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from labtools.errors import ConfigurationError, one_of
 from labtools.model.profile import LatencyProfile
 from labtools.model.published_profiles import PUBLISHED
+from labtools.read_back import read_back
 
 ESSAY = "General Compute, Your AI Agent Is Only as Good as Its Inference Speed, 2026"
 
@@ -54,7 +53,7 @@ def load_profiles(path: str | Path) -> dict[str, LatencyProfile]:
         tables = parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"Cannot read profiles from {path}: {error}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"Cannot read profiles from {path}: it is no {kind}: {error}. Allowed: a TOML file, "
             "whose name ends in .toml, or a JSON file."
@@ -66,14 +65,4 @@ def load_profiles(path: str | Path) -> dict[str, LatencyProfile]:
 
 def _profile(path: Path, name: str, table: Any) -> LatencyProfile:
     fields = {"name": name, **table} if isinstance(table, dict) else table
-    try:
-        return _ADAPTER.validate_python(fields, extra="forbid")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the profile"
-        raise ConfigurationError(
-            f"{path}, profile {name!r}, {where}: {first['msg']}; found {first['input']!r:.80}."
-        ) from None
-
-
-_ADAPTER = TypeAdapter(LatencyProfile)
+    return read_back(LatencyProfile, fields, f"{path}, profile {name!r}")

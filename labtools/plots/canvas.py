@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labtools.files import write_whole
+
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -71,7 +73,7 @@ class LabFigure:
 
     def save(self, path: str | Path) -> None:
         """Write the figure as SVG."""
-        Path(path).write_text(self.svg, encoding="utf-8")
+        write_whole(path, self.svg)
 
 
 def _address(svg: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import httpx2
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from labtools.errors import ConfigurationError
 
@@ -27,8 +27,8 @@ _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class Header:
     """Which endpoint was recorded: its lab's mode, its address, and which model for which step."""
 
-    mode: str
-    base_url: str
+    mode: Annotated[str, Field(pattern="^(sim|mock|engine|url)$")]
+    base_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?$")]
     models: dict[str, str]
 
 
@@ -71,8 +71,6 @@ class Asked:
 class Exchange(Asked):
     """A request and what came of it. Offsets in seconds from the instant it was sent."""
 
-    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
-
     number: int
     """Requests in the order in which they were made."""
     ended_s: _Seconds
@@ -84,7 +82,7 @@ class Exchange(Asked):
     headers: dict[str, str] = field(default_factory=dict)
     connect_s: _Seconds = 0.0
     head_s: _Seconds = 0.0
-    body: list[Annotated[tuple[_Seconds, str], Field(strict=False)]] = field(default_factory=list)
+    body: list[tuple[_Seconds, str]] = field(default_factory=list)
     """The pieces as they arrived, each byte as the character of that number (Latin-1)."""
 
     def error(self) -> httpx2.TransportError | None:

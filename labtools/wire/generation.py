@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from labtools.read_back import first_fault
 from labtools.wire.api_error import ApiError
 
 
@@ -141,13 +142,12 @@ def validated(model: type[M], body: Mapping[str, Any], within: str = "") -> M:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        param = _path(first["loc"], within)
-        if first["type"] == "missing":
+        fault = first_fault(error)
+        param = _path(fault.path, within)
+        if fault.kind == "missing":
             message = f"Missing required parameter: '{param}'."
         else:
-            found = repr(first["input"])
-            message = f"Invalid value for '{param}': {first['msg']}; found {found[:80]}."
+            message = f"Invalid value for '{param}': {fault.allowed}; found {fault.found}."
         raise ApiError(400, message, param=param) from None
 
 

@@ -451,15 +451,15 @@ FIRST = json.dumps({"format": FORMAT, "mode": "url", "base_url": "https://x/v1",
         ("", "is not a recording"),
         ("\n", "is not a recording"),
         ("{", "is not a recording"),
-        ("[]\n", "is not a recording"),
-        ("5", "is not a recording"),
+        ("[]\n", "line 1"),
+        ("5", "line 1"),
         ("[" * 100_000, "is not a recording"),
         ('{"format": "labtools-trace/1"}', "'labtools-trace/1'; this version reads"),
         (json.dumps({"format": FORMAT}), "is not a recording"),
         (FIRST.replace('"url"', "7"), "is not a recording"),
-        (b"\xff\xfe\x00", "Cannot read the recording"),
-        (f"{FIRST}\nnonsense\n{line()}\n", "Line 2 of the recording"),
-        (f"{FIRST}\n{line()}\n\n{line()}\n", "Line 3 of the recording"),
+        (b"\xff\xfe\x00", "is not a recording"),
+        (f"{FIRST}\nnonsense\n{line()}\n", "line 2: it is not JSON"),
+        (f"{FIRST}\n{line()}\n\n[]\n", r"line 4: it is \[\], no JSON object"),
         (f"{FIRST}\n{line(ended_s=-1)}\n", "greater than or equal to 0"),
         (f"{FIRST}\n{line(ended_s='soon')}\n", "valid number"),
         (f"{FIRST}\n{line(ending='Explosion')}\n", "no transport error 'Explosion'"),
@@ -479,9 +479,9 @@ def test_a_file_that_is_no_recording_is_refused(file, content, said):
 
 def test_what_is_not_there_or_no_file_is_refused(tmp_path):
     for path in (tmp_path / "nowhere.jsonl", tmp_path):
-        with pytest.raises(ConfigurationError, match="Cannot read the recording"):
+        with pytest.raises(ConfigurationError, match="Cannot read"):
             connect(f"replay:{path}")
-    with pytest.raises(ConfigurationError, match="Cannot record to"):
+    with pytest.raises(ConfigurationError, match="Cannot write to"):
         connect("sim", record=tmp_path / "no folder" / "run.jsonl")
 
 

@@ -1,0 +1,89 @@
+"""The boundary for all that is read back: values from JSON or TOML to a type, or one clear line.
+
+pydantic checks; what it found first becomes the sentence. Types are dataclasses or models, and say
+by themselves how strict they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from labtools.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+class Fault(NamedTuple):
+    """The first thing that is wrong with some values."""
+
+    path: tuple[int | str, ...]
+    """The field, from the outermost in; empty for the whole."""
+    kind: str
+    """pydantic's name for what is wrong, such as "missing"."""
+    allowed: str
+    found: str
+
+    @property
+    def field(self) -> str:
+        """The path as a text: "spans.3.call"; empty for the whole."""
+        return ".".join(str(part) for part in self.path)
+
+    def __str__(self) -> str:
+        field = f"{self.field}: " if self.path else ""
+        found = "" if self.kind == "missing" else f"; found {self.found}"
+        return f"{field}{self.allowed}{found}"
+
+
+def first_fault(error: ValidationError) -> Fault:
+    """What a validation found first, in at most some hundred characters."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    shown = f"{first['input']!r:.80}"
+    return Fault(first["loc"], first["type"], first["msg"].removeprefix("Value error, "), shown)
+
+
+def read_back(
+    kind: type[T], values: object, where: str, *, format: str | None = None, next_step: str = ""
+) -> T:
+    """`values` as a `kind`; a bytes or str is read as JSON. An unknown field is refused.
+
+    With `format`, that must be the value of a field of that name, which is no part of the kind.
+    Raises ConfigurationError: `where`, the field, what is allowed, what was found, `next_step`.
+    """
+    adapter = _adapter(cast(Any, kind))
+    try:
+        if format is not None:
+            values = _of_format(format, values)
+        elif isinstance(values, str | bytes):
+            return cast(T, adapter.validate_json(values, extra="forbid"))
+        return cast(T, adapter.validate_python(values, extra="forbid"))
+    except ValidationError as error:
+        fault = first_fault(error)
+        said = f"{',' if fault.path else ':'} {fault}"
+    except ValueError as error:
+        said = f": {error}"
+    raise ConfigurationError(f"{where}{said.rstrip('.')}. {next_step}".rstrip())
+
+
+def _of_format(format: str, values: object) -> Mapping[str, Any]:
+    if isinstance(values, str | bytes):
+        try:
+            values = json.loads(values)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"a JSON object is expected; found {values!r:.80}")
+    if values.get("format") != format:
+        raise ValueError(
+            f"its format is {values.get('format')!r:.80}; this version reads {format!r}"
+        )
+    return {name: value for name, value in values.items() if name != "format"}
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
