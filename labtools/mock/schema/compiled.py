@@ -1,37 +1,34 @@
-"""A schema made ready: checked, its references found, its values verified.
+"""A schema made ready: checked, its references followed, its values verified.
 
-Validation is jsonschema-rs's: it is compiled once, it fetches nothing, and its patterns are
-matched in bounded time. What it costs to verify a value is estimated before it is verified,
-since references can make a small schema visit a small value a billion times.
+jsonschema-rs verifies where there is a wheel of it; elsewhere, as in a browser, jsonschema does.
+Neither counts what it does, and references can make a small schema look at a small value a
+billion times. So a step is spent for each such look before the library takes any.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
-from functools import cached_property, lru_cache
-from typing import Any, NoReturn
-
-import jsonschema_rs
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
 
 from labtools.errors import UnusableSchema
-from labtools.mock.schema.conjunction import Json, Part, Schema, listing, mapping
-from labtools.mock.schema.limits import (
-    MAX_SCHEMA_CHARS,
-    MAX_VISITS,
-    Budget,
-    Exhausted,
-)
-from labtools.mock.schema.references import (
-    IN_PLACE,
-    MAPS,
-    OF_ITEMS,
-    OF_MEMBERS,
-    REFERENCES,
-    References,
-)
+from labtools.mock.schema.conjunction import Budget, Json, Part, Schema, listing, mapping
+from labtools.mock.schema.strings import as_python
 
-_PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000, size_limit=2_000_000)
+try:
+    import jsonschema_rs
+except ImportError:
+    jsonschema_rs = None  # type: ignore[assignment]
+
+MAX_SCHEMA_CHARS = 100_000
+_RENAMES = re.compile(r'"\$(id|anchor|dynamicAnchor|dynamicRef|recursiveAnchor|recursiveRef)": ')
+_IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
+_OF_MEMBERS = ("patternProperties", "additionalProperties", "unevaluatedProperties")
+_OF_ITEMS = ("items", "contains", "unevaluatedItems", "additionalItems")
+_MAPS = ("patternProperties", "dependentSchemas", "dependencies")
 # Levels that `height` looks ahead.
 _LOOKAHEAD = 12
 
@@ -56,24 +53,9 @@ def compile_schema(schema: Schema) -> CompiledSchema:
     return _compile(text)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
 def _compile(text: str) -> CompiledSchema:
     return CompiledSchema(text)
-
-
-def _fetch_nothing(uri: str) -> NoReturn:
-    raise ValueError(f"{uri} is not part of this schema, and nothing is fetched")
-
-
-def _prepared(prepare: Callable[..., Any], schema: Schema) -> Any:
-    """What jsonschema-rs makes of a schema. Raises ValueError where it cannot read it."""
-    try:
-        return prepare(schema, retriever=_fetch_nothing, pattern_options=_PATTERNS)
-    except BaseException as error:
-        # A panic in Rust is no Exception. Contradictory `$id`s are known to cause one.
-        if type(error).__name__ == "PanicException":
-            raise ValueError(f"the validator gave up: {error}") from error
-        raise
 
 
 class CompiledSchema:
@@ -81,51 +63,54 @@ class CompiledSchema:
 
     def __init__(self, text: str) -> None:
         self.root: Schema = json.loads(text)
-        self.has_references = any(f'"{keyword}"' in text for keyword in REFERENCES)
-        self._size = text.count(":") + 1
-        self._patterns: dict[str, jsonschema_rs.Validator] = {}
         self._heights: dict[tuple[int, int], float] = {}
+        self._patterns: dict[str, Callable[[str], bool]] = {}
+        if isinstance(self.root, dict):
+            # The library must not find more in a reference than is looked at here.
+            nested = {name: value for name, value in self.root.items() if name != "$id"}
+            if found := _RENAMES.search(json.dumps(nested)):
+                raise UnusableSchema(
+                    f"The JSON schema has '${found[1]}' within. Allowed: references that lead "
+                    "from its root, such as '#/$defs/name'."
+                )
         try:
-            self._validator = _prepared(jsonschema_rs.validator_for, self.root)
-        except (ValueError, jsonschema_rs.ReferencingError) as error:
-            path = "/".join(map(str, getattr(error, "instance_path", ())))
+            self._errors = _validator(self.root)
+        except Exception as error:
+            path = "/".join(map(str, getattr(error, "instance_path", getattr(error, "path", ()))))
             message = str(getattr(error, "message", error)).strip().removesuffix(".")
             raise UnusableSchema(
                 f"The JSON schema is not valid at '#{path and '/' + path}': {message:.300}. "
-                "Allowed: JSON Schema draft 4 to 2020-12 (2020-12 without `$schema`)."
+                "Allowed: JSON Schema draft 6 to 2020-12 (2020-12 without `$schema`)."
             ) from error
 
-    def accepts(self, value: Json, budget: Budget) -> bool:
-        """Whether the whole schema admits the value."""
-        self._afford(self.root, value, budget)
-        return bool(self._validator.is_valid(value))
-
-    def complaint(self, value: Json) -> str:
-        """What the schema finds wrong with a value that it does not admit."""
-        error = next(self._validator.iter_errors(value), None)
-        return "" if error is None else f"{error.message:.300}"
-
-    def accepts_at(self, schema: Schema, value: Json, budget: Budget) -> bool:
-        """Whether this part of the schema admits the value. True if it is no known part."""
-        if isinstance(schema, bool):
-            return schema
-        pointer = self._references.pointers.get(id(schema))
-        validator = None if pointer is None else self._parts.get(pointer)
-        if validator is None:
-            return True
-        budget.spend()
-        self._afford(schema, value, budget)
-        return bool(validator.is_valid(value))
+    def complaint(self, value: Json, budget: Budget) -> str | None:
+        """What the schema finds wrong with the value. None: it admits it."""
+        self._look(self.root, value, budget)
+        error = next(self._errors(value), None)
+        return None if error is None else f"{error.message:.300}"
 
     def matches(self, pattern: str, text: str) -> bool:
         """Whether the pattern is found in the text."""
         if pattern not in self._patterns:
-            self._patterns[pattern] = _prepared(jsonschema_rs.validator_for, {"pattern": pattern})
-        return bool(self._patterns[pattern].is_valid(text))
+            self._patterns[pattern] = _matcher(pattern)
+        return self._patterns[pattern](text)
 
-    def resolve(self, part: Part, reference: str) -> Schema:
-        """What a reference in this part points at."""
-        return self._references.target(part, reference)
+    def resolve(self, reference: str) -> Schema:
+        """What a reference points at."""
+        found = self.root if reference.startswith("#") else None
+        pointer = unquote(reference[1:])
+        for token in pointer.split("/")[1:] if pointer.startswith("/") or not pointer else ["", ""]:
+            token = token.replace("~1", "/").replace("~0", "~")
+            if isinstance(found, list) and token.isdecimal() and int(token) < len(found):
+                found = found[int(token)]
+            else:
+                found = found.get(token) if isinstance(found, dict) else None
+        if found is None:
+            raise UnusableSchema(
+                f"The JSON schema refers to '{reference:.100}', which does not exist in it. "
+                "Nothing is fetched. Allowed: references such as '#/$defs/name'."
+            )
+        return found
 
     def height(self, schema: Schema, ahead: int = _LOOKAHEAD) -> float:
         """How deep the shallowest value nests, infinite if it does not end within `ahead`."""
@@ -141,92 +126,79 @@ class CompiledSchema:
     def _height(self, part: Part, ahead: int) -> float:
         if "const" in part or "enum" in part:
             return 0
-        found = 0.0
-        for keyword in REFERENCES:
-            if isinstance(part.get(keyword), str):
-                found = max(found, self.height(self.resolve(part, part[keyword]), ahead))
-        for branch in listing(part, "allOf"):
-            found = max(found, self.height(branch, ahead))
+        together = list(listing(part, "allOf"))
+        if isinstance(part.get("$ref"), str):
+            together.append(self.resolve(part["$ref"]))
+        properties = mapping(part, "properties")
+        below = [properties.get(name, True) for name in listing(part, "required")]
+        if part.get("minItems", 0):
+            below += [*listing(part, "prefixItems"), part.get("items", True)]
+        heights = [self.height(branch, ahead) for branch in together]
+        heights += [1 + self.height(child, ahead) for child in below]
         for keyword in ("anyOf", "oneOf"):
             if branches := listing(part, keyword):
-                found = max(found, min(self.height(branch, ahead) for branch in branches))
-        properties = mapping(part, "properties")
-        for name in listing(part, "required"):
-            found = max(found, 1 + self.height(properties.get(name, True), ahead))
-        if part.get("minItems", 0):
-            for item in (*listing(part, "prefixItems"), part.get("items", True)):
-                found = max(found, 1 + self.height(item, ahead))
-        return found
+                heights.append(min(self.height(branch, ahead) for branch in branches))
+        return max(heights, default=0)
 
-    @cached_property
-    def _references(self) -> References:
-        return References(self.root)
-
-    @cached_property
-    def _parts(self) -> Any:
-        try:
-            return _prepared(jsonschema_rs.validator_map_for, self.root)
-        except ValueError:
-            return {}
-
-    def _afford(self, schema: Schema, value: Json, budget: Budget) -> None:
-        """Take what it costs to verify the value, before it is spent."""
-        if self.has_references:
-            visits = self._visits(schema, value, {}, budget)
-        else:
-            visits = self._size * _size(value)
-        if visits > MAX_VISITS:
-            raise Exhausted
-
-    def _visits(
-        self, schema: Schema, value: Json, known: dict[tuple[int, int], int], budget: Budget
-    ) -> int:
-        """How often a validator looks at a subschema, if it looks at all of them."""
-        if not isinstance(schema, dict):
-            return 1
-        key = (id(schema), id(value) if isinstance(value, dict | list) else 0)
-        if key in known:
-            return known[key]
+    def _look(self, schema: Schema, value: Json, budget: Budget) -> None:
+        """Spend a step for each subschema that a validator may look at."""
         budget.spend()
-        known[key] = 0  # A reference that leads back here without a step is not followed twice.
-        visits = 1
-        for keyword in REFERENCES:
-            if isinstance(schema.get(keyword), str):
-                target = self.resolve(schema, schema[keyword])
-                visits += self._visits(target, value, known, budget)
-        for keyword in IN_PLACE:
-            for branch in _children(schema, keyword):
-                visits += self._visits(branch, value, known, budget)
+        if not isinstance(schema, dict):
+            return
+        here = [branch for keyword in _IN_PLACE for branch in _children(schema, keyword)]
+        if isinstance(schema.get("$ref"), str):
+            here.append(self.resolve(schema["$ref"]))
         if isinstance(value, dict):
             properties = mapping(schema, "properties")
+            for keyword in ("dependentSchemas", "dependencies"):
+                here += _children(schema, keyword)
+            of_all = [child for keyword in _OF_MEMBERS for child in _children(schema, keyword)]
             for name, child in value.items():
-                visits += self._visits(schema.get("propertyNames"), name, known, budget)
-                visits += self._visits(properties.get(name), child, known, budget)
-                for keyword in OF_MEMBERS:
-                    for branch in _children(schema, keyword):
-                        visits += self._visits(branch, child, known, budget)
+                for branch in _children(schema, "propertyNames"):
+                    self._look(branch, name, budget)
+                for branch in (*of_all, properties.get(name, True)):
+                    self._look(branch, child, budget)
         elif isinstance(value, list):
-            prefix = listing(schema, "prefixItems") or listing(schema, "items")
-            for index, child in enumerate(value):
-                if index < len(prefix):
-                    visits += self._visits(prefix[index], child, known, budget)
-                for keyword in OF_ITEMS:
-                    if isinstance(schema.get(keyword), dict):
-                        visits += self._visits(schema[keyword], child, known, budget)
-        known[key] = visits
-        return visits
+            of_all = [child for keyword in _OF_ITEMS for child in _children(schema, keyword)]
+            of_all += listing(schema, "prefixItems")
+            for child in value:
+                for branch in of_all:
+                    self._look(branch, child, budget)
+        for branch in here:
+            self._look(branch, value, budget)
 
 
 def _children(schema: Part, keyword: str) -> Iterator[Schema]:
     value = schema.get(keyword)
     if isinstance(value, list):
         yield from value
-    elif keyword in MAPS and isinstance(value, dict):
+    elif keyword in _MAPS and isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, dict):
         yield value
 
 
-def _size(value: Json) -> int:
-    children = value.values() if isinstance(value, dict) else value
-    return 1 + sum(map(_size, children)) if isinstance(value, dict | list) else 1
+def _validator(schema: Schema) -> Callable[[Json], Iterator[Any]]:
+    """What finds a value's errors. Raises an error with a message where it is no schema."""
+    if jsonschema_rs is not None:
+        options = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000, size_limit=500_000)
+        return jsonschema_rs.validator_for(
+            schema, pattern_options=options, validate_formats=False, retriever=_fetch_nothing
+        ).iter_errors
+    import jsonschema  # a second or more to import, and seldom needed
+
+    validator = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
+    validator.check_schema(schema)
+    checked: Callable[[Json], Iterator[Any]] = validator(
+        json.loads(as_python(json.dumps(schema)))
+    ).iter_errors
+    return checked
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    errors = _validator({"pattern": pattern})
+    return lambda text: next(errors(text), None) is None
+
+
+def _fetch_nothing(uri: str) -> Any:
+    raise ValueError(f"{uri} is not part of this schema, and nothing is fetched")

@@ -1,4 +1,4 @@
-"""Subschemas that a value must satisfy together, and what they say about it jointly.
+"""Subschemas that a value must satisfy together, what they say jointly, and what bounds the search.
 
 `parts` are schema objects as they were written, after `$ref` and the chosen branches of `anyOf`
 and the like were followed: nothing is merged, each question is put to all parts.
@@ -6,41 +6,70 @@ and the like were followed: nothing is merged, each question is put to all parts
 
 from __future__ import annotations
 
+import json
 import math
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
-
-from labtools.mock.schema.limits import NoValue
 
 Json: TypeAlias = Any
 Schema: TypeAlias = Any  # an object or a boolean
 Part: TypeAlias = Mapping[str, Any]
 
+MAX_ITEMS = 5_000
+# Work is counted in steps, never in seconds, so that a schema ends the same way everywhere.
+MAX_STEPS = 20_000
+_CHARS_PER_STEP = 64
 # "number" stands for what need not be whole.
 KINDS = ("string", "integer", "number", "boolean", "null", "array", "object")
 _KEYWORDS_OF = {
-    "object": frozenset(
-        {"additionalProperties", "dependencies", "dependentRequired", "dependentSchemas"}
-        | {"maxProperties", "minProperties", "patternProperties", "properties"}
-        | {"propertyNames", "required", "unevaluatedProperties"}
-    ),
-    "array": frozenset(
-        {"contains", "items", "maxItems", "minItems", "prefixItems", "unevaluatedItems"}
-        | {"uniqueItems"}
-    ),
-    "number": frozenset(
-        {"exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum", "multipleOf"}
-    ),
-    "string": frozenset({"format", "maxLength", "minLength", "pattern"}),
+    "object": {"additionalProperties", "maxProperties", "minProperties", "patternProperties"}
+    | {"properties", "propertyNames", "required"},
+    "array": {"items", "maxItems", "minItems", "prefixItems", "uniqueItems"},
+    "number": {"exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum", "multipleOf"},
+    "string": {"format", "maxLength", "minLength", "pattern"},
 }
-# What a value drawn part by part may still get wrong.
-_UNCERTAIN = frozenset(
-    {"$dynamicRef", "$recursiveRef", "anyOf", "const", "contains", "dependencies"}
-    | {"dependentSchemas", "enum", "if", "maxContains", "minContains", "multipleOf", "not"}
-    | {"oneOf", "pattern", "patternProperties", "propertyNames", "unevaluatedItems"}
-    | {"unevaluatedProperties", "uniqueItems"}
-)
+
+
+class NoValue(Exception):
+    """This branch of the schema has no value, or none within the limits. Another one may.
+
+    `path` leads from the place that gave up to the place where no value was found.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path: tuple[str | int, ...] = ()
+
+    def below(self, name: str | int) -> NoValue:
+        """The same, seen from one level further up."""
+        self.path = (name, *self.path)
+        return self
+
+    def __str__(self) -> str:
+        if not self.path:
+            return self.reason
+        shown = "/".join(f"{name!s:.40}" for name in self.path[:4])
+        return f"at '/{shown}{'/...' * (len(self.path) > 4)}' {self.reason}"
+
+
+class Exhausted(Exception):
+    """The steps are used up."""
+
+
+class Budget:
+    """The steps that are left."""
+
+    def __init__(self, steps: int = MAX_STEPS) -> None:
+        self.left = steps
+
+    def spend(self, steps: int = 1, chars: int = 0) -> None:
+        """Take `steps`, and those that so many characters cost. Raises Exhausted at the end."""
+        self.left -= steps + chars // _CHARS_PER_STEP
+        if self.left < 0:
+            raise Exhausted
 
 
 def mapping(part: Part, keyword: str) -> Mapping[str, Any]:
@@ -60,26 +89,16 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def identity(value: Json) -> Any:
-    """A key that is equal for equal JSON values: 1 and 1.0 are, 1 and true are not."""
-    if isinstance(value, dict):
-        return "object", frozenset((name, identity(child)) for name, child in value.items())
-    if isinstance(value, list):
-        return "array", tuple(identity(child) for child in value)
-    return isinstance(value, bool), value
+def spelled(value: Json) -> str:
+    """A key that is equal for equal values."""
+    return json.dumps(value, sort_keys=True)
 
 
-def admits(kind: str, value: Json) -> bool:
-    """Whether a value is of this kind."""
+def _admits(kind: str, value: Json) -> bool:
     if is_number(value):
         return kind == "number" or (kind == "integer" and value == int(value))
-    if isinstance(value, bool):
-        return kind == "boolean"
-    if value is None:
-        return kind == "null"
-    if isinstance(value, str):
-        return kind == "string"
-    return kind == ("array" if isinstance(value, list) else "object")
+    kinds = {bool: "boolean", type(None): "null", str: "string", list: "array", dict: "object"}
+    return kind == kinds[type(value)]
 
 
 class Conjunction:
@@ -88,12 +107,10 @@ class Conjunction:
     def __init__(self) -> None:
         self.parts: list[Part] = []
         self.kinds: frozenset[str] = frozenset(KINDS)
-        self.uncertain = False
 
     def add(self, part: Part) -> None:
         """One more part. Raises NoValue when no kind of value is left."""
         self.parts.append(part)
-        self.uncertain = self.uncertain or not _UNCERTAIN.isdisjoint(part)
         types = part.get("type")
         if types is None:
             return
@@ -103,15 +120,6 @@ class Conjunction:
         self.kinds &= named
         if not self.kinds:
             raise NoValue(f"type {types!r} excludes what another part of the schema asks for")
-
-    def mark(self) -> tuple[int, frozenset[str]]:
-        """Where `undo` may come back to."""
-        return len(self.parts), self.kinds
-
-    def undo(self, mark: tuple[int, frozenset[str]]) -> None:
-        """Forget the parts added since `mark`."""
-        del self.parts[mark[0] :]
-        self.kinds = mark[1]
 
     @property
     def typed(self) -> bool:
@@ -132,15 +140,15 @@ class Conjunction:
 
     def enumerated(self) -> list[Json] | None:
         """The values that `enum` and `const` leave, or None where there are neither."""
-        left: list[Json] | None = None
-        for part in self.parts:
-            if "const" in part:
-                left = _common(left, [part["const"]])
-            if isinstance(part.get("enum"), list):
-                left = _common(left, part["enum"])
-        if left is None:
+        listed = [[part["const"]] for part in self.parts if "const" in part]
+        listed += [part["enum"] for part in self.parts if isinstance(part.get("enum"), list)]
+        if not listed:
             return None
-        return [value for value in left if any(admits(kind, value) for kind in self.kinds)]
+        left, *others = listed
+        for other in others:
+            allowed = {spelled(value) for value in other}
+            left = [value for value in left if spelled(value) in allowed]
+        return [value for value in left if any(_admits(kind, value) for kind in self.kinds)]
 
     def values(self, keyword: str) -> Iterator[Any]:
         """The keyword's value in each part that has it."""
@@ -158,37 +166,66 @@ class Conjunction:
 
     def range(self) -> tuple[Fraction | None, bool, Fraction | None, bool]:
         """(minimum, whether it is excluded, maximum, whether it is excluded)."""
-        lows: list[tuple[Fraction, bool]] = []
-        highs: list[tuple[Fraction, bool]] = []
-        for part in self.parts:
-            for bounds, inclusive, exclusive in (
-                (lows, "minimum", "exclusiveMinimum"),
-                (highs, "maximum", "exclusiveMaximum"),
-            ):
-                if is_number(part.get(inclusive)):
-                    bounds.append((exact(part[inclusive]), part.get(exclusive) is True))
-                if is_number(part.get(exclusive)):
-                    bounds.append((exact(part[exclusive]), True))
+        lows = [*self._bounds("minimum", False), *self._bounds("exclusiveMinimum", True)]
+        highs = [*self._bounds("maximum", False), *self._bounds("exclusiveMaximum", True)]
         low = max(lows) if lows else (None, False)
         high = min(highs, key=lambda bound: (bound[0], not bound[1])) if highs else (None, False)
         return *low, *high
 
+    def _bounds(self, keyword: str, excluded: bool) -> Iterator[tuple[Fraction, bool]]:
+        return ((_exact(value), excluded) for value in self.values(keyword) if is_number(value))
+
     def step(self) -> Fraction | None:
         """What the number must be a multiple of."""
-        steps = [exact(step) for step in self.values("multipleOf") if is_number(step)]
+        steps = [_exact(step) for step in self.values("multipleOf") if is_number(step)]
         if not steps:
             return None
         numerator = math.lcm(*(step.numerator for step in steps))
         return Fraction(numerator, math.gcd(*(step.denominator for step in steps)))
 
 
-def exact(number: float) -> Fraction:
+def number(conjunction: Conjunction, rng: random.Random, whole: bool) -> int | float:
+    """A number within the bounds; small and near zero, or near its bound, where there is room."""
+    low, low_excluded, high, high_excluded = conjunction.range()
+    step = conjunction.step()
+    if whole:
+        steps = [Fraction(1 if step is None else step.numerator)]
+    else:
+        steps = [step] if step else [Fraction(1, 10**digits) for digits in (2, 6, 12, 18, 340)]
+    for size in steps:
+        least = most = None
+        if low is not None:
+            least = math.ceil(low / size)
+            least += low_excluded and least * size == low
+        if high is not None:
+            most = math.floor(high / size)
+            most -= high_excluded and most * size == high
+        if least is None or most is None or least <= most:
+            first, last = _window(least, most, size)
+            for _ in range(8):
+                value = size * rng.randint(first, last)
+                if whole or abs(value) >= 2**1023:
+                    return int(value)
+                # Some validators divide floats: 0.29 / 0.01 is 28.999999999999996 to them.
+                if step is None or (float(size) and (float(value) / float(size)).is_integer()):
+                    break
+            return float(value)
+    raise NoValue("no number lies within minimum, maximum and multipleOf")
+
+
+def _window(least: int | None, most: int | None, size: Fraction) -> tuple[int, int]:
+    """The multiples to draw from: about a hundred units, of all that are allowed."""
+    usual = max(10, math.ceil(100 / size))
+    if least is None:
+        least = 0 if most is None or most >= 0 else most - usual
+    if most is None:
+        most = max(usual, least + usual // 10)
+    if most - least > 100 * usual:
+        least = max(least, min(0, most - usual))
+        most = min(most, least + usual)
+    return least, most
+
+
+def _exact(number: float) -> Fraction:
     """The number as it is written: 0.01 is a hundredth."""
     return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
-
-
-def _common(left: list[Json] | None, right: Sequence[Json]) -> list[Json]:
-    if left is None:
-        return list(right)
-    allowed = {identity(value) for value in right}
-    return [value for value in left if identity(value) in allowed]
