@@ -6,6 +6,7 @@ named in the report.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +15,6 @@ from labtools.errors import EndpointUnusable
 from labtools.evaluation.labels import Label
 from labtools.evaluation.plan import Call
 from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools
-from labtools.evaluation.validity import is_valid
 from labtools.records import CallRecord
 
 LIMITS = ("max_completion_tokens", "max_tokens")
@@ -134,3 +134,24 @@ def _found(record: CallRecord) -> str:
         return str(record.error)
     said = record.content or ", ".join(f"{c.name}({c.arguments})" for c in record.tool_calls)
     return f"it answered {said[:80]!r}"
+
+
+def is_valid(record: CallRecord, form: Label, function: Mapping[str, Any]) -> bool:
+    """Whether the answer is the call, or the JSON object, that `function` describes."""
+    if record.error:
+        return False
+    if form == Label.TOOL_CALL:
+        return any(
+            call.name == function["name"] and has_keys(call.arguments, function)
+            for call in record.tool_calls
+        )
+    return has_keys(record.content, function)
+
+
+def has_keys(text: str, function: Mapping[str, Any]) -> bool:
+    """Whether the text is an object with the keys that the schema requires, and no others."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and value.keys() == set(function["parameters"]["required"])

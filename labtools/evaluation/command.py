@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from labtools.errors import ConfigurationError
-from labtools.evaluation import probes
+from labtools.evaluation import axes
 from labtools.evaluation.candidates import Candidate, candidates_of
-from labtools.evaluation.comparison.text import as_text
 from labtools.evaluation.keys import USUAL, refusals_name
 from labtools.evaluation.load_test.command import add_load_command
+from labtools.evaluation.page import as_text
 from labtools.evaluation.plan import Estimate, estimate
 from labtools.evaluation.reporting import write_comparison, write_profile, write_report
 from labtools.evaluation.results_folder import ResultsFolder
@@ -112,7 +112,7 @@ def _measure(options: argparse.Namespace) -> None:
     candidates = candidates_of(options)
     settings = _settings(options)
     prices = _prices(options.prices)
-    expected = estimate(probes.everything(settings))
+    expected = estimate(axes.everything(settings))
     budget = _budget(options, expected, prices)
     said = _said(expected, prices, len(candidates))
     if options.dry_run:

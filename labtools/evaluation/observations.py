@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import Any
 
+from labtools.clock import elapsed_s
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.settings import Settings
@@ -38,6 +40,43 @@ class Observation:
     def number(self) -> int:
         """Which run or round of its axis its block is: 3 of "chain/3"."""
         return int(self.block.rpartition("/")[2])
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended in an error."""
+        return self.record.error is not None
+
+    @property
+    def ttft_s(self) -> float | None:
+        """TTFT of a call that ended well."""
+        return None if self.failed else self.record.ttft_s
+
+    @property
+    def output_tokens(self) -> int | None:
+        """The answer's length, in chunks where the endpoint sends no usage. None of a failure."""
+        if self.failed:
+            return None
+        told = self.record.output_tokens
+        return len(self.record.chunks_at) if told is None else told
+
+    @property
+    def tpot_s(self) -> float | None:
+        """Seconds a token after the first; without usage, seconds a chunk. None of a failure."""
+        chunks = self.record.chunks_at
+        if self.record.output_tokens is not None or self.failed or len(chunks) < 2:
+            return self.record.tpot_s
+        return elapsed_s(chunks[0], chunks[-1]) / (len(chunks) - 1)
+
+    @property
+    def cached_share(self) -> float | None:
+        """The share of the prompt that the endpoint says it had cached, if it says so."""
+        if self.record.cached_tokens is None or not self.record.input_tokens:
+            return None
+        return self.record.cached_tokens / self.record.input_tokens
+
+    def under_way(self, start: float, end: float) -> bool:
+        """Whether the call was under way at any time between these instants."""
+        return start < self.record.ended_at and self.record.sent_at < end
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -128,10 +167,15 @@ class Measured:
             one for one in self.observations if one.axis == axis and label in (None, one.label)
         )
 
-
-def failures(observations: Iterable[Observation]) -> tuple[Observation, ...]:
-    """Those that ended in an error."""
-    return tuple(one for one in observations if one.record.error)
+    def pairs(
+        self, axis: AxisName, before: Label, after: Label
+    ) -> list[tuple[Observation, Observation]]:
+        """Within each block, the n-th call of the one label and the n-th of the other."""
+        first, second = (defaultdict[str, list[Observation]](list) for _ in range(2))
+        for label, found in ((before, first), (after, second)):
+            for one in self.on(axis, label):
+                found[one.block].append(one)
+        return [pair for block in first for pair in zip(first[block], second[block], strict=False)]
 
 
 def _require(kind: type | UnionType, *values: object) -> None:

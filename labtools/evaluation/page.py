@@ -1,25 +1,96 @@
-"""A report as one HTML page that needs no other file, no network and no script."""
+"""What a person reads: a report and a comparison, each one HTML page that needs nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import zip_longest
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from labtools.evaluation.figures import figures
-from labtools.evaluation.summary.names import FORM_LABELS, REUSE_LABELS
-from labtools.evaluation.summary.report import Report
-from labtools.wording import duration
+from labtools.evaluation.axes import AXES
+from labtools.evaluation.axes.prefix import REUSE_LABELS
+from labtools.evaluation.axes.structured import FORM_LABELS
+from labtools.evaluation.comparison import Against, Comparison, Fact
+from labtools.evaluation.labels import Label
+from labtools.evaluation.report import Report
+from labtools.plots.evaluation import Spread, times_as_long
+from labtools.wording import duration, joined
 
 
 def page(report: Report) -> str:
     """The page: the verdict first, then axis by axis, then what to know to judge it."""
-    drawn = {name: one.html if one else "" for name, one in figures(report).items()}
-    loads = [*report.closed_loop, *([report.open_loop] if report.open_loop else [])]
+    figures = {name: draw(report) for axis in AXES for name, draw in axis.figures.items()}
     template = environment().get_template("report.html")
     return template.render(
-        report=report, figures=drawn, loads=loads, settings=report.settings.as_dict()
+        report=report,
+        sections=[axis.section for axis in AXES if axis.section],
+        figures={name: one.html if one else "" for name, one in figures.items()},
+        settings=report.settings.as_dict(),
     )
+
+
+def comparison_page(found: Comparison) -> str:
+    """The page: the verdict first, then the differences, then the numbers behind them."""
+    rows = {
+        row.what: [_spread(one) for one in row.against]
+        for row in found.quantities
+        if any(one.relative is not None for one in row.against)
+    }
+    names = [one.name for one in found.endpoints[1:]]
+    figure = times_as_long(rows, names).html if rows else ""
+    facts = [(fact.what, [shown(fact, value) for value in fact.values]) for fact in found.facts]
+    template = environment().get_template("comparison.html")
+    heading = joined(one.name for one in found.endpoints)
+    return template.render(found=found, names=heading, figure=figure, facts=facts)
+
+
+def _spread(one: Against) -> Spread | None:
+    """As a multiple of the first endpoint's time."""
+    if one.relative is None:
+        return None
+    if one.relative_low is None or one.relative_high is None:
+        return 1 + one.relative, None
+    return 1 + one.relative, (1 + one.relative_low, 1 + one.relative_high)
+
+
+def as_text(found: Comparison) -> str:
+    """One line a quantity: each endpoint's p50, and what the pairs say against the first."""
+    names = [one.name for one in found.endpoints]
+    rows = [["", *names, *(f"{name} against {names[0]}" for name in names[1:])]]
+    for fact in found.facts:
+        rows.append([fact.what, *(shown(fact, value) for value in fact.values)])
+    for row in found.quantities:
+        values = [duration(one.p50.value) if one.p50 else "–" for one in row.stats]
+        said = [
+            one.finding
+            if one.relative is None or one.finding not in ("slower", "faster")
+            else f"{one.finding} {one.relative:+.0%}"
+            for one in row.against
+        ]
+        rows.append([row.what, *values, *said])
+    lines = [f"! {warning}" for warning in found.warnings]
+    lines += _aligned(rows)
+    lines += [f"not compared: {one.what}: {one.reason}" for one in found.not_compared]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def shown(fact: Fact, value: float | None) -> str:
+    """A fact's value in its unit."""
+    if value is None:
+        return "–"
+    if fact.unit == "s":
+        return duration(value)
+    return f"{value:.0%}" if fact.unit == "share" else f"{value:,.0f}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    columns = list(zip_longest(*rows, fillvalue=""))
+    widths = [max(map(len, column)) for column in columns]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in zip(*columns, strict=True)
+    ]
 
 
 @cache
@@ -42,8 +113,8 @@ def environment() -> Environment:
         "rate": lambda rate: (
             "–" if rate is None else f"{rate:,.3g}" if rate < 1e3 else f"{rate:,.0f}"
         ),
-        "form": FORM_LABELS.__getitem__,
-        "reuse": REUSE_LABELS.__getitem__,
+        "form": lambda form: FORM_LABELS[Label(form)],
+        "reuse": lambda label: REUSE_LABELS[Label(label)],
     }
     return made
 

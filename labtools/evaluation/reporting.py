@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labtools.errors import ConfigurationError
-from labtools.evaluation.comparison.compare import compare
-from labtools.evaluation.comparison.page import comparison_page
-from labtools.evaluation.comparison.result import Comparison
-from labtools.evaluation.comparison.result import to_json as comparison_json
+from labtools.evaluation import comparison
+from labtools.evaluation.compare import compare
+from labtools.evaluation.comparison import Comparison
 from labtools.evaluation.fitting.fit import Fit, fit
-from labtools.evaluation.page import page
+from labtools.evaluation.page import comparison_page, page
+from labtools.evaluation.report import Report, summarise, to_json
 from labtools.evaluation.results_folder import ResultsFolder
-from labtools.evaluation.summary.report import Report, to_json
-from labtools.evaluation.summary.summarise import summarise
 from labtools.model.profile import Prices
 
 
@@ -54,7 +52,7 @@ def write_comparison(folders: Sequence[str | Path], prefix: str | Path) -> Compa
         seen[path] = folder
     found = compare(*(ResultsFolder(folder).read() for folder in folders))
     prefix = Path(prefix)
-    _write(prefix.with_name(f"{prefix.name}.json"), comparison_json(found))
+    _write(prefix.with_name(f"{prefix.name}.json"), comparison.to_json(found))
     _write(prefix.with_name(f"{prefix.name}.html"), comparison_page(found))
     return found
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from labtools.clock import elapsed_s
 from labtools.errors import EndpointUnreachable
-from labtools.evaluation import probes
+from labtools.evaluation import axes
 from labtools.evaluation.abilities import Abilities, find_abilities
 from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import (
@@ -134,14 +134,14 @@ class _Session:
         self._abilities = measured.abilities
         self._lab.run(self._prepare(already=len(measured.round_trips_s)))
         assert self._abilities
-        for block in probes.warm_up(self._settings, self._abilities):
+        for block in axes.warm_up(self._settings, self._abilities):
             self.measure(block, lambda _: None)
 
     def left(self) -> list[Block]:
         """The plan's blocks that are not finished."""
         assert self._abilities
         finished = self.folder.read().finished
-        plan = probes.plan(self._settings, self._abilities)
+        plan = axes.plan(self._settings, self._abilities)
         return [block for block in plan if block.name not in finished]
 
     def measure(self, block: Block, on_call: Callable[[int], object]) -> None:

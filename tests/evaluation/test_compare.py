@@ -25,8 +25,9 @@ from small_evaluation import SMALL
 
 from labtools import connect
 from labtools.errors import ConfigurationError
-from labtools.evaluation.comparison import as_text, compare, comparison_page, to_json
-from labtools.evaluation.comparison.pairing import pairs
+from labtools.evaluation.compare import compare, pairs
+from labtools.evaluation.comparison import to_json
+from labtools.evaluation.page import as_text, comparison_page
 from labtools.evaluation.session import evaluate
 from labtools.model.profile import LatencyProfile, PrefixCache
 

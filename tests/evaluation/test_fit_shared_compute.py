@@ -10,7 +10,7 @@ from fit_expectations import BRIEF, measure
 
 from labtools import Budget, connect
 from labtools.errors import BudgetExceeded
-from labtools.evaluation import probes
+from labtools.evaluation import axes
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.fitting import fit
 from labtools.evaluation.fitting.curve import curve
@@ -171,7 +171,7 @@ def test_no_coefficient_is_negative():
 
 def test_four_go_on_from_one_prefix_and_four_again():
     plan = Settings(shared_prefix_runs=2)
-    blocks = [one for one in probes.plan(plan, Abilities.all("max_tokens"))
+    blocks = [one for one in axes.plan(plan, Abilities.all("max_tokens"))
               if one.axis == "shared_prefix"]  # fmt: skip
     assert len(blocks) == 2
     for block in blocks:

@@ -23,11 +23,11 @@ from made_up import (
 from small_evaluation import EVERYTHING, SMALL
 
 from labtools import connect
-from labtools.evaluation.comparison import compare, comparison_page
+from labtools.evaluation.compare import compare
 from labtools.evaluation.fitting.fit import fit
-from labtools.evaluation.page import page
+from labtools.evaluation.page import comparison_page, page
+from labtools.evaluation.report import summarise
 from labtools.evaluation.session import evaluate
-from labtools.evaluation.summary import summarise
 from labtools.wording import count, duration, joined
 
 HOSTILE = '<script>alert(1)</script><img src="x" onerror="y">{{ 7*7 }}'

@@ -8,7 +8,7 @@ import pytest
 from small_evaluation import SMALL
 
 from labtools import connect
-from labtools.evaluation import probes
+from labtools.evaluation import axes
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.plan import estimate, input_tokens, output_limit
 from labtools.evaluation.session import evaluate
@@ -21,7 +21,7 @@ FIRST_TOKENS = 16  # OpenAI, vLLM and SGLang keep nothing shorter than this
 
 
 def plan(settings=SMALL, abilities=ALL):
-    return probes.plan(settings, abilities)
+    return axes.plan(settings, abilities)
 
 
 def prompt(call):

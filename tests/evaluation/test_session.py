@@ -23,7 +23,7 @@ from labtools.errors import (
     EndpointUnreachable,
     EndpointUnusable,
 )
-from labtools.evaluation import probes
+from labtools.evaluation import axes
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import evaluate
 from labtools.lab.stopwatch import timed_call
@@ -48,7 +48,7 @@ def test_every_call_of_the_plan_is_made_once(whole):
     _, measured = whole
     planned = [
         (block.name, lane, place)
-        for block in probes.plan(SMALL, measured.abilities)
+        for block in axes.plan(SMALL, measured.abilities)
         for lane, calls in enumerate(block.lanes)
         for place, _ in enumerate(calls)
     ]
@@ -155,7 +155,7 @@ def test_killed_by_the_system_it_goes_on(tmp_path):
     whole_lines = before[: before.rfind(b"\n") + 1]
     assert records.read_bytes().startswith(whole_lines)
     measured = ResultsFolder(tmp_path / "a").read()
-    planned = {block.name for block in probes.plan(measured.identity.settings, measured.abilities)}
+    planned = {block.name for block in axes.plan(measured.identity.settings, measured.abilities)}
     assert planned <= measured.finished
 
 

@@ -32,11 +32,17 @@ from labtools.errors import ConfigurationError
 from labtools.evaluation.fitting.fit import fit
 from labtools.evaluation.observations import Overhead
 from labtools.evaluation.prompts import FUNCTIONS
+from labtools.evaluation.report import (
+    command_line,
+    from_json,
+    json_schema,
+    schema_text,
+    summarise,
+    to_json,
+)
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import SIZES
-from labtools.evaluation.summary import from_json, json_schema, schema_text, summarise, to_json
-from labtools.evaluation.summary.repeat import command_line
-from labtools.evaluation.summary.statistics import difference, stat
+from labtools.evaluation.statistics import difference, stat
 from labtools.model.metrics import samples_needed
 from labtools.model.profile import LatencyProfile, Prices
 from labtools.records import ToolCall

@@ -23,8 +23,7 @@ from made_up import (
 from labtools.evaluation.fitting.fit import Fit
 from labtools.evaluation.fitting.held_out import Prediction
 from labtools.evaluation.observations import Overhead
-from labtools.evaluation.summary import summarise
-from labtools.evaluation.summary.verdict import RULES
+from labtools.evaluation.report import RULES, summarise
 
 UNFINISHED = BARE.but(contexts=(600,), context_calls=2)
 PREDICTED = Fit(None, (), (Prediction("profile", 2, 40, 10.0, 10.2, 0.03, 0.2),))

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from labtools.evaluation.axes.shared_prefix import WAVES
 from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.cache import TTL
 from labtools.evaluation.fitting.evidence import TimedCall
 from labtools.evaluation.fitting.parameter import Parameter, not_probed
 from labtools.evaluation.labels import Label
-from labtools.evaluation.probes.shared_prefix import WAVES
 from labtools.model.profile import PrefixCache
 
 PER_SLOT = "prefix_cache.per_slot"

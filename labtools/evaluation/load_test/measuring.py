@@ -18,13 +18,13 @@ from locust.runners import LocalRunner, WorkerRunner
 
 from labtools.clock import cpu_time_s, monotonic_s, wall_epoch_s
 from labtools.evaluation import json_lines
+from labtools.evaluation.axes import load
 from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.load_test.allowance import Allowance, share
 from labtools.evaluation.load_test.connections import Connections
 from labtools.evaluation.observations import Observation, Overhead
 from labtools.evaluation.overhead import PERIOD_S
 from labtools.evaluation.plan import input_tokens, output_limit
-from labtools.evaluation.probes import load
 from labtools.evaluation.settings import Settings
 from labtools.lab.call_record import record_of
 from labtools.records import CallRecord

@@ -10,11 +10,10 @@ from typing import Any
 
 from labtools.errors import NothingMeasured
 from labtools.evaluation import json_lines
+from labtools.evaluation.axes.load import Load, closed_loop, open_loop
 from labtools.evaluation.observations import Identity, Measured, Observation, Overhead
 from labtools.evaluation.settings import Settings
-from labtools.evaluation.summary.axes import Load
-from labtools.evaluation.summary.load import closed_loop, open_loop
-from labtools.evaluation.summary.parts import Percentile, Stat
+from labtools.evaluation.statistics import Percentile, Stat
 from labtools.model.metrics import percentile
 from labtools.records import CallRecord
 

@@ -1,4 +1,4 @@
-"""Whether several calls at once can all go on from one kept prefix.
+"""The shared prefix: whether several calls at once can all go on from one kept prefix.
 
 One prompt makes it known, then four go on from it together, and then four again. A cache that all
 requests share helps each of them; where a prefix belongs to the slot that computed it, one call of
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import random
 
+from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.axes.axis import Axis
 from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.plan import Block, Call
 from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
@@ -20,9 +22,10 @@ WAVES = (Label.FIRST_WAVE, Label.SECOND_WAVE)
 OUTPUT_TOKENS = 8
 
 
-def blocks(settings: Settings, limit: str) -> list[Block]:
+def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
     """`shared_prefix_runs` prefixes; a lane for each of those that share one."""
-    return [_four_at_once(settings, limit, run) for run in range(settings.shared_prefix_runs)]
+    runs = range(settings.shared_prefix_runs)
+    return [_four_at_once(settings, abilities.limit, run) for run in runs]
 
 
 def _four_at_once(settings: Settings, limit: str, run: int) -> Block:
@@ -42,3 +45,7 @@ def _four_at_once(settings: Settings, limit: str, run: int) -> Block:
     return Block(
         name, AxisName.SHARED_PREFIX, ((call(Label.KNOWN, "", False), *lanes[0]), *lanes[1:])
     )
+
+
+# What it says is the fit's: whether the profile's cache belongs to a slot.
+SHARED_PREFIX = Axis(blocks=_blocks)

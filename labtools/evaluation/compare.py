@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 
 from labtools.errors import ConfigurationError
-from labtools.evaluation.comparison.pairing import pairs
-from labtools.evaluation.comparison.quantities import AXES, BY_TOOLS, SHAPING, Asked, asked_of
-from labtools.evaluation.comparison.result import (
+from labtools.evaluation.axes import AXES
+from labtools.evaluation.axes.axis import Compared, stat_of
+from labtools.evaluation.axes.axis import Comparison as OnAxis
+from labtools.evaluation.comparison import (
     FORMAT,
     Against,
     Comparison,
@@ -16,14 +18,12 @@ from labtools.evaluation.comparison.result import (
     Finding,
     NotCompared,
     Quantity,
+    verdict,
 )
-from labtools.evaluation.comparison.verdict import verdict
-from labtools.evaluation.labels import AxisName
-from labtools.evaluation.observations import Measured
+from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.report import Report, summarise
 from labtools.evaluation.settings import Settings
-from labtools.evaluation.summary import Report, summarise
-from labtools.evaluation.summary.parts import Difference, Stat
-from labtools.evaluation.summary.statistics import difference, stat
+from labtools.evaluation.statistics import Difference, Stat, difference
 from labtools.wording import joined
 
 # Answers that differ in length by more than this differ in latency for it.
@@ -51,11 +51,11 @@ def compare(*measured: Measured) -> Comparison:
     quantities: list[Quantity] = []
     left_out: list[NotCompared] = []
     tokens_alike = len({report.tokens_counted_as for report in reports}) == 1
-    for axis in AXES:
-        if reason := _refusal(axis, measured, reports):
-            left_out.append(NotCompared(axis, reason))
+    for on_axis in (one for axis in AXES for one in axis.comparisons):
+        if reason := _refusal(on_axis, measured, reports):
+            left_out.append(NotCompared(on_axis.axis, reason))
             continue
-        for asked in asked_of(axis, measured):
+        for asked in on_axis.quantities(measured):
             if not any(asked.of(one) for one in measured):
                 continue
             if asked.counts_tokens and not tokens_alike:
@@ -90,18 +90,20 @@ def _unique(reports: Sequence[Report]) -> list[Report]:
     return renamed
 
 
-def _refusal(axis: AxisName, measured: Sequence[Measured], reports: Sequence[Report]) -> str | None:
+def _refusal(
+    on_axis: OnAxis, measured: Sequence[Measured], reports: Sequence[Report]
+) -> str | None:
     """Why an axis is not compared, if it is not."""
     missing = [
         report.endpoint.name
         for report, one in zip(reports, measured, strict=True)
-        if not one.on(axis)
+        if not one.on(on_axis.axis)
     ]
     if missing:
         return f"Not measured at {joined(missing)}."
-    if differing := _differing([one.identity.settings for one in measured], SHAPING[axis]):
+    if differing := _differing([one.identity.settings for one in measured], on_axis.settings):
         return f"The settings differ: {joined(differing)}."
-    if axis in BY_TOOLS and len({r.abilities.tools for r in reports if r.abilities}) > 1:
+    if on_axis.by_tools and len({r.abilities.tools for r in reports if r.abilities}) > 1:
         return "Some of the endpoints know tools and some do not, so they were asked differently."
     return None
 
@@ -151,21 +153,12 @@ def _warnings(measured: Sequence[Measured], reports: Sequence[Report]) -> list[s
     return warnings
 
 
-def _quantity(asked: Asked, measured: Sequence[Measured]) -> Quantity:
+def _quantity(asked: Compared, measured: Sequence[Measured]) -> Quantity:
     calls = [asked.of(one) for one in measured]
-    stats = [
-        stat(
-            (asked.value(one.record) for one in group),
-            sum(one.record.error is not None for one in group),
-            independent=asked.independent,
-        )
-        for group in calls
-    ]
+    stats = [stat_of(group, asked.value, independent=asked.independent) for group in calls]
     against = []
     for other in calls[1:]:
-        matched = [
-            (asked.value(b.record), asked.value(a.record)) for a, b in pairs(calls[0], other)
-        ]
+        matched = [(asked.value(b), asked.value(a)) for a, b in pairs(calls[0], other)]
         against.append(_against(difference(matched), stats[0]))
     return Quantity(asked.axis, asked.what, tuple(stats), tuple(against), asked.independent)
 
@@ -206,3 +199,29 @@ def _facts(reports: Sequence[Report]) -> list[Fact]:
             values = tuple(one.get(clients) for one in met)
             facts.append(Fact(f"calls within the objective, {clients} at once", "share", values))
     return facts
+
+
+def keyed(calls: Iterable[Observation]) -> Mapping[_Key, Observation]:
+    """Calls by block, lane, label, and how many of that label the lane had before.
+
+    Where both endpoints know all forms of answer, that is the plan's own key. Where one lacks a
+    form, its rounds are shorter, and the same place holds another call.
+    """
+    seen: Counter[tuple[str, int, str]] = Counter()
+    found: dict[_Key, Observation] = {}
+    for one in sorted(calls, key=lambda one: one.key):
+        where = one.block, one.lane, one.label
+        found[*where, seen[where]] = one
+        seen[where] += 1
+    return found
+
+
+def pairs(
+    first: Iterable[Observation], second: Iterable[Observation]
+) -> list[tuple[Observation, Observation]]:
+    """The calls that both made, in the plan's order."""
+    ours, theirs = keyed(first), keyed(second)
+    return [(ours[key], theirs[key]) for key in ours if key in theirs]
+
+
+_Key = tuple[str, int, str, int]

@@ -1,0 +1,46 @@
+"""The axes of an evaluation, a module each, and the one list of them.
+
+A new axis is a module here, its entry in `AXES`, and its names in `labels`; if a report is to say
+something of it, also its fields in `Report`.
+"""
+
+from __future__ import annotations
+
+from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.axes.axis import Axis
+from labtools.evaluation.axes.chain import CHAIN
+from labtools.evaluation.axes.context import CONTEXT
+from labtools.evaluation.axes.interference import INTERFERENCE
+from labtools.evaluation.axes.load import LOAD
+from labtools.evaluation.axes.prefix import PREFIX
+from labtools.evaluation.axes.shared_prefix import SHARED_PREFIX
+from labtools.evaluation.axes.structured import STRUCTURED
+from labtools.evaluation.plan import Block
+from labtools.evaluation.settings import Settings
+
+AXES: tuple[Axis, ...] = (
+    CHAIN,
+    CONTEXT,
+    LOAD,
+    INTERFERENCE,
+    PREFIX,
+    SHARED_PREFIX,
+    STRUCTURED,
+)
+"""In the order in which a report tells of them."""
+
+
+def plan(settings: Settings, abilities: Abilities) -> list[Block]:
+    """All that an evaluation measures at an endpoint that can do this much."""
+    return [block for axis in AXES for block in axis.blocks(settings, abilities)]
+
+
+def warm_up(settings: Settings, abilities: Abilities) -> list[Block]:
+    """What is sent before anything counts: connections, and each schema's first use."""
+    return [block for axis in AXES for block in axis.warm_up(settings, abilities)]
+
+
+def everything(settings: Settings) -> list[Block]:
+    """Plan and warm-up at an endpoint that lacks nothing: what an evaluation costs at most."""
+    abilities = Abilities.all("max_tokens")
+    return [*warm_up(settings, abilities), *plan(settings, abilities)]

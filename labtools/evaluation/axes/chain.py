@@ -1,0 +1,236 @@
+"""The chain of calls that an agent makes: each prompt is the last one's and a little more.
+
+The steps' tool calls and results are written beforehand, so every endpoint reads the same tokens
+whatever it answers, and each prompt begins with the whole of the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.axes.axis import Axis, Compared, Comparison, e2e_latency_s, ttft_s
+from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.prompts import ASK_TO_ACT, FUNCTIONS, SYSTEM, tools
+from labtools.evaluation.settings import Settings
+from labtools.evaluation.statistics import Part, median
+from labtools.model.tokens import filler
+from labtools.plots.canvas import LabFigure
+from labtools.plots.evaluation import chain_by_step
+from labtools.wording import count, duration
+
+if TYPE_CHECKING:
+    from labtools.evaluation.report import Report
+
+ANSWER_LIMIT = 256
+# What a step's messages hold besides the result: roles, ids, arguments.
+_FRAME_TOKENS = 45
+# A share of TTFT between these is neither one thing nor the other.
+EVEN_SHARES = (0.45, 0.55)
+
+
+def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
+    """`chain_runs` chains of `chain_steps` steps."""
+    if not settings.chain_steps:
+        return []
+    return [_chain(settings, abilities, number) for number in range(settings.chain_runs)]
+
+
+def _chain(settings: Settings, abilities: Abilities, number: int) -> Block:
+    name = f"chain/{number}"
+    rng = random.Random(f"{settings.seed}/{name}")
+    known = tools(*FUNCTIONS) if abilities.tools else []
+    frame = len(json.dumps(known, separators=(",", ":"))) // 4
+    own_tokens = max(1, settings.chain_tokens - frame)
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": filler(own_tokens, rng) + SYSTEM},
+        {"role": "user", "content": ASK_TO_ACT},
+    ]
+    calls = []
+    for step in range(settings.chain_steps):
+        request: dict[str, Any] = {"messages": list(messages), abilities.limit: ANSWER_LIMIT}
+        if known:
+            request |= {"tools": known, "tool_choice": "required"}
+        else:
+            request[abilities.limit] = settings.output_tokens
+        calls.append(Call(Label.STEP, request, at={"step": step + 1}))
+        messages += _step_taken(rng, step, settings, bool(known))
+    return single(name, AxisName.CHAIN, *calls)
+
+
+def _step_taken(
+    rng: random.Random, step: int, settings: Settings, as_tool: bool
+) -> list[dict[str, Any]]:
+    result = filler(max(1, settings.chain_growth_tokens - _FRAME_TOKENS), rng)
+    if not as_tool:
+        return [
+            {"role": "assistant", "content": "Read it."},
+            {"role": "user", "content": f"{result}{ASK_TO_ACT}"},
+        ]
+    arguments = json.dumps({"path": f"src/part_{step}.py", "first_line": 1, "last_line": 40})
+    function = {"name": "read_file", "arguments": arguments}
+    return [
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": f"call_{step}", "type": "function", "function": function}],
+        },
+        {"role": "tool", "tool_call_id": f"call_{step}", "content": result},
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStep(Part):
+    """One step, over all runs of the chain. Medians in seconds."""
+
+    step: int
+    samples: int
+    failed: int
+    input_tokens: float | None
+    cached_tokens: float | None
+    ttft_s: float | None
+    decode_s: float | None
+    e2e_latency_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRun(Part):
+    """One run of the chain. Its sums are null unless every step was answered."""
+
+    run: int
+    steps: int
+    answered: int
+    total_s: float | None
+    ttft_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Part):
+    """Calls one after the other, as an agent makes them; inference only, no tool's work."""
+
+    steps: tuple[ChainStep, ...]
+    runs: tuple[ChainRun, ...]
+    total_s: float | None
+    """Median of the complete runs."""
+    ttft_share: float | None
+    """TTFT's share of all complete runs together."""
+    reason: str | None
+
+
+def chain(measured: Measured) -> Chain:
+    """Medians of each step, sums of each run."""
+    runs: dict[int, list[Observation]] = defaultdict(list)
+    steps: dict[int, list[Observation]] = defaultdict(list)
+    for one in measured.on(AxisName.CHAIN):
+        runs[one.number].append(one)
+        steps[int(one.at["step"])].append(one)
+    summed = tuple(_run(number, calls) for number, calls in runs.items())
+    complete = [run for run in summed if run.total_s is not None]
+    total_s = median(run.total_s for run in complete)
+    whole_s = sum(run.total_s or 0.0 for run in complete)
+    if not runs:
+        reason = "Not measured."
+    elif not complete:
+        reason = f"None of {len(runs)} runs had an answer at every step."
+    else:
+        reason = None
+    return Chain(
+        steps=tuple(_step(number, steps[number]) for number in sorted(steps)),
+        runs=tuple(sorted(summed, key=lambda run: run.run)),
+        total_s=total_s,
+        ttft_share=sum(run.ttft_s or 0.0 for run in complete) / whole_s if whole_s else None,
+        reason=reason,
+    )
+
+
+def _step(number: int, calls: Sequence[Observation]) -> ChainStep:
+    answered = [one.record for one in calls if not one.record.error]
+    return ChainStep(
+        step=number,
+        samples=len(answered),
+        failed=len(calls) - len(answered),
+        input_tokens=median(record.input_tokens for record in answered),
+        cached_tokens=median(record.cached_tokens for record in answered),
+        ttft_s=median(record.ttft_s for record in answered),
+        decode_s=median(record.decode_s for record in answered),
+        e2e_latency_s=median(record.e2e_latency_s for record in answered),
+    )
+
+
+def _run(number: int, calls: Sequence[Observation]) -> ChainRun:
+    answered = [one.record for one in calls if not one.record.error]
+    if len(answered) < len(calls):
+        return ChainRun(number, len(calls), len(answered), None, None)
+    return ChainRun(
+        number,
+        len(calls),
+        len(answered),
+        sum(record.e2e_latency_s or 0.0 for record in answered),
+        # A stream that ended well without any output was waited for all the same.
+        sum((record.e2e_latency_s or 0.0) - (record.decode_s or 0.0) for record in answered),
+    )
+
+
+def chain_total(report: Report) -> str | None:
+    """How long the chain takes, and what dominates it."""
+    chain, share = report.chain, report.chain.ttft_share
+    if chain.total_s is None or share is None:
+        return None
+    totals = [run.total_s for run in chain.runs if run.total_s is not None]
+    spread = ""
+    if len(totals) > 1:
+        spread = f", {duration(min(totals))} to {duration(max(totals))} in {len(totals)} runs"
+    low, high = EVEN_SHARES
+    if share > high:
+        what = f"TTFT dominates: it is {share:.0%} of that"
+    elif share < low:
+        what = f"Decode dominates: TTFT is {share:.0%} of that"
+    else:
+        what = f"TTFT and decode weigh the same: TTFT is {share:.0%} of that"
+    return (
+        f"A chain of {count(len(chain.steps), 'step')} spends {duration(chain.total_s)} in "
+        f"inference{spread}. {what}."
+    )
+
+
+def chain_broken(report: Report) -> str | None:
+    """No run of the chain got to its end."""
+    chain = report.chain
+    if not chain.runs or chain.total_s is not None:
+        return None
+    best = max(chain.runs, key=lambda run: run.answered)
+    return (
+        "No run of the chain had an answer at every step, so its length is not known; "
+        f"the best had {best.answered} of {best.steps}."
+    )
+
+
+def _figure(report: Report) -> LabFigure | None:
+    steps = {
+        step.step: (step.ttft_s, step.decode_s)
+        for step in report.chain.steps
+        if step.ttft_s is not None and step.decode_s is not None
+    }
+    return chain_by_step(steps) if steps else None
+
+
+_ASKED = ("chain_steps", "chain_tokens", "chain_growth_tokens", "output_tokens")
+_COMPARED = (
+    Compared(AxisName.CHAIN, "a step of the chain", e2e_latency_s),
+    Compared(AxisName.CHAIN, "TTFT of a step of the chain", ttft_s),
+)
+CHAIN = Axis(
+    blocks=_blocks,
+    summary=lambda measured, _: {"chain": chain(measured)},
+    rules=[chain_total, chain_broken],
+    figures={"chain": _figure},
+    section="chain.html",
+    comparisons=[Comparison(AxisName.CHAIN, _ASKED, lambda _: _COMPARED, by_tools=True)],
+)

@@ -1,0 +1,148 @@
+"""The context: how long until the first token, by the length of a prompt that no cache knows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.axes.axis import (
+    Axis,
+    Compared,
+    Comparison,
+    spread,
+    stat_of,
+    tpot_s,
+    ttft_s,
+    values_of,
+)
+from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.prompts import fresh
+from labtools.evaluation.settings import Settings
+from labtools.evaluation.statistics import Part, Stat, median
+from labtools.plots.canvas import LabFigure
+from labtools.plots.evaluation import ttft_by_prompt
+
+if TYPE_CHECKING:
+    from labtools.evaluation.report import Report
+
+# TTFT needs no answer to speak of; a few tokens more also say how fast a lone stream decodes.
+OUTPUT_TOKENS = 16
+# At long contexts attention bends the line. The slope is for the lengths that agents' calls have.
+LONGEST_FOR_SLOPE = 16_000
+
+
+def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
+    """`context_calls` lone calls at each length."""
+    return [
+        single(
+            name := f"context/{tokens}/{number}",
+            AxisName.CONTEXT,
+            Call(
+                Label.COLD,
+                {
+                    "messages": fresh(tokens, f"{settings.seed}/{name}"),
+                    abilities.limit: OUTPUT_TOKENS,
+                },
+                at={"input_tokens": tokens},
+            ),
+        )
+        for tokens in settings.contexts
+        for number in range(settings.context_calls)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRow(Part):
+    """Lone calls with a prompt of one length that no cache knows."""
+
+    asked_tokens: int
+    """The length that was planned."""
+    input_tokens: float
+    """Median of what the endpoint counted; the plan's where it does not tell."""
+    ttft_s: Stat
+    tpot_s: Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts(Part):
+    """TTFT by context, cold."""
+
+    rows: tuple[ContextRow, ...]
+    prefill_tokens_per_s: float | None
+    """1 / the median of the slopes between the rows' median TTFTs (Theil and Sen)."""
+    fixed_s: float | None
+    """What that line leaves for a prompt of no tokens."""
+    reason: str | None
+    """Why there are no rows or no slope."""
+
+
+def contexts(measured: Measured) -> Contexts:
+    """A row for each length that was asked for, shortest first."""
+    groups: dict[int, list[Observation]] = defaultdict(list)
+    for one in measured.on(AxisName.CONTEXT):
+        groups[int(one.at["input_tokens"])].append(one)
+    rows = tuple(_row(asked, groups[asked]) for asked in sorted(groups))
+    if not rows:
+        return Contexts((), None, None, "Not measured.")
+    points = [(row.input_tokens, row.ttft_s.p50.value) for row in rows if row.ttft_s.p50]
+    near = [point for point in points if point[0] <= LONGEST_FOR_SLOPE]
+    slope, fixed_s = _line(near if len(near) > 1 else points)
+    if slope is None:
+        return Contexts(rows, None, None, "A slope needs TTFT at two lengths.")
+    if slope <= 0:
+        return Contexts(rows, None, fixed_s, "TTFT does not grow with the prompt.")
+    return Contexts(rows, 1 / slope, fixed_s, None)
+
+
+def _row(asked: int, calls: Sequence[Observation]) -> ContextRow:
+    counted = median(one.record.input_tokens for one in calls if not one.failed)
+    tokens = asked if counted is None else counted
+    return ContextRow(asked, tokens, stat_of(calls, ttft_s), stat_of(calls, tpot_s))
+
+
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
+    """Slope and height at 0: medians of the slopes of all pairs and of what each leaves."""
+    slope = median(
+        (y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 != x2
+    )
+    if slope is None:
+        return None, None
+    return slope, median(y - slope * x for x, y in points)
+
+
+def _stats(report: Report) -> Mapping[str, Stat]:
+    return {f"TTFT at {row.asked_tokens:,} tokens": row.ttft_s for row in report.contexts.rows}
+
+
+def _figure(report: Report) -> LabFigure | None:
+    rows = {
+        row.input_tokens: (spread(row.ttft_s.p50), spread(row.ttft_s.p95))
+        for row in report.contexts.rows
+        if row.ttft_s.p50 and row.ttft_s.p95
+    }
+    return ttft_by_prompt(rows) if rows else None
+
+
+def _compared(all_measured: Sequence[Measured]) -> list[Compared]:
+    return [
+        Compared(
+            AxisName.CONTEXT, f"TTFT at {tokens:,.0f} tokens", ttft_s, at=("input_tokens", tokens)
+        )
+        for tokens in values_of("input_tokens", AxisName.CONTEXT, all_measured)
+    ]
+
+
+CONTEXT = Axis(
+    blocks=_blocks,
+    summary=lambda measured, _: {"contexts": contexts(measured)},
+    stats=_stats,
+    figures={"contexts": _figure},
+    section="context.html",
+    comparisons=[Comparison(AxisName.CONTEXT, (), _compared)],
+)

@@ -1,0 +1,351 @@
+"""The prefix cache: what an endpoint keeps of a prompt, for how long, and what that saves.
+
+Each round sends a prompt that nobody has seen, the same again, the same with more behind it, and
+the same with another first word; then, after a pause, prompts that were left alone. The ladder
+sends prompts that share ever more of their beginning with one that is known.
+
+Of a prompt's TTFT only the prefill can be saved. The slope of TTFT over the context tells how long
+that takes, so a saving can be read as a share of it and held against the share of the tokens that
+the endpoint reports as cached.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.axes.axis import Axis, Compared, Comparison, spread, stat_of, ttft_s
+from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
+from labtools.evaluation.settings import Settings
+from labtools.evaluation.statistics import Difference, Part, Stat, median, median_of
+from labtools.model.tokens import filler
+from labtools.plots.canvas import LabFigure
+from labtools.plots.evaluation import ttft_after_edits
+from labtools.wording import count, duration, joined
+
+if TYPE_CHECKING:
+    from labtools.evaluation.report import Report
+
+OUTPUT_TOKENS = 16
+APPENDED_TOKENS = 300
+# Around the edges that endpoints publish: steps of 16 to 128 tokens, a minimum of 1,024.
+SHARED_TOKENS = (128, 256, 512, 768, 960, 1_088, 1_280, 1_600, 2_000, 2_400)
+# A saving below this share of the prefill time is none that an agent would notice.
+NOTICEABLE_SHARE = 0.1
+REUSE_LABELS: Mapping[Label, str] = {
+    Label.REPEAT: "exact repeat",
+    Label.APPEND: "with a turn appended",
+    Label.CHANGED_FIRST: "first word changed",
+    Label.AFTER_PAUSE: "repeat after a pause",
+}
+REUSE_PHRASES: Mapping[str, str] = {
+    Label.REPEAT: "an exact repeat",
+    Label.APPEND: "an appended turn",
+    Label.CHANGED_FIRST: "a changed first word",
+    Label.AFTER_PAUSE: "a repeat after the pause",
+}
+Saving = Literal["saves", "saves nothing", "unclear", "unknown"]
+
+
+def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
+    """The rounds, the pause and the ladder; nothing when `prefix_rounds` is 0."""
+    limit = abilities.limit
+    rounds = [_round(settings, limit, number) for number in range(settings.prefix_rounds)]
+    return [*rounds, _pause(settings, limit), _ladder(settings, limit)] if rounds else []
+
+
+def _round(settings: Settings, limit: str, number: int) -> Block:
+    name = f"prefix/{number}"
+    text = _text(settings, name)
+    rng = random.Random(f"{settings.seed}/{name}/more")
+    answered = [
+        {"role": "assistant", "content": "Done."},
+        {"role": "user", "content": filler(APPENDED_TOKENS, rng) + ASK_TO_ACT},
+    ]
+    return single(
+        name,
+        AxisName.PREFIX,
+        _call(Label.COLD, _messages(text), limit),
+        _call(Label.REPEAT, _messages(text), limit),
+        _call(Label.APPEND, [*_messages(text), *answered], limit),
+        _call(Label.CHANGED_FIRST, _messages("No. " + text[4:]), limit),
+    )
+
+
+def _pause(settings: Settings, limit: str) -> Block:
+    """All prompts first, then one pause, then all again: each was left alone for about as long."""
+    prompts = [
+        _messages(_text(settings, f"prefix/pause/{number}"))
+        for number in range(settings.prefix_rounds)
+    ]
+    before = [_call(Label.BEFORE_PAUSE, prompt, limit) for prompt in prompts]
+    after = [
+        _call(Label.AFTER_PAUSE, prompt, limit, settings.pause_s if first else 0.0)
+        for first, prompt in zip([True, *[False] * len(prompts)], prompts, strict=False)
+    ]
+    return single("prefix/pause", AxisName.PREFIX, *before, *after)
+
+
+def _ladder(settings: Settings, limit: str) -> Block:
+    name = "prefix/ladder"
+    text = _text(settings, name)
+    calls = [_call(Label.KNOWN, _messages(text), limit)]
+    for shared in SHARED_TOKENS:
+        if shared < settings.prefix_tokens:
+            rng = random.Random(f"{settings.seed}/{name}/{shared}")
+            own = filler(settings.prefix_tokens - shared, rng)
+            calls.append(
+                _call(Label.SHARED, _messages(text[: 4 * shared] + own), limit, shared=shared)
+            )
+    return single(name, AxisName.PREFIX, *calls)
+
+
+def _text(settings: Settings, seed: str) -> str:
+    return filler(settings.prefix_tokens, random.Random(f"{settings.seed}/{seed}"))
+
+
+def _messages(text: str) -> list[dict[str, Any]]:
+    return [
+        {"role": "system", "content": text + SYSTEM},
+        {"role": "user", "content": ASK_TO_ACT},
+    ]
+
+
+def _call(
+    label: Label, messages: list[dict[str, Any]], limit: str, wait_s: float = 0.0, **at: float
+) -> Call:
+    return Call(label, {"messages": messages, limit: OUTPUT_TOKENS}, wait_s, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse(Part):
+    """One way of coming back to a prompt, against its first time."""
+
+    label: str
+    """"repeat", "append", "changed_first" or "after_pause"."""
+    ttft_s: Stat
+    saved_s: Difference
+    """TTFT expected of a prompt this long that nobody knows, less the measured one."""
+    saved_share: Difference | None
+    """The same as a share of the prefill time of the whole prompt, which TTFT's slope tells."""
+    cached_share: float | None
+    """Median of `cached_tokens` / input tokens, as the endpoint reports it."""
+    verdict: Saving
+    """"saves": more than a tenth of the prefill time; "unknown": no pairs or no slope."""
+    disagreement: str | None
+    """Where the reported share and the saved share cannot both be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung(Part):
+    """One call whose prompt shares its beginning with a known one."""
+
+    shared_tokens: int
+    cached_tokens: int | None
+    ttft_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix(Part):
+    """What the endpoint keeps of a prompt."""
+
+    prompt_tokens: int
+    pause_s: float
+    cold_ttft_s: Stat
+    reuses: tuple[Reuse, ...]
+    ladder: tuple[Rung, ...]
+    """Prompts that share ever more of their beginning: the smallest reuse, and its steps."""
+    reason: str | None
+
+
+def prefix(measured: Measured, prefill_tokens_per_s: float | None) -> Prefix:
+    """Each way of coming back against the first time, and the ladder."""
+    settings = measured.identity.settings
+    cold = measured.on(AxisName.PREFIX, Label.COLD)
+    rows = []
+    for label in REUSE_LABELS:
+        first = Label.BEFORE_PAUSE if label == Label.AFTER_PAUSE else Label.COLD
+        pairs = measured.pairs(AxisName.PREFIX, first, label)
+        rows.append(_reuse(label, pairs, settings.prefix_tokens, prefill_tokens_per_s))
+    measured_rows = tuple(row for row in rows if row.ttft_s.samples or row.ttft_s.failed)
+    ladder = tuple(
+        Rung(int(one.at["shared"]), one.record.cached_tokens, one.ttft_s)
+        for one in measured.on(AxisName.PREFIX, Label.SHARED)
+    )
+    return Prefix(
+        prompt_tokens=settings.prefix_tokens,
+        pause_s=settings.pause_s,
+        cold_ttft_s=stat_of(cold, ttft_s),
+        reuses=measured_rows,
+        ladder=tuple(sorted(ladder, key=lambda rung: rung.shared_tokens)),
+        reason=None if measured_rows else "Not measured.",
+    )
+
+
+def _reuse(
+    label: Label,
+    pairs: Sequence[tuple[Observation, Observation]],
+    prompt_tokens: int,
+    prefill_tokens_per_s: float | None,
+) -> Reuse:
+    again = [second for _, second in pairs]
+    longer = APPENDED_TOKENS if label == Label.APPEND else 0
+    saved, shares = [], []
+    for first, second in pairs:
+        before_s, after_s = first.ttft_s, second.ttft_s
+        if before_s is None or after_s is None:
+            continue
+        length = second.record.input_tokens or prompt_tokens + longer
+        added = length - (first.record.input_tokens or prompt_tokens)
+        slope_s = 1 / prefill_tokens_per_s if prefill_tokens_per_s else 0.0
+        saved.append(before_s + added * slope_s - after_s)
+        if slope_s:
+            shares.append(saved[-1] / (length * slope_s))
+    dropped = len(pairs) - len(saved)
+    share = median_of(shares, dropped) if shares else None
+    reported = median(one.cached_share for one in again)
+    return Reuse(
+        label=label,
+        ttft_s=stat_of(again, ttft_s),
+        saved_s=median_of(saved, dropped),
+        saved_share=share,
+        cached_share=reported,
+        verdict=_verdict(share, shares),
+        disagreement=_disagreement(reported, share, shares),
+    )
+
+
+def _range(share: Difference, shares: list[float]) -> tuple[float, float]:
+    """The median's interval; of too few pairs, all of them."""
+    if share.interval:
+        return share.interval.low, share.interval.high
+    return min(shares), max(shares)
+
+
+def _verdict(share: Difference | None, shares: list[float]) -> Saving:
+    if share is None:
+        return "unknown"
+    low, high = _range(share, shares)
+    if low > NOTICEABLE_SHARE:
+        return "saves"
+    return "saves nothing" if high < NOTICEABLE_SHARE else "unclear"
+
+
+def _disagreement(
+    reported: float | None, share: Difference | None, shares: list[float]
+) -> str | None:
+    if reported is None or share is None or share.median is None:
+        return None
+    low, high = _range(share, shares)
+    said = (
+        f"{reported:.0%} of the tokens reported as cached, {share.median:.0%} of the prefill saved"
+    )
+    if reported - high > NOTICEABLE_SHARE:
+        return f"reports more than it saves: {said}"
+    if low - reported > NOTICEABLE_SHARE:
+        return f"saves more than it reports: {said}"
+    return None
+
+
+def prefix_cache(report: Report) -> str | None:
+    """Whether a known prefix saves TTFT, and after which edits."""
+    edits = [row for row in report.prefix.reuses if row.label != Label.AFTER_PAUSE]
+    judged = [row for row in edits if row.verdict != "unknown"]
+    if not judged:
+        if edits and report.contexts.reason and report.contexts.rows:
+            return (
+                "Whether a prefix is kept cannot be told from TTFT: the probes of the context "
+                f"give no price of a prompt's token. {report.contexts.reason}"
+            )
+        return None
+    saving = [row for row in judged if row.verdict == "saves"]
+    losing = [row for row in judged if row.verdict == "saves nothing"]
+    unclear = [row for row in judged if row.verdict == "unclear"]
+    tokens = f"{report.prefix.prompt_tokens:,}"
+    parts = []
+    if saving:
+        told = joined(f"{REUSE_PHRASES[row.label]} (TTFT {_saved(row)} shorter)" for row in saving)
+        parts.append(f"The prefix cache works at {tokens} tokens for {told}.")
+        if losing:
+            parts.append(f"Nothing is saved on {_named(losing)}.")
+    elif losing:
+        parts.append(
+            f"No prefix cache shows at {tokens} tokens: nothing is saved on {_named(losing)}."
+        )
+    if unclear:
+        parts.append(f"For {_named(unclear)} these calls cannot tell whether it saves anything.")
+    few = [row for row in judged if row.saved_s.needed]
+    if few:
+        pairs = count(few[0].saved_s.pairs, "round")
+        parts.append(f"That is from {pairs}; an interval needs {few[0].saved_s.needed}.")
+    return " ".join(parts)
+
+
+def prefix_lifetime(report: Report) -> str | None:
+    """Whether a prefix is still kept after the pause."""
+    rows = {row.label: row for row in report.prefix.reuses}
+    later, repeat = rows.get(Label.AFTER_PAUSE), rows.get(Label.REPEAT)
+    if later is None or repeat is None or repeat.verdict != "saves":
+        return None
+    pause = duration(report.prefix.pause_s)
+    if later.verdict == "saves":
+        return f"A prefix left alone for {pause} is still there; longer pauses were not tried."
+    if later.verdict == "saves nothing":
+        return f"A prefix left alone for {pause} is gone."
+    return f"Whether a prefix outlasts a pause of {pause} is not clear."
+
+
+def prefix_disagreement(report: Report) -> str | None:
+    """What is reported as cached is not what is saved."""
+    found = [row for row in report.prefix.reuses if row.disagreement]
+    if not found:
+        return None
+    told = "; ".join(f"for {REUSE_PHRASES[row.label]} it {row.disagreement}" for row in found)
+    return f"cached_tokens and TTFT disagree: {told}."
+
+
+def _saved(row: Reuse) -> str:
+    return duration(row.saved_s.median or 0.0)
+
+
+def _named(rows: Iterable[Reuse]) -> str:
+    return joined(REUSE_PHRASES[row.label] for row in rows)
+
+
+def _stats(report: Report) -> Mapping[str, Stat]:
+    return {REUSE_PHRASES[row.label]: row.ttft_s for row in report.prefix.reuses}
+
+
+def _figure(report: Report) -> LabFigure | None:
+    stats = {"first time": report.prefix.cold_ttft_s}
+    stats |= {REUSE_LABELS[Label(row.label)]: row.ttft_s for row in report.prefix.reuses}
+    bars = {name: spread(one.p50) for name, one in stats.items() if one.p50}
+    return ttft_after_edits(bars) if bars else None
+
+
+_COMPARED = (
+    Compared(AxisName.PREFIX, "TTFT, prompt’s first time", ttft_s, Label.COLD),
+    *(
+        Compared(AxisName.PREFIX, f"TTFT, {name}", ttft_s, label)
+        for label, name in REUSE_LABELS.items()
+    ),
+)
+PREFIX = Axis(
+    blocks=_blocks,
+    summary=lambda measured, rate: {"prefix": prefix(measured, rate)},
+    rules=[prefix_cache, prefix_lifetime, prefix_disagreement],
+    stats=_stats,
+    figures={"prefix": _figure},
+    section="prefix.html",
+    comparisons=[
+        Comparison(
+            AxisName.PREFIX, ("prefix_tokens", "prefix_rounds", "pause_s"), lambda _: _COMPARED
+        )
+    ],
+)

@@ -1,0 +1,351 @@
+"""Structured output: what a schema costs.
+
+The same question is answered freely, by a tool call, and as JSON; and schemas that nobody has
+sent are sent twice.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labtools.evaluation.abilities import Abilities, is_valid
+from labtools.evaluation.axes.axis import (
+    Axis,
+    Compared,
+    Comparison,
+    Value,
+    e2e_latency_s,
+    spread,
+    stat_of,
+    tpot_s,
+    ttft_s,
+)
+from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools, unseen
+from labtools.evaluation.settings import Settings
+from labtools.evaluation.statistics import Difference, Part, Stat, difference, median, median_of
+from labtools.plots.canvas import LabFigure
+from labtools.plots.evaluation import latency_by_form
+from labtools.wording import count, duration, joined
+
+if TYPE_CHECKING:
+    from labtools.evaluation.report import Report
+
+INPUT_TOKENS = 900
+# Room for the largest of the tools' arguments; a call that is cut off is no call.
+ANSWER_LIMIT = 256
+FORM_LABELS: Mapping[Label, str] = {
+    Label.FREEFORM: "freeform",
+    Label.TOOL_CALL: "tool call",
+    Label.JSON_SCHEMA: "JSON schema",
+}
+FORM_PHRASES: Mapping[str, str] = {
+    Label.FREEFORM: "a freeform answer",
+    Label.TOOL_CALL: "a tool call",
+    Label.JSON_SCHEMA: "an answer by a JSON schema",
+}
+FORMS = tuple(FORM_LABELS)
+
+
+def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
+    """Rounds of one call of each form that the endpoint knows, and schemas cold and warm.
+
+    The forms of a round follow each other in an order drawn for it, so that what the endpoint
+    does meanwhile favours none.
+    """
+    forms = [form for form in FORMS if abilities.knows(form)]
+    rounds = [_round(settings, abilities, forms, n) for n in range(settings.structured_calls)]
+    cold = [_cold_and_warm(settings, abilities, n) for n in range(settings.cold_schemas)]
+    return [*rounds, *(block for block in cold if block)]
+
+
+def _warm_up(_: Settings, abilities: Abilities) -> list[Block]:
+    """Each tool's schema once, so that none of the rounds is its first."""
+    return [
+        single(
+            f"warm_up/{form}/{function['name']}",
+            AxisName.WARM_UP,
+            _call(Label.WARM_UP, form, function, f"warm_up/{form}/{number}", abilities.limit, 0),
+        )
+        for number, function in enumerate(FUNCTIONS)
+        for form in FORMS[1:]
+        if abilities.knows(form)
+    ]
+
+
+def _round(settings: Settings, abilities: Abilities, forms: list[Label], number: int) -> Block:
+    name = f"structured/{number}"
+    function = FUNCTIONS[number % len(FUNCTIONS)]
+    order = random.Random(f"{settings.seed}/{name}").sample(forms, len(forms))
+    calls = [
+        _call(form, form, function, f"{name}/{form}", abilities.limit, settings.seed)
+        for form in order
+    ]
+    return single(name, AxisName.STRUCTURED, *calls)
+
+
+def _cold_and_warm(settings: Settings, abilities: Abilities, number: int) -> Block | None:
+    """A schema's first call and its second, as a tool where tools are known."""
+    form = next((form for form in FORMS[1:] if abilities.knows(form)), None)
+    if form is None:
+        return None
+    name = f"cold_schema/{number}"
+    rng = random.Random(f"{settings.seed}/{name}")
+    function = unseen(FUNCTIONS[number % len(FUNCTIONS)], rng)
+    calls = [
+        _call(label, form, function, f"{name}/{label}", abilities.limit, settings.seed)
+        for label in (Label.COLD_SCHEMA, Label.WARM_SCHEMA)
+    ]
+    return single(name, AxisName.COLD_SCHEMA, *calls)
+
+
+def _call(
+    label: Label, form: Label, function: Mapping[str, Any], nonce: str, limit: str, seed: int
+) -> Call:
+    """One call about one function. All forms of it have prompts of about the same length."""
+    instruction = f"{function['description']} Choose sensible values yourself."
+    request: dict[str, Any] = {
+        "messages": asked(INPUT_TOKENS, f"{seed}/{nonce}", instruction),
+        limit: ANSWER_LIMIT,
+    }
+    if form == Label.TOOL_CALL:
+        request |= {"tools": tools(function), "tool_choice": "required"}
+    elif form == Label.JSON_SCHEMA:
+        request |= {"response_format": response_format(function)}
+    else:
+        request[limit] = 40  # about as long as the arguments
+    return Call(label, request)
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Part):
+    """One form of answer to the same questions: "freeform", "tool_call" or "json_schema"."""
+
+    form: str
+    ttft_s: Stat
+    tpot_s: Stat
+    e2e_latency_s: Stat
+    output_tokens: float | None
+    """Median of an answer's length."""
+    answered: int
+    valid: int | None
+    """Answers with the tool's or the schema's required keys and no others; null for freeform."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstFreeform(Part):
+    """A form less freeform, round by round."""
+
+    form: str
+    ttft_s: Difference
+    ttft_beyond_length_s: Difference | None
+    """The same without what the longer prompt accounts for, which TTFT's slope tells."""
+    tpot_s: Difference
+    e2e_latency_s: Difference
+    """Answers differ in length, so this is no cost of the schema alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structured(Part):
+    """What a schema costs."""
+
+    forms: tuple[Form, ...]
+    against_freeform: tuple[AgainstFreeform, ...]
+    cold_schema_ttft_s: Stat
+    """First calls with schemas that nobody has sent before."""
+    warm_schema_ttft_s: Stat
+    """Second calls with the same schemas."""
+    compiling_s: Difference
+    """TTFT of the first less the second."""
+    reason: str | None
+
+
+def structured(measured: Measured, prefill_tokens_per_s: float | None) -> Structured:
+    """The forms, each against freeform, and the first call with a schema against the second."""
+    rounds = _by_block(measured.on(AxisName.STRUCTURED))
+    forms = [form for form in FORMS if any(form in calls for calls in rounds.values())]
+    pairs = measured.pairs(AxisName.COLD_SCHEMA, Label.COLD_SCHEMA, Label.WARM_SCHEMA)
+    return Structured(
+        forms=tuple(_form(form, rounds) for form in forms),
+        against_freeform=tuple(
+            _against_freeform(form, list(rounds.values()), prefill_tokens_per_s)
+            for form in forms
+            if form != Label.FREEFORM and Label.FREEFORM in forms
+        ),
+        cold_schema_ttft_s=stat_of([cold for cold, _ in pairs], ttft_s),
+        warm_schema_ttft_s=stat_of([warm for _, warm in pairs], ttft_s),
+        compiling_s=difference((cold.ttft_s, warm.ttft_s) for cold, warm in pairs),
+        reason=None if rounds or pairs else "Not measured.",
+    )
+
+
+def _by_block(calls: Iterable[Observation]) -> Mapping[str, Mapping[Label, Observation]]:
+    """A block's calls by label: each label stands once in a block."""
+    blocks: dict[str, dict[Label, Observation]] = defaultdict(dict)
+    for one in calls:
+        blocks[one.block][one.label] = one
+    return blocks
+
+
+def _form(form: Label, rounds: Mapping[str, Mapping[Label, Observation]]) -> Form:
+    calls = [round[form] for round in rounds.values() if form in round]
+    # A block's number says which function it asked for.
+    valid = sum(is_valid(one.record, form, FUNCTIONS[one.number % len(FUNCTIONS)]) for one in calls)
+    return Form(
+        form=form,
+        ttft_s=stat_of(calls, ttft_s),
+        tpot_s=stat_of(calls, tpot_s),
+        e2e_latency_s=stat_of(calls, e2e_latency_s),
+        output_tokens=median(one.output_tokens for one in calls),
+        answered=sum(not one.failed for one in calls),
+        valid=None if form == Label.FREEFORM else valid,
+    )
+
+
+def _against_freeform(
+    form: Label,
+    rounds: Sequence[Mapping[Label, Observation]],
+    prefill_tokens_per_s: float | None,
+) -> AgainstFreeform:
+    pairs = [
+        (calls[form], calls[Label.FREEFORM])
+        for calls in rounds
+        if {form, Label.FREEFORM} <= calls.keys()
+    ]
+
+    def less(value: Value) -> Difference:
+        return difference((value(bound), value(free)) for bound, free in pairs)
+
+    return AgainstFreeform(
+        form=form,
+        ttft_s=less(ttft_s),
+        ttft_beyond_length_s=_beyond_length(pairs, prefill_tokens_per_s),
+        tpot_s=less(tpot_s),
+        e2e_latency_s=less(e2e_latency_s),
+    )
+
+
+def _beyond_length(
+    pairs: Sequence[tuple[Observation, Observation]], prefill_tokens_per_s: float | None
+) -> Difference | None:
+    """The schema is part of the prompt; what its tokens take to read is left out."""
+    if not prefill_tokens_per_s:
+        return None
+    values = []
+    for bound, free in pairs:
+        lengths = bound.record.input_tokens, free.record.input_tokens
+        if None in lengths or bound.ttft_s is None or free.ttft_s is None:
+            continue
+        added = (lengths[0] or 0) - (lengths[1] or 0)
+        values.append(bound.ttft_s - free.ttft_s - added / prefill_tokens_per_s)
+    return median_of(values, dropped=len(pairs) - len(values)) if values else None
+
+
+def schema_warm(report: Report) -> str | None:
+    """What a schema costs once the endpoint knows it."""
+    told = [text for row in report.structured.against_freeform if (text := _warm_cost(row))]
+    return " ".join(told) or None
+
+
+def schema_cold(report: Report) -> str | None:
+    """What a schema costs the first time."""
+    compiling = report.structured.compiling_s
+    if compiling.median is None:
+        return None
+    pairs = count(compiling.pairs, "schema")
+    if compiling.interval is None:
+        return (
+            f"A schema's first call took {duration(compiling.median)} longer to its first token "
+            f"than its second, by the median of {pairs}; an interval needs {compiling.needed}."
+        )
+    ends = f"{duration(compiling.interval.low)} to {duration(compiling.interval.high)}"
+    if not compiling.shown:
+        return f"A schema's first call shows no cost over its second ({pairs}: {ends})."
+    more = "longer" if compiling.median > 0 else "shorter"
+    return (
+        f"A schema's first call takes {duration(abs(compiling.median))} {more} to its first token "
+        f"than its second ({pairs}: {ends})."
+    )
+
+
+def invalid_answers(report: Report) -> str | None:
+    """Answers that an agent could not have used."""
+    bad = [
+        f"{row.answered - row.valid} of {row.answered} to {FORM_PHRASES[row.form]}"
+        for row in report.structured.forms
+        if row.valid is not None and row.valid < row.answered
+    ]
+    if not bad:
+        return None
+    return f"Answers without exactly the required keys, each one a retry: {joined(bad)}."
+
+
+def _warm_cost(row: AgainstFreeform) -> str | None:
+    """TTFT beyond the prompt's length, and TPOT, of one form."""
+    ttft = row.ttft_beyond_length_s or row.ttft_s
+    if ttft.median is None:
+        return None
+    name = FORM_PHRASES[row.form]
+    name = name[0].upper() + name[1:]
+    beyond = " beyond what its longer prompt takes" if row.ttft_beyond_length_s else ""
+    if ttft.interval is None:
+        return (
+            f"{name} has too few pairs with freeform to say what its schema costs: "
+            f"{ttft.pairs}, and {ttft.needed} are needed."
+        )
+    costs = []
+    if ttft.shown:
+        costs.append(f"{_more(ttft.median)} of TTFT{beyond}")
+    if row.tpot_s.shown and row.tpot_s.median is not None:
+        costs.append(f"{_more(row.tpot_s.median)} a token")
+    if not costs:
+        return (
+            f"{name}, its schema known, shows no difference from freeform in TTFT{beyond} or TPOT."
+        )
+    return f"{name}, its schema known, takes {joined(costs)} against freeform."
+
+
+def _more(seconds: float) -> str:
+    return f"{duration(abs(seconds))} {'more' if seconds > 0 else 'less'}"
+
+
+def _stats(report: Report) -> Mapping[str, Stat]:
+    return {FORM_PHRASES[row.form]: row.e2e_latency_s for row in report.structured.forms}
+
+
+def _figure(report: Report) -> LabFigure | None:
+    rows = {
+        FORM_LABELS[Label(row.form)]: (spread(row.e2e_latency_s.p50), spread(row.e2e_latency_s.p95))
+        for row in report.structured.forms
+        if row.e2e_latency_s.p50 and row.e2e_latency_s.p95
+    }
+    return latency_by_form(rows) if rows else None
+
+
+_FORMS_COMPARED = tuple(
+    Compared(AxisName.STRUCTURED, f"a call, {name}", e2e_latency_s, form)
+    for form, name in FORM_LABELS.items()
+)
+_SCHEMAS_COMPARED = (
+    Compared(AxisName.COLD_SCHEMA, "TTFT, new schema", ttft_s, Label.COLD_SCHEMA),
+    Compared(AxisName.COLD_SCHEMA, "TTFT, schema’s second call", ttft_s, Label.WARM_SCHEMA),
+)
+STRUCTURED = Axis(
+    blocks=_blocks,
+    warm_up=_warm_up,
+    summary=lambda measured, rate: {"structured": structured(measured, rate)},
+    rules=[schema_warm, schema_cold, invalid_answers],
+    stats=_stats,
+    figures={"forms": _figure},
+    section="structured.html",
+    comparisons=[
+        Comparison(AxisName.STRUCTURED, (), lambda _: _FORMS_COMPARED),
+        Comparison(AxisName.COLD_SCHEMA, (), lambda _: _SCHEMAS_COMPARED, by_tools=True),
+    ],
+)

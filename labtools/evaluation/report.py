@@ -1,0 +1,226 @@
+"""The report: what an evaluation amounts to, as plain values, and in sentences.
+
+Seconds end in `_s`, rates in `_per_s`; None is "there is no such value", and a reason says why.
+`docs/evaluation-report.schema.json` is made from these classes and their docstrings.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from labtools.errors import ConfigurationError
+from labtools.evaluation import outcome
+from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.axes import AXES
+from labtools.evaluation.axes.chain import Chain
+from labtools.evaluation.axes.context import Contexts, contexts
+from labtools.evaluation.axes.interference import Interference
+from labtools.evaluation.axes.load import Load
+from labtools.evaluation.axes.prefix import Prefix
+from labtools.evaluation.axes.structured import Structured
+from labtools.evaluation.fitting.fit import Fit
+from labtools.evaluation.fitting.held_out import Prediction
+from labtools.evaluation.fitting.parameter import Parameter
+from labtools.evaluation.observations import Identity, Measured, Observation
+from labtools.evaluation.outcome import Completeness, Failure, Lack, Overhead, Spent
+from labtools.evaluation.settings import SIZES, Settings
+from labtools.evaluation.statistics import Part, Stat, stat
+from labtools.model.profile import Prices
+
+Format = Literal["labtools-evaluation-report/1"]
+FORMAT: Format = "labtools-evaluation-report/1"
+Source = Literal["usage", "chunks", "both", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Part):
+    """Which endpoint was measured, and with what."""
+
+    name: str
+    endpoint: str
+    model: str
+    clock: str
+    """"simulated" or "wall"."""
+    labtools_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted(Part):
+    """The latency model that explains the measurements best."""
+
+    parameters: tuple[Parameter, ...]
+    held_out: tuple[Prediction, ...]
+    """How well it predicts the chains, which it was not fitted to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence(Part):
+    """One sentence of the verdict, and the rule that it follows from."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Part):
+    """All of one endpoint's evaluation."""
+
+    format: Format
+    endpoint: Endpoint
+    settings: Settings
+    repeat: str
+    """The command that measures the same again."""
+    abilities: Abilities | None
+    tokens_counted_as: Source
+    """Where the numbers of output tokens come from. "chunks": the endpoint tells no usage."""
+    completeness: Completeness
+    spent: Spent
+    round_trip_s: Stat
+    """An exchange without inference: GET /models/NAME."""
+    contexts: Contexts
+    closed_loop: tuple[Load, ...]
+    open_loop: Load | None
+    interference: Interference
+    prefix: Prefix
+    structured: Structured
+    chain: Chain
+    failures: tuple[Failure, ...]
+    overhead: Overhead | None
+    overhead_reason: str | None
+    """Why no overhead is given."""
+    lacks: tuple[Lack, ...]
+    fit: Fitted | None
+    verdict: tuple[Sentence, ...] = ()
+
+    @property
+    def loads(self) -> tuple[Load, ...]:
+        """Everything in which calls were under way together."""
+        return (*self.closed_loop, *([self.open_loop] if self.open_loop else []))
+
+
+RULES: Mapping[str, Callable[[Report], str | None]] = {
+    rule.__name__: rule
+    for rule in (
+        outcome.incomplete,
+        *(rule for axis in AXES for rule in axis.rules),
+        outcome.failed,
+        outcome.lacking,
+        outcome.blurred,
+        outcome.too_few,
+        outcome.prediction,
+    )
+}
+"""From a report to a sentence, or to None where a rule has nothing to say; in their order."""
+
+
+def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None = None) -> Report:
+    """The report of one endpoint's evaluation, whole or interrupted.
+
+    `fit` is the latency model fitted to it; `prices` turn its tokens into dollars.
+    """
+    identity = measured.identity
+    rate = contexts(measured).prefill_tokens_per_s
+    by_axis = {name: part for axis in AXES for name, part in axis.summary(measured, rate).items()}
+    overhead, overhead_reason = outcome.overhead(measured)
+    report = Report(
+        format=FORMAT,
+        endpoint=Endpoint(
+            name=outcome.readable(identity.name),
+            endpoint=outcome.readable(identity.endpoint),
+            model=outcome.readable(identity.model),
+            clock=identity.clock,
+            labtools_version=identity.labtools_version,
+        ),
+        settings=identity.settings,
+        repeat=outcome.readable(command_line(identity), longest=2_000),
+        abilities=_readable(measured.abilities),
+        tokens_counted_as=_counted_as(measured.observations),
+        completeness=outcome.completeness(measured),
+        spent=outcome.spent(measured, prices),
+        round_trip_s=stat(measured.round_trips_s),
+        failures=outcome.failures(measured),
+        overhead=overhead,
+        overhead_reason=overhead_reason,
+        lacks=outcome.lacks(measured.abilities),
+        fit=Fitted(fit.parameters, fit.held_out) if fit else None,
+        **by_axis,
+    )
+    sentences = ((name, rule(report)) for name, rule in RULES.items())
+    return replace(report, verdict=tuple(Sentence(name, text) for name, text in sentences if text))
+
+
+def _readable(abilities: Abilities | None) -> Abilities | None:
+    if abilities is None:
+        return None
+    return replace(abilities, notes=tuple(map(outcome.readable, abilities.notes)))
+
+
+def _counted_as(calls: Iterable[Observation]) -> Source:
+    """Where the lengths of the answers come from."""
+    told = {one.record.output_tokens is not None for one in calls if not one.failed}
+    if len(told) == 2:
+        return "both"
+    return "nothing" if not told else "usage" if True in told else "chunks"
+
+
+def command_line(identity: Identity) -> str:
+    """The size that is nearest, and whatever differs from it."""
+    differing = {name: _differing(size, identity.settings) for name, size in SIZES.items()}
+    nearest = min(differing, key=lambda name: (len(differing[name]), name != "default"))
+    words = ["python", "-m", "labtools", "evaluate"]
+    words += ["--base-url", identity.endpoint, "--model", identity.model, "--name", identity.name]
+    if nearest != "default":
+        words += ["--size", nearest]
+    for name in differing[nearest]:
+        words += [f"--{name.replace('_', '-')}", _shown(getattr(identity.settings, name))]
+    return shlex.join(words)
+
+
+def _differing(size: Settings, settings: Settings) -> list[str]:
+    names = (field.name for field in fields(Settings))
+    return [name for name in names if getattr(size, name) != getattr(settings, name)]
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+@cache
+def _adapter() -> TypeAdapter[Report]:
+    return TypeAdapter(Report)
+
+
+def to_json(report: Report) -> str:
+    """The report as `report.json` holds it."""
+    return _adapter().dump_json(report, indent=1).decode() + "\n"
+
+
+def from_json(text: str | bytes) -> Report:
+    """Read it back. Raises ConfigurationError for what is no report."""
+    try:
+        return _adapter().validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ConfigurationError(
+            f"This is no report of the format {FORMAT}: {where}: {first['msg']}; found "
+            f"{first['input']!r:.80}. Write it anew from the evaluation's folder."
+        ) from None
+
+
+def json_schema() -> Mapping[str, Any]:
+    """The JSON schema of `report.json`."""
+    schema = _adapter().json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def schema_text() -> str:
+    """The schema as it is stored in the documentation."""
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
