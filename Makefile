@@ -10,9 +10,16 @@ BOOK  := $(BIN)/jupyter-book build . --all -W -n --keep-going -q
 TEST  := $(BIN)/pytest -q -p no:nbval
 MARKED = $$(grep -rl --include=*.py pytest.mark.$(1) tests)
 LABS  := $(wildcard labs/*.ipynb) templates/lab.ipynb
+CHECK := format lint types stored
+UNIT  := quick slow idle timed
+# Each of these targets in turn, whatever became of the one before; at the end, which of them failed.
+ALL_OF = @failed=; for part in $(1); do \
+    $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+    test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help course book labs engine chapter test check unit nbval site compat outputs shots lock clean
+.PHONY: help course book labs engine chapter test check $(CHECK) unit $(UNIT) nbval site
+.PHONY: setup links compat outputs shots lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,18 +44,37 @@ engine: $(SETUP) ## serve a real engine on random weights: make engine SIZE=15M
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[engine]"
 	@$(BIN)/python -m labtools engine --size $(SIZE)
 
-test: check unit nbval site ## everything that CI runs
+test: $(SETUP) ## everything that CI runs; a part that fails hides no other
+	$(call ALL_OF,$(CHECK) $(UNIT) nbval site)
 
 check: $(SETUP) ## formatting, lint, types, labs stored clean
+	$(call ALL_OF,$(CHECK))
+
+format: $(SETUP)
 	@$(BIN)/ruff format --check --quiet . || { echo "Run .venv/bin/ruff format ."; exit 1; }
+
+lint: $(SETUP)
 	@$(BIN)/ruff check --quiet .
+
+types: $(SETUP)
 	@$(BIN)/mypy --no-error-summary
+
+stored: $(SETUP)
 	@$(BIN)/python tools/store_outputs.py --check $(LABS)
 
 unit: $(SETUP) ## unit tests; those that measure on the wall clock come last, with the machine to themselves
+	$(call ALL_OF,$(UNIT))
+
+quick: $(SETUP)
 	@$(TEST) -n auto --ignore tests/site -m "not slow and not compat"
+
+slow: $(SETUP)
 	@$(TEST) -n 4 --dist worksteal -m "slow and not timed" $(call MARKED,slow)
+
+idle: $(SETUP)
 	@$(TEST) -n 5 -m idle $(call MARKED,idle)
+
+timed: $(SETUP)
 	@$(TEST) -m "timed and not idle" $(call MARKED,timed)
 
 nbval: $(SETUP) ## run the labs and compare with their stored outputs
@@ -83,7 +109,7 @@ chapter: export CHAPTER_NAME := $(value NAME)
 chapter: export CHAPTER_TITLE := $(value TITLE)
 
 # The book and the tests never leave this machine, whatever endpoint the reader has set.
-book links nbval outputs unit: export LABTOOLS_ENDPOINT = sim
+book links nbval outputs $(UNIT): export LABTOOLS_ENDPOINT = sim
 
 $(SETUP): requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
