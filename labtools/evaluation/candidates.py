@@ -45,7 +45,7 @@ def candidates_of(options: argparse.Namespace) -> list[Candidate]:
             _require_text(option, name, value)
     variables = options.key_from or [None]
     if len(variables) == 1:
-        variables *= len(given["name"])
+        variables = variables * len(given["name"])
     if len(variables) != len(given["name"]):
         raise ConfigurationError(
             f"--key-from is given once for all endpoints or once for each; found {len(variables)} "
