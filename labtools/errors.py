@@ -2,7 +2,8 @@
 
     LabtoolsError
     ├── ConfigurationError (ValueError)   an argument or setting that cannot work
-    │   └── UnusableSchema                a JSON schema that is invalid or has no value
+    │   ├── UnusableSchema                a JSON schema that is invalid or has no value
+    │   └── KeyRefused                    the endpoint does not take the key
     ├── ClockError (RuntimeError)         the clock is used in a way it cannot serve
     │   └── Deadlock                      nothing is ready, no timer is set: it would wait for ever
     ├── EndpointUnreachable               nobody answers at the address
@@ -28,6 +29,14 @@ class ConfigurationError(LabtoolsError, ValueError):
 
 class UnusableSchema(ConfigurationError):
     """A JSON schema that is invalid, unsatisfiable, or too large to answer."""
+
+
+class KeyRefused(ConfigurationError):
+    """An endpoint that does not take the key. `which_key` says which it is and what to do next."""
+
+    def __init__(self, address: str, which_key: str) -> None:
+        super().__init__(f"{address} refused {which_key}")
+        self.address = address
 
 
 class ClockError(LabtoolsError, RuntimeError):

@@ -6,9 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import openai
-
-from labtools.errors import ConfigurationError
+from labtools.errors import ConfigurationError, KeyRefused
 
 USUAL = "OPENAI_API_KEY"
 
@@ -36,11 +34,11 @@ def refusals_name(variable: str | None) -> Iterator[None]:
     """An endpoint that refuses the key is answered by changing the variable it came from."""
     try:
         yield
-    except ConfigurationError as error:
-        if variable is None or not isinstance(error.__context__, openai.AuthenticationError):
+    except KeyRefused as error:
+        if variable is None:
             raise
-        who = str(error).partition(" refused the key")[0]
-        raise ConfigurationError(
-            f"{who} refused the key in {variable}, which --key-from names. Set {variable} to this "
-            "endpoint's key, or name another variable."
+        raise KeyRefused(
+            error.address,
+            f"the key in {variable}, which --key-from names. Set {variable} to this endpoint's "
+            "key, or name another variable.",
         ) from None

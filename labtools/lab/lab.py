@@ -16,7 +16,13 @@ import httpx2
 import openai
 
 from labtools.clock import SimLoop
-from labtools.errors import ClockError, ConfigurationError, EndpointUnreachable, redacted
+from labtools.errors import (
+    ClockError,
+    ConfigurationError,
+    EndpointUnreachable,
+    KeyRefused,
+    redacted,
+)
 from labtools.lab.budget import Budget, Meter
 from labtools.lab.prompts import prompt_of
 from labtools.lab.stopwatch import timed_call
@@ -220,9 +226,9 @@ class Lab:
             else:
                 await self.client.models.with_raw_response.list()
         except openai.AuthenticationError:
-            raise ConfigurationError(
-                f"{self._target.address} refused the key. Set OPENAI_API_KEY to this endpoint's "
-                "key, or pass api_key=..."
+            raise KeyRefused(
+                self._target.address,
+                "the key. Set OPENAI_API_KEY to this endpoint's key, or pass api_key=...",
             ) from None
         except openai.APIStatusError:
             pass  # Not every endpoint lists its models; this one answers, which is enough.

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from labtools.cli import main
+from labtools.errors import KeyRefused
+from labtools.evaluation.keys import refusals_name
 
 COMMANDS = (("evaluate", "--size", "quick"), ("evaluate", "load"))
 
@@ -74,3 +76,10 @@ def test_a_refused_key_is_looked_for_where_it_came_from(command, endpoint, tmp_p
     assert "OPENAI_API_KEY" not in message
     assert "OPENAI_API_KEY" in refused(command, url, tmp_path)
     assert keys == ["Bearer sk-a-wrong-key", "Bearer sk-of-another-endpoint"]
+
+
+def test_who_refused_is_what_the_error_holds_not_what_its_text_seems_to_say():
+    address = "http://there.example/one refused the key/v1"
+    with pytest.raises(KeyRefused) as refused, refusals_name("ACME_KEY"):
+        raise KeyRefused(address, "the key.")
+    assert str(refused.value).startswith(f"{address} refused the key in ACME_KEY, which")
