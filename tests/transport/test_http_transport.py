@@ -21,7 +21,7 @@ from labtools.transport.http_transport import KEEP_IDLE_S, HttpTransport, networ
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 STREAM = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\n"
 # Long enough for any machine; a test that gets here has failed.
-HANGS_S = 30
+HANGS_S = 20
 
 
 class Server:
@@ -47,6 +47,11 @@ class Server:
             self.closed.set()
             writer.close()
 
+    async def hung_up_on(self):
+        """Wait until a client has closed its connection; no timeout of the client's does."""
+        async with asyncio.timeout(HANGS_S):
+            await self.closed.wait()
+
 
 async def read_request(reader):
     head = await reader.readuntil(b"\r\n\r\n")
@@ -64,13 +69,15 @@ async def running(answer, **options):
     port = listening.sockets[0].getsockname()[1]
     scheme = "https" if "ssl" in options else "http"
     url = f"{scheme}://127.0.0.1:{port}"
+    client = httpx2.AsyncClient(
+        transport=HttpTransport(), base_url=url, trust_env=False, timeout=None
+    )
     try:
-        async with httpx2.AsyncClient(
-            transport=HttpTransport(), base_url=url, trust_env=False
-        ) as client:
-            yield server, client
+        yield server, client
     finally:
         listening.close()
+        async with asyncio.timeout(HANGS_S):
+            await client.aclose()
 
 
 def run(test):
@@ -292,7 +299,7 @@ def test_a_server_that_says_nothing():
         async with running(answer) as (server, client):
             with pytest.raises(httpx2.ReadTimeout):
                 await client.get("/", timeout=0.02)
-            await server.closed.wait()
+            await server.hung_up_on()
 
     run(test)
 
@@ -310,7 +317,7 @@ def test_cancelling_a_request_closes_its_connection():
             request.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await request
-            await server.closed.wait()
+            await server.hung_up_on()
 
     run(test)
 
@@ -320,7 +327,7 @@ def test_leaving_a_stream_closes_its_connection():
         async with running(says(STREAM + b"3\r\none\r\n")) as (server, client):
             async with client.stream("GET", "/") as response:
                 await anext(response.aiter_bytes())
-            await server.closed.wait()
+            await server.hung_up_on()
 
     run(test)
 
@@ -330,7 +337,7 @@ def test_closing_the_client_closes_every_connection():
         async with running(says(OK)) as (server, client):
             await client.get("/")
             await client.aclose()
-            await server.closed.wait()
+            await server.hung_up_on()
 
     run(test)
 
@@ -413,7 +420,7 @@ def test_the_stopwatch_keeps_what_came_before_a_failure(closes, kind):
                 api_key="any",
                 http_client=http,
                 max_retries=0,
-                timeout=httpx2.Timeout(HANGS_S, read=HANGS_S if closes else 0.05),
+                timeout=httpx2.Timeout(HANGS_S, read=HANGS_S if closes else 0.5),
             )
             return await timed_call(
                 client, model="m", messages=[{"role": "user", "content": "hello"}]
