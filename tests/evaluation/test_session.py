@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -261,16 +260,30 @@ def test_a_line_that_is_json_and_no_line_of_an_evaluation_is_named(line, whole, 
             read()
 
 
-@pytest.mark.parametrize("field", ["axis", "block", "lane", "at", "attempt", "record"])
-@pytest.mark.parametrize("value", [None, "text", [], {}])
-def test_a_call_that_holds_something_else_is_named_or_read(field, value, whole, tmp_path):
-    shutil.copytree(whole[0], tmp_path / "a")
-    lines = (tmp_path / "a" / "records.jsonl").read_text().splitlines()
+def with_a_call_of(field, value, folder):
+    """The folder, one call's field changed, and that call's line."""
+    path = folder / "records.jsonl"
+    lines = path.read_text().splitlines()
     number = next(n for n, line in enumerate(lines) if '"kind":"call"' in line)
     lines[number] = json.dumps({**json.loads(lines[number]), field: value})
-    (tmp_path / "a" / "records.jsonl").write_text("\n".join(lines) + "\n")
-    with suppress(ConfigurationError):
-        ResultsFolder(tmp_path / "a").read()
+    path.write_text("\n".join(lines) + "\n")
+    return ResultsFolder(folder), number + 1
+
+
+# What a field of a call may hold as well as what it held.
+HELD = {"axis": "text", "block": "text", "at": {}}
+
+
+@pytest.mark.parametrize("field", ["axis", "block", "lane", "at", "attempt", "record"])
+@pytest.mark.parametrize("value", [None, "text", [], {}], ids=repr)
+def test_a_call_that_holds_something_else_is_named_or_read(field, value, whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "a")
+    folder, number = with_a_call_of(field, value, tmp_path / "a")
+    if HELD.get(field, ...) == value:
+        assert len(folder.read().made) == len(whole[1].made)
+    else:
+        with pytest.raises(ConfigurationError, match=rf"records\.jsonl, line {number}, "):
+            folder.read()
 
 
 # several endpoints
