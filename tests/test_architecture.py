@@ -22,6 +22,7 @@ LAYERS = [
     "wording",
     "files",
     "read_back",
+    "progress",
     "server_process",
     "clock",
     "loop_thread",

@@ -124,10 +124,10 @@ def _measure(options: argparse.Namespace) -> None:
             one.name: open_labs.enter_context(_connected(one, _left(budget, out / one.name)))
             for one in candidates
         }
-        run = open_labs.enter_context(begun(labs, out, settings))
+        measure = open_labs.enter_context(begun(labs, out, settings))
         print(said)
         try:
-            run(None)
+            measure()
         finally:
             # Whatever stopped it, what was measured until then is worth reading.
             folders = [out / name for name in labs if not ResultsFolder(out / name).empty]

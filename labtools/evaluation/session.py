@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import openai
-from tqdm import tqdm
 
-from labtools.clock import elapsed_s
+from labtools.clock import elapsed_s, monotonic_s
 from labtools.errors import EndpointUnreachable
 from labtools.evaluation import axes
 from labtools.evaluation.abilities import Abilities, find_abilities
@@ -34,6 +35,7 @@ from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.settings import Settings
 from labtools.lab.lab import Lab
 from labtools.lab.stopwatch import timed_call
+from labtools.progress import Progress
 from labtools.records import CallRecord
 from labtools.transport.arrivals import EXTENSION
 
@@ -52,44 +54,53 @@ def evaluate(
 ) -> dict[str, Measured]:
     """Measure each lab's endpoint into the folder OUT/NAME, and return what was measured.
 
-    What a folder already holds of the same run is not measured again. `progress` shows a bar; None
-    does so on a terminal only. Raises what `begun` raises, EndpointUnusable for an endpoint that
-    does not stream, EndpointUnreachable when one stops answering, BudgetExceeded at a lab's limit.
-    Whatever is raised, every call that ended is kept, and the same command goes on from there.
+    What a folder already holds of the same run is not measured again. `progress` says whether to
+    show how far it is; left out, it does on a terminal and on the wall clock. Raises what `begun`
+    raises, EndpointUnusable for an endpoint that does not stream, EndpointUnreachable when one
+    stops answering, BudgetExceeded at a lab's limit. Whatever is raised, every call that ended is
+    kept, and the same command goes on from there.
     """
-    with begun(labs, out, settings) as run:
-        return run(progress)
+    with begun(labs, out, settings, progress=progress) as measure:
+        return measure()
 
 
 @contextmanager
 def begun(
-    labs: Mapping[str, Lab], out: str | Path, settings: Settings
-) -> Iterator[Callable[[bool | None], dict[str, Measured]]]:
-    """The folders, held for this run; what is yielded measures into them, and takes `progress`.
+    labs: Mapping[str, Lab],
+    out: str | Path,
+    settings: Settings,
+    *,
+    progress: bool | None = None,
+) -> Iterator[Callable[[], dict[str, Measured]]]:
+    """The folders, held for this run; what is yielded measures into them.
 
     Raises ConfigurationError, before anything is measured, when a folder holds another run, or
     another run is writing it.
     """
+    if progress is None:
+        progress = sys.stderr.isatty() or any(lab.clock == "wall" for lab in labs.values())
     sessions = [_Session(name, lab, Path(out) / name, settings) for name, lab in labs.items()]
     with ExitStack() as folders:
         for session in sessions:
             folders.enter_context(session.folder.writing(session.identity()))
-        yield partial(_measure, sessions, settings.seed)
+        yield partial(_measure, sessions, settings.seed, progress)
 
 
-def _measure(sessions: Sequence[_Session], seed: int, progress: bool | None) -> dict[str, Measured]:
+def _measure(sessions: Sequence[_Session], seed: int, shown: bool) -> dict[str, Measured]:
     for session in sessions:
         session.prepare()
     order = _order(sessions, seed)
-    with tqdm(
-        total=sum(len(block.calls) for _, block in order),
-        unit="call",
-        disable=None if progress is None else not progress,
-        leave=False,
-    ) as bar:
+    total, numbers = sum(len(block.calls) for _, block in order), count(1)
+    progress = Progress(monotonic_s(), shown)
+
+    def called(where: str) -> None:
+        progress.say(f"{where}: {next(numbers)} of {total} calls", monotonic_s())
+
+    try:
         for session, block in order:
-            bar.set_description(f"{session.name} {block.axis}")
-            session.measure(block, bar.update)
+            session.measure(block, partial(called, f"{session.name}, {block.axis}"))
+    finally:
+        progress.end()
     for session in sessions:
         session.finish()
     return {session.name: session.folder.read() for session in sessions}
@@ -135,7 +146,7 @@ class _Session:
         self._lab.run(self._prepare(already=len(measured.round_trips_s)))
         assert self._abilities
         for block in axes.warm_up(self._settings, self._abilities):
-            self.measure(block, lambda _: None)
+            self.measure(block, lambda: None)
 
     def left(self) -> list[Block]:
         """The plan's blocks that are not finished."""
@@ -144,7 +155,7 @@ class _Session:
         plan = axes.plan(self._settings, self._abilities)
         return [block for block in plan if block.name not in finished]
 
-    def measure(self, block: Block, on_call: Callable[[int], object]) -> None:
+    def measure(self, block: Block, on_call: Callable[[], object]) -> None:
         """Run one block, and keep it."""
         answered = self._lab.run(self._run(block, on_call)).result
         # Without any answer the endpoint may be gone. Whether these calls count as its failures or
@@ -178,7 +189,7 @@ class _Session:
             self._abilities = await find_abilities(send, self._settings.seed)
             self.folder.append("abilities", self._abilities.as_dict())
 
-    async def _run(self, block: Block, on_call: Callable[[int], object]) -> bool:
+    async def _run(self, block: Block, on_call: Callable[[], object]) -> bool:
         """All lanes of a block. Returns whether any of its calls was answered."""
         self._attempts[block.name] = self._attempts.get(block.name, 0) + 1
         records: list[CallRecord] = []
@@ -191,7 +202,7 @@ class _Session:
                     if call.together:
                         await level.wait()
                     records.append(await self._call(block, call, lane, place))
-                    on_call(1)
+                    on_call()
             except BaseException:
                 await level.abort()  # nobody waits for a lane that does not come
                 raise

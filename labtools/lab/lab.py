@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random
-import sys
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -31,6 +30,7 @@ from labtools.lab.trace import Recorder, SpanInProgress, Trace
 from labtools.local_engine.requests import as_dictated
 from labtools.loop_thread import LoopThread
 from labtools.model.profile import DEFAULT_INPUT_TOKENS
+from labtools.progress import Progress
 from labtools.records import CallRecord
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Lab:
         self._key = api_key or ""
         self._recorder = Recorder(self._key)
         self._calls = 0
-        self._run_started_at = self._next_progress_at = 0.0
+        self._progress = self._new_progress()
         self.last_trace: Trace | None = None
         """What the last run measured, also when it raised."""
         self.client = openai.AsyncOpenAI(
@@ -130,10 +130,11 @@ class Lab:
         if not self._loop.is_running():
             self._recorder = Recorder(self._key)
         recorder, started_at, result = self._recorder, self._loop.time(), None
-        self._run_started_at, self._next_progress_at = started_at, started_at + 2
+        self._progress = self._new_progress()
         try:
             result = self._thread.run(coroutine)
         finally:
+            self._progress.end()
             self.last_trace = Trace(
                 recorder.spans,
                 started_at,
@@ -175,7 +176,7 @@ class Lab:
                 self.client, model=model or self.model_for(step), messages=messages, **request
             )
             span.call = as_dictated(record, request) if self._target.mode == "engine" else record
-        self._show_progress()
+        self._progress.say(f"{len(self._recorder.spans)} steps", self._loop.time())
         return span.call
 
     async def tool(self, step: str, seconds: float) -> None:
@@ -260,11 +261,5 @@ class Lab:
         mock = {"output_tokens": output_tokens, **extra.get("mock", {})}
         return {**request, "extra_body": {**extra, "mock": mock}}
 
-    def _show_progress(self) -> None:
-        """On the wall clock, say twice a second how far a run of over two seconds is."""
-        now = self._loop.time()
-        if self.clock == "simulated" or now < self._next_progress_at:
-            return
-        self._next_progress_at = now + 0.5
-        seconds = now - self._run_started_at
-        print(f"\r{len(self._recorder.spans)} steps, {seconds:.0f} s", end="", file=sys.stderr)
+    def _new_progress(self) -> Progress:
+        return Progress(self._loop.time(), shown=self.clock == "wall")

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_evaluation import EVERYTHING, SMALL, comparable
 
-from labtools import Budget, connect
+from labtools import Budget, connect, progress
 from labtools.errors import (
     BudgetExceeded,
     ConfigurationError,
@@ -96,6 +96,23 @@ def test_an_open_loop_sends_whatever_has_ended(tmp_path):
     calls = [one.record for one in measure(tmp_path, plan, slow).on("open_loop")]
     last_sent_at = max(call.sent_at for call in calls)
     assert last_sent_at < min(call.ended_at for call in calls)
+
+
+def test_a_log_gets_whole_lines_of_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY_S", {False: 0.0})
+    with connect("sim") as lab:
+        measured = evaluate({"a": lab}, tmp_path, SMALL, progress=True)["a"]
+    planned = len(measured.observations) - len(measured.on("warm_up"))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[2] for line in lines] == [str(n + 1) for n in range(planned)]
+    assert all(f" of {planned} calls, " in line for line in lines)
+
+
+def test_simulated_it_says_nothing_in_a_log(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY_S", {False: 0.0})
+    with connect("sim") as lab:
+        evaluate({"a": lab}, tmp_path, SMALL)
+    assert capsys.readouterr().err == ""
 
 
 # killed and begun again

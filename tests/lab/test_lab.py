@@ -16,7 +16,7 @@ import openai
 import pytest
 import uvicorn
 
-from labtools import Budget, LatencyProfile, clock, connect
+from labtools import Budget, LatencyProfile, clock, connect, progress
 from labtools.errors import (
     BudgetExceeded,
     ClockError,
@@ -515,6 +515,13 @@ def test_a_url_has_a_budget_that_stops_the_run(guarded):
 def test_the_limit_of_a_real_endpoint_has_the_name_it_knows(guarded):
     with connect(guarded, model="instant", api_key=KEY) as lab:
         assert lab._with_length({}, 5) == {"max_tokens": 5}
+
+
+def test_on_the_wall_clock_a_log_gets_whole_lines(guarded, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY_S", {False: 0.0})
+    with connect(guarded, model="instant", api_key=KEY) as lab:
+        lab.run(agent_of(lab, calls=2, output_tokens=3))
+    assert capsys.readouterr().err == "1 steps, 0 s\n2 steps, 0 s\n"
 
 
 # Ctrl-C

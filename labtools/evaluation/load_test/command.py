@@ -7,9 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from labtools.clock import unix_time_s
+from labtools.clock import monotonic_s, unix_time_s
 from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities, find_abilities
 from labtools.evaluation.candidates import require_folder_name
@@ -27,6 +25,7 @@ from labtools.lab.budget import Budget
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
 from labtools.lab.stopwatch import timed_call
+from labtools.progress import Progress
 from labtools.records import CallRecord
 
 DEFAULT = Settings()
@@ -154,19 +153,21 @@ def run_load(
             f"{plan.run_time_s} s. Records: {folder}/load-{run}-*.jsonl"
         )
         notes: list[str] = []
+        shown = Progress(monotonic_s(), progress)
         try:
-            with tqdm(total=plan.run_time_s, unit="s", leave=False, disable=not progress) as bar:
-                notes = run_locust(
-                    plan,
-                    folder,
-                    run,
-                    lab.client.api_key,
-                    lambda: bar.update(bar.n < plan.run_time_s),
-                )
+            notes = run_locust(
+                plan,
+                folder,
+                run,
+                lab.client.api_key,
+                lambda: shown.say(f"Load of {plan.run_time_s} s", monotonic_s()),
+            )
         except KeyboardInterrupt:
             print("Interrupted. What ended until then:")
             print(read_load(folder, run, plan.users, settings.slo_s))
             raise
+        finally:
+            shown.end()
     print("\n".join(notes), end="\n" if notes else "")
     results = read_load(folder, run, plan.users, settings.slo_s)
     print(results)
