@@ -16,9 +16,6 @@ from dataclasses import dataclass
 
 from labtools.model.profile import LatencyProfile
 
-# Loop turns in which whoever has its first token can leave, before the next chunk begins.
-_TURNS = 4
-
 
 @dataclass(eq=False, slots=True)
 class _Prompt:
@@ -87,7 +84,10 @@ class PromptQueue:
         chunk = self._next_chunk()
         while chunk:
             seconds, ended = chunk
-            at += seconds + self._between_chunks_s()
+            at += seconds
+            await asyncio.sleep(at - loop.time())
+            # Whoever had but one token to wait for has left by now, and takes no part in this step.
+            at += self._between_chunks_s()
             await asyncio.sleep(at - loop.time())
             ended = [prompt for prompt in ended if not prompt.computed.done()]
             for prompt in ended:
@@ -95,8 +95,6 @@ class PromptQueue:
             chunk = self._next_chunk()
             for prompt in ended:
                 prompt.computed.set_result(at)
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
 
     def _next_chunk(self) -> tuple[float, list[_Prompt]] | None:
         """How long it takes, and the prompts that end in it, which leave the queue."""

@@ -100,6 +100,25 @@ def test_prompts_that_share_a_chunk_end_together():
     assert [ttft_s for ttft_s, _, _ in found] == [exactly(3)] * 3
 
 
+@pytest.mark.parametrize("turns", [0, 50])
+def test_whoever_leaves_with_its_first_token_takes_no_step_however_many_turns_that_takes(
+    sim, turns
+):
+    engine = Engine(CHUNKED.but(prefill_chunk_tokens=1000))
+
+    async def first_token_at(letter):
+        async with engine.sequence(prompt_of(1000, letter), random.Random(0)) as sequence:
+            await sequence.prefill()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return sequence.first_token_at
+
+    async def both():
+        return await asyncio.gather(*map(first_token_at, "ab"))
+
+    assert sim.run(both()) == [exactly(1), exactly(2)]
+
+
 def test_what_is_left_of_a_chunk_goes_to_the_next_prompt():
     profile = CHUNKED.but(prefill_chunk_tokens=1500)
     found = run(profile, *((1, prompt_of(1000, letter)) for letter in "abc"))
