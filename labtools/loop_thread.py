@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from labtools.errors import ClockError
@@ -18,10 +18,11 @@ T = TypeVar("T")
 
 # A cancelled coroutine that does not return within this time blocks its thread.
 UNWIND_S = 5.0
+# So long, in real time, may what a coroutine left behind take to end once it is cancelled.
+LEAVE_S = 30.0
 # Python looks for a Ctrl-C between two bytecodes. One that comes just as the wait begins, or that
 # another thread catches, wakes nobody: so the wait begins again this often.
 _LOOK_UP_S = 0.2
-_TURNS = 4
 
 
 class LoopThread:
@@ -30,12 +31,14 @@ class LoopThread:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._busy = False
+        self._given_up: set[asyncio.Task[Any]] = set()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return the coroutine's result, or raise what it raised.
 
         Ctrl-C cancels the coroutine and raises KeyboardInterrupt. Tasks that it left behind are
-        cancelled. Raises ClockError when a coroutine is still running on this loop.
+        cancelled, and generators that it dropped half-way run their `finally` to its end. Raises
+        ClockError when a coroutine is still running on this loop, or leaves behind what never ends.
         """
         if self._busy:
             coroutine.close()
@@ -56,7 +59,7 @@ class LoopThread:
             except BaseException as error:  # carried to the thread that asked
                 raised.append(error)
             try:
-                cancel_leftovers(self.loop)
+                cancel_leftovers(self.loop, self._given_up)
             except BaseException as error:
                 raised.append(error)
             asyncio.set_event_loop(None)
@@ -66,8 +69,13 @@ class LoopThread:
         self._busy = True
         try:
             threading.Thread(target=work, name="labtools-loop", daemon=True).start()
+            left_s = LEAVE_S
             while not done.wait(_LOOK_UP_S):
-                pass
+                left_s -= _LOOK_UP_S if task.done() else 0.0
+                if left_s <= 0:
+                    raised.append(self._give_up())
+                    done.wait(UNWIND_S)
+                    break
         except KeyboardInterrupt:
             self.loop.call_soon_threadsafe(task.cancel)
             done.wait(UNWIND_S)
@@ -79,18 +87,58 @@ class LoopThread:
                 raised.clear()  # breaks the cycle between the traceback and this frame
         return outcome[0]
 
+    def _give_up(self) -> ClockError:
+        """Stop waiting for what was left behind, now and after later runs."""
+        self._given_up |= asyncio.all_tasks(self.loop)
+        names = ", ".join(
+            sorted({_name(task) for task in self._given_up} - {_end_leftovers.__name__})
+        )
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        return ClockError(
+            f"The run is over, but {LEAVE_S:g} s later not all that it left behind has ended: "
+            f"{names}. A task that is cancelled must end, and so must what is awaited in a "
+            "`finally`. Look there for an `except` that catches CancelledError and goes on. Then "
+            "make a new lab with connect(...)."
+        )
 
-def cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
+
+def cancel_leftovers(
+    loop: asyncio.AbstractEventLoop, but: Iterable[asyncio.Task[Any]] = ()
+) -> None:
     """Cancel what a coroutine started and did not wait for, as asyncio.run does."""
-    loop.run_until_complete(_let_generators_close())
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    ending = loop.create_task(_end_leftovers(set(but)))
+    try:
+        loop.run_until_complete(ending)
+    finally:
+        ending.cancel()  # if it was given up, it must not cancel what runs later
 
 
-async def _let_generators_close() -> None:
-    """An async generator that was dropped half-way is closed by the loop, a few turns later."""
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
+async def _end_leftovers(left_alone: set[asyncio.Task[Any]]) -> None:
+    """Tasks are cancelled. Those with which the loop closes a dropped generator run to their end.
+
+    What ends may leave something behind in its turn.
+    """
+    left_alone |= {task for task in [asyncio.current_task()] if task}
+    cancelled = set[asyncio.Task[Any]]()
+    while tasks := await _tasks_but(left_alone):
+        for task in tasks - cancelled:
+            if not _closes_generator(task):
+                task.cancel()
+        cancelled |= tasks
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _tasks_but(left_alone: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """A generator that a task dropped with its last step gets a task of its own a turn later."""
+    if tasks := asyncio.all_tasks() - left_alone:
+        return tasks
+    await asyncio.sleep(0)
+    return asyncio.all_tasks() - left_alone
+
+
+def _closes_generator(task: asyncio.Task[Any]) -> bool:
+    return type(task.get_coro()).__name__ == "async_generator_athrow"
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    return getattr(task.get_coro(), "__qualname__", "the end of a generator")

@@ -175,6 +175,97 @@ def test_a_generator_that_is_dropped_half_way_is_closed(thread):
     assert log == ["closed"]
 
 
+@pytest.mark.parametrize("turns", [1, 50])
+def test_a_dropped_generators_finally_runs_to_its_end_however_many_turns_it_takes(thread, turns):
+    log = []
+
+    async def inner():
+        try:
+            yield 1
+        finally:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            log.append("inner")
+
+    async def outer():
+        async for number in inner():
+            try:
+                yield number
+            finally:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                log.append("outer")
+
+    async def straggler():
+        async for _ in outer():
+            await asyncio.Event().wait()
+
+    async def take_one():
+        take_one.task = asyncio.create_task(straggler())
+        async for number in outer():
+            return number
+
+    assert thread.run(take_one()) == 1
+    assert sorted(log) == ["inner", "inner", "outer", "outer"]
+    assert usable(thread)
+
+
+def test_a_dropped_generators_finally_may_take_its_time(sim_thread):
+    async def numbers():
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(100)
+
+    async def take_one():
+        async for number in numbers():
+            return number
+
+    assert sim_thread.run(take_one()) == 1
+    assert sim_thread.loop.time() == 100
+
+
+@pytest.mark.parametrize("wait_s", [0, 0.01])
+def test_a_task_that_swallows_its_cancellation_does_not_hang_the_run(thread, monkeypatch, wait_s):
+    monkeypatch.setattr(loop_thread, "LEAVE_S", 0.05)
+
+    async def stubborn():
+        while not stubborn.may_end:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(wait_s)
+
+    async def leave_behind():
+        leave_behind.task = asyncio.create_task(stubborn())
+        return await give("done")
+
+    stubborn.may_end = False
+    with pytest.raises(ClockError, match=r"not all that it left behind has ended: .*stubborn\."):
+        thread.run(leave_behind())
+    assert usable(thread)  # and does not wait for it again
+    stubborn.may_end = True
+    assert usable(thread)
+
+
+def test_what_the_run_raised_comes_before_what_it_left_behind(thread, monkeypatch):
+    monkeypatch.setattr(loop_thread, "LEAVE_S", 0.05)
+
+    async def stubborn():
+        while not stubborn.may_end:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+
+    async def fail():
+        fail.task = asyncio.create_task(stubborn())
+        await asyncio.sleep(0)
+        raise ValueError("by the coroutine")
+
+    stubborn.may_end = False
+    with pytest.raises(ValueError, match="by the coroutine"):
+        thread.run(fail())
+    stubborn.may_end = True
+    assert usable(thread)
+
+
 def test_a_coroutine_that_hangs_is_a_deadlock_and_is_unwound(sim_thread, monkeypatch):
     monkeypatch.setattr(clock, "THREAD_GRACE_S", 0.01)
     log = []
