@@ -66,16 +66,18 @@ class Generation:
         sent = 0
         total, allowed = self._total_steps, self._allowed_steps
         async for reached in sequence.steps(total, self._seconds("stall")):
-            if reached > allowed:
-                return
-            body = self._between(sent, reached)
-            sent = reached
-            if reached == total:
+            cut = reached > allowed  # a process that is late has more steps due than it may send
+            reached_now = min(reached, allowed)
+            body = self._between(sent, reached_now) if reached_now > sent else b""
+            sent = reached_now
+            if reached == total and not cut:
                 usage = usage_of(self.answers, sequence.input_tokens, sequence.cached_tokens)
                 body += self.writer.closing(self.answers, usage)
             if body:
-                more = reached < total
+                more = cut or reached < total
                 await send({"type": "http.response.body", "body": body, "more_body": more})
+            if cut:
+                return
 
     async def _whole(self, sequence: EngineSequence, send: Send) -> None:
         await sequence.prefill(self._seconds("slow_first_byte"))

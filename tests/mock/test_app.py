@@ -368,7 +368,14 @@ def test_a_fault_meets_the_request_that_its_script_names(sim, fault, error):
     answer(sim, client)
 
 
-def test_a_cut_stream_ends_half_way_without_an_end(sim):
+@pytest.mark.parametrize("late", [False, True])
+def test_a_cut_stream_ends_half_way_without_an_end(sim, monkeypatch, late):
+    async def leaps(sequence, total, stall_s=0.0):
+        for reached in (30, total):  # a process that wakes late: steps before and after the cut
+            yield reached
+
+    if late:
+        monkeypatch.setattr("labtools.endpoint.engine.Sequence.steps", leaps)
     client = sim.mock(PROFILE, faults=FaultPlan(script={1: Fault("cut")}))
     seen = []
 
