@@ -24,6 +24,8 @@ pytestmark = pytest.mark.slow
 PROFILE = LatencyProfile("p", decode_tokens_per_s=200, rtt_s=0.05, overhead_s=0.1)
 TTFT_S = PROFILE.ttft_s(1_000)
 KEY = "sk-test-0123456789abcdef"
+# Long enough for any machine; a test that gets here has failed.
+HANGS_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,8 @@ def url():
 
 
 def plan(url, **changes):
-    settings = Settings(output_tokens=20, timeout_s=10)
-    return LoadPlan(url, **{"model": "p", "settings": settings, "run_time_s": 30, **changes})
+    settings = Settings(output_tokens=20, timeout_s=60)
+    return LoadPlan(url, **{"model": "p", "settings": settings, "run_time_s": 120, **changes})
 
 
 def calls_in(folder):
@@ -56,7 +58,7 @@ def test_two_workers_share_one_load_and_its_budget(url, tmp_path):
     found = read_load(tmp_path, "1", users=6)
     calls = found.measured.observations
     # The budget ended it, long before its time, at exactly as many calls as it allowed.
-    assert (len(calls), found.processes, found.load.wall_s < 25) == (41, 2, True)
+    assert (len(calls), found.processes, found.load.wall_s < 100) == (41, 2, True)
     by_worker = {block: sum(one.block == block for one in calls) for block in ("load/0", "load/1")}
     assert by_worker == {"load/0": 21, "load/1": 20}
     # Records are whole, every call of the plan is there once, and no prompt was sent twice.
@@ -65,10 +67,9 @@ def test_two_workers_share_one_load_and_its_budget(url, tmp_path):
         assert one.record.error is None
         assert (one.record.output_tokens, len(one.record.chunks_at) > 0) == (20, True)
         assert one.record.cached_tokens in (None, 0)
-    # The mock never sends before its time; a busy machine only ever adds.
-    ttfts_s = [one.record.ttft_s for one in calls]
-    assert min(ttfts_s) >= TTFT_S - 0.001
-    assert min(ttfts_s) <= TTFT_S + 0.05
+    # The mock never sends before its time; a busy machine only ever adds, least to the quickest.
+    quickest_s = min(one.record.ttft_s for one in calls)
+    assert TTFT_S - 0.002 <= quickest_s < 2 * TTFT_S
     # The key was nowhere to be seen.
     assert any("--worker" in line for line in seen)
     assert KEY not in "".join(seen)
@@ -105,7 +106,7 @@ from pathlib import Path
 from labtools.evaluation import json_lines
 from labtools.evaluation.load_test.plan import LoadPlan
 from labtools.evaluation.load_test.processes import run_locust
-plan = LoadPlan(sys.argv[1], "p", users=4, workers=2, run_time_s=120)
+plan = LoadPlan(sys.argv[1], "p", users=4, workers=2, run_time_s=600)
 print(run_locust(plan, Path(sys.argv[2]), "1", "none"))
 """
 
@@ -120,9 +121,10 @@ def test_whoever_is_killed_no_worker_stays_and_no_record_is_lost(url, tmp_path, 
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])},
     )
     try:
-        for _ in range(600):
-            if calls_in(tmp_path) >= 8:
-                break
+        deadline = time.monotonic() + HANGS_S
+        while calls_in(tmp_path) < 8:
+            assert caller.poll() is None
+            assert time.monotonic() < deadline
             time.sleep(0.1)
         children = psutil.Process(caller.pid).children(recursive=True)
         assert len(children) == 3
@@ -131,9 +133,9 @@ def test_whoever_is_killed_no_worker_stays_and_no_record_is_lost(url, tmp_path, 
             master.kill()
         else:
             caller.send_signal(signal.SIGINT if "Ctrl-C" in killed else signal.SIGKILL)
-        _, alive = psutil.wait_procs(children, timeout=30)
+        _, alive = psutil.wait_procs(children, timeout=HANGS_S)
         assert alive == []
-        said, _ = caller.communicate(timeout=30)
+        said, _ = caller.communicate(timeout=HANGS_S)
     finally:
         caller.kill()
     assert ("The master ended early (signal 9)" in said) == (killed == "the master")

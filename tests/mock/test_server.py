@@ -23,6 +23,10 @@ pytestmark = pytest.mark.slow
 
 FAST = NAMED["fast"]
 QUICK = LatencyProfile("quick", decode_tokens_per_s=1000, overhead_s=0.01, max_batch=1)
+# Long enough for any machine; a test that gets here has failed.
+HANGS_S = 120
+# The server's loop counts in milliseconds.
+EARLY_S = 0.002
 HELLO = [{"role": "user", "content": "hello"}]
 # Serves two requests' worth of cut connections; a script has no option on the command line.
 FAULTY = """
@@ -66,7 +70,7 @@ def python(*arguments, **options):
 
 def connect_to(base_url):
     url = httpx2.URL(base_url)
-    return socket.create_connection((url.host, url.port), timeout=10)
+    return socket.create_connection((url.host, url.port), timeout=HANGS_S)
 
 
 def post(body, headers=b""):
@@ -90,12 +94,6 @@ def request(**fields):
     return json.dumps({"model": "quick", "messages": HELLO, **fields}).encode()
 
 
-def seconds_of(call):
-    started_at = time.perf_counter()
-    call()
-    return time.perf_counter() - started_at
-
-
 def test_the_sdks_client_over_http(client):
     completion = client.chat.completions.create(model="quick", messages=HELLO)
     assert completion.usage.completion_tokens == 100
@@ -107,15 +105,22 @@ def test_the_sdks_client_over_http(client):
 
 
 def test_a_stream_takes_its_time_and_comes_token_by_token(client):
-    started_at = time.perf_counter()
-    at = [
-        time.perf_counter() - started_at
-        for chunk in client.chat.completions.create(model="fast", messages=HELLO, stream=True)
-        if chunk.choices[0].delta.content
-    ]
-    # Never early; late by what a busy machine may take.
-    assert FAST.ttft_s(4) <= at[0] < FAST.ttft_s(4) + 0.2
-    assert 99 / 200 - 0.05 <= at[-1] - at[0] < 99 / 200 + 0.3
+    """None is early, and the first hundred are here long before the last is due.
+
+    How late they are is the machine's doing, and the reader's: `test_sim_matches_mock` has that.
+    """
+    started_at, at = time.monotonic(), []
+    request = {"extra_body": {"mock": {"output_tokens": 50_000}}}  # 250 s
+    stream = client.chat.completions.create(model="fast", messages=HELLO, stream=True, **request)
+    with stream:
+        for chunk in stream:
+            if chunk.choices[0].delta.content:
+                at.append(time.monotonic() - started_at)
+            if len(at) == 100:
+                break
+    due = [FAST.ttft_s(4) + number / FAST.decode_tokens_per_s for number in range(100)]
+    assert [now for now, due_at in zip(at, due, strict=True) if now < due_at - EARLY_S] == []
+    assert at[-1] < 50_000 / FAST.decode_tokens_per_s
 
 
 def test_it_says_created_in_calendar_time(client):
@@ -176,17 +181,14 @@ def test_a_body_beyond_all_measure_is_refused_before_it_is_all_there(server):
 
 
 def test_a_client_that_goes_away_frees_its_slot_at_once(server, client):
-    long = {"mock": {"output_tokens": 50_000}}  # 50 s
+    long = {"mock": {"output_tokens": 200_000}}  # 200 s
     with connect_to(server.base_url) as holding, connect_to(server.base_url) as waiting:
         holding.sendall(post(request(stream=True, **long)))
         read_until(holding, b'"content": "')
         waiting.sendall(post(request(stream=True, **long)))
         time.sleep(0.2)
     # Both are gone: one in mid-stream, one from the queue. The batch holds one sequence.
-    took_s = seconds_of(
-        lambda: client.chat.completions.create(model="quick", messages=HELLO, max_tokens=1)
-    )
-    assert took_s < 2
+    client.chat.completions.create(model="quick", messages=HELLO, max_tokens=1, timeout=HANGS_S)
 
 
 def test_a_cut_connection_is_cut_on_the_wire():
@@ -197,7 +199,7 @@ def test_a_cut_connection_is_cut_on_the_wire():
             while part := connection.recv(65536):
                 received += part
         assert received.startswith(b"HTTP/1.1 200")
-        assert 30 < received.count(b'"content": "') < 60
+        assert received.count(b'"content": ') == 1 + 50  # the role's empty one, and half of all
         assert b"[DONE]" not in received
         assert not received.endswith(b"0\r\n\r\n")
         with openai.OpenAI(base_url=base_url, api_key="any", max_retries=0) as client:
@@ -216,7 +218,7 @@ def test_it_ends_when_its_standard_input_closes():
             pass
         process.stdin.close()
         process.stdin = None
-        process.wait(timeout=10)
+        process.wait(timeout=HANGS_S)
 
 
 def test_it_ends_with_the_process_that_started_it():
@@ -227,8 +229,8 @@ def test_it_ends_with_the_process_that_started_it():
         "print('Serving on', server.base_url, flush=True); os._exit(1)"
     )
     with python("-c", script) as (process, base_url):
-        process.wait(timeout=30)
-        deadline = time.monotonic() + 10
+        process.wait(timeout=HANGS_S)
+        deadline = time.monotonic() + HANGS_S
         while time.monotonic() < deadline:
             try:
                 connect_to(base_url).close()
@@ -243,20 +245,22 @@ def test_it_ends_with_the_process_that_started_it():
 def test_it_ends_on_a_signal_while_a_stream_is_open(ending):
     with python("-m", "labtools", "serve", "--port", "0") as (process, base_url):
         with connect_to(base_url) as connection:
-            body = json.dumps({"model": "slow", "messages": HELLO, "stream": True}).encode()
+            body = request(model="slow", stream=True, mock={"output_tokens": 50_000})  # minutes
             connection.sendall(post(body))
             read_until(connection, b"200 OK")
-            took_s = seconds_of(lambda: (process.send_signal(ending), process.wait(timeout=30)))
+            process.send_signal(ending)
+            process.wait(timeout=HANGS_S)
         assert b"Traceback" not in process.stderr.read()
-    assert took_s < 10
 
 
-def test_stopping_is_quick_and_a_second_time_does_nothing():
+def test_stopping_waits_for_no_stream_and_a_second_time_does_nothing():
     running = ServerProcess({"quick": QUICK})
     with connect_to(running.base_url) as connection:
-        connection.sendall(post(request(stream=True, mock={"output_tokens": 50_000})))
+        connection.sendall(post(request(stream=True, mock={"output_tokens": 200_000})))  # 200 s
         read_until(connection, b'"content": "')
-        assert seconds_of(running.stop) < 10
+        started_at = time.monotonic()
+        running.stop()
+        assert time.monotonic() - started_at < HANGS_S
     running.stop()
     with pytest.raises(OSError, match=r"refused|reset"):
         connect_to(running.base_url)
@@ -269,7 +273,7 @@ def test_a_port_in_use_says_so_and_what_to_do():
             [sys.executable, "-m", "labtools", "serve", "--port", str(port)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HANGS_S,
         )
         assert done.returncode == 1
         assert done.stderr.startswith(f"labtools: Cannot listen on 127.0.0.1:{port}")

@@ -106,9 +106,9 @@ def test_an_error_in_one_exercise_is_named_and_the_others_are_graded(tmp_path: P
 def test_what_never_ends_or_ends_the_kernel_costs_its_own_exercise_only(tmp_path: Path) -> None:
     endless = "def second():\n    while True: pass"  # noticed where the check calls it
     path = small(tmp_path / "bad.ipynb", cell_2="import os; os._exit(1)", cell_4=endless)
-    assert graded(path, limit_s=2) == [
+    assert graded(path, limit_s=5) == [
         ("error", "RuntimeError: ended the kernel"),
-        ("error", "TimeoutError: did not end within 2 s"),
+        ("error", "TimeoutError: did not end within 5 s"),
         ("right", "6"),
     ]
 
@@ -289,11 +289,13 @@ def test_ctrl_c_ends_it_with_a_line(tmp_path: Path) -> None:
     path = hand_in(tmp_path / "endless.ipynb", [("markdown", head), ("code", endless)])
     program = [sys.executable, grader.__file__, str(path)]
     with subprocess.Popen(program, stdout=-1, stderr=-1, text=True) as grading:
-        deadline = time.monotonic() + 60
-        while not begun.exists() and time.monotonic() < deadline:
+        deadline = time.monotonic() + 120
+        while not begun.exists():
+            assert grading.poll() is None
+            assert time.monotonic() < deadline
             time.sleep(0.05)
         os.kill(grading.pid, signal.SIGINT)
-        out, err = grading.communicate(timeout=30)
+        out, err = grading.communicate(timeout=120)
     assert grading.returncode == 130
     assert out == ""
     assert err == "Interrupted: what is listed above is graded, and the rest is not.\n"
