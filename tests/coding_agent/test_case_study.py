@@ -117,7 +117,9 @@ def test_over_http_the_table_agrees_within_three_percent() -> None:
     """Of a few runs the quickest of each step: a busy machine makes calls late, never early."""
     expected = {step.name: step.total_s for step in essay.STEPS if step.is_call}
     quickest = dict.fromkeys(expected, float("inf"))
-    for _ in range(3):
+    with connect("sim") as lab:
+        play(lab, "one_shot")  # from now on it is known what pytest says
+    for _ in range(5):
         with connect("mock") as lab:
             trace = play(lab, "one_shot")
         assert trace.result.solved
