@@ -30,9 +30,9 @@ course: book ## set up, run every lab, build the book and serve it
 	@$(BIN)/python tools/serve.py --port $(PORT)
 
 book: $(SETUP) ## run every lab and build the book, warnings as errors
-	@echo "Running the labs and building the book"
+	@echo "Running the labs and the chapters' figures:"
 	@rm -rf _build/html _build/.doctrees && mkdir -p _build
-	@$(BOOK) > _build/book.log 2>&1 || { cat _build/book.log; exit 1; }
+	@PAGES_TO=3 $(BOOK) 3>&1 > _build/book.log 2>&1 || { cat _build/book.log; exit 1; }
 
 labs: $(SETUP) ## open the labs in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir labs
@@ -117,5 +117,5 @@ $(SETUP): requirements.txt requirements.lock pyproject.toml
 	@echo "Setting up .venv (a minute or two, once)"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || \
 	    { rm -rf .venv; echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/pip install --disable-pip-version-check -r requirements.txt
 	@touch $@

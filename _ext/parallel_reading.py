@@ -26,6 +26,16 @@ def read_on_every_core(app: Sphinx, env: BuildEnvironment, docnames: list[str]) 
     ]
 
 
+def say_which(app: Sphinx, docname: str, source: list[str]) -> None:
+    """A line as a page's code begins to run: all of them together take minutes.
+
+    It goes to the file descriptor PAGES_TO, past the log that all else is in.
+    """
+    runs = "{code-cell}" in source[0] or app.env.doc2path(docname).endswith(".ipynb")
+    if runs and (told := os.environ.get("PAGES_TO")):
+        os.write(int(told), f"  {docname}\n".encode())
+
+
 def write_on_one(app: Sphinx, env: BuildEnvironment) -> None:
     """Not every extension is ready for parallel writing, and Sphinx would warn of it."""
     app.parallel = 1
@@ -34,5 +44,6 @@ def write_on_one(app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect around the reading."""
     app.connect("env-before-read-docs", read_on_every_core)
+    app.connect("source-read", say_which)
     app.connect("env-updated", write_on_one)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -67,9 +68,18 @@ def test_a_mistake_on_any_page_still_stops_the_build(tmp_path: Path) -> None:
     (tmp_path / "page_5.md").write_text(FAILING, encoding="utf-8")
     program = Path(sys.executable).with_name("jupyter-book")
     command = [str(program), "build", str(tmp_path), "--all", "-W", "-n", "--keep-going", "-q"]
-    built = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    built = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PAGES_TO": "1"},
+    )
     said = built.stdout + built.stderr
     assert built.returncode != 0, said
     assert "ZeroDivisionError" in said
     assert said.count("'myst' cross-reference target not found: 'nowhere'") == 6
+    running = [line for line in built.stdout.splitlines() if line.startswith("  page_")]
+    assert running == ["  page_5"]  # the only one with code to run
     assert "does not declare if it is safe" not in said

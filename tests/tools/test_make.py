@@ -74,3 +74,9 @@ def test_a_half_of_it_does_the_same(tmp_path: Path, target: str, parts: list[str
     assert made.returncode != 0
     assert made.stdout.splitlines()[-1] in ("Failed: format", "Failed: quick")
     assert ran(tmp_path, PARTS) == parts
+
+
+def test_the_book_names_each_page_as_it_runs_and_keeps_the_rest_in_its_log(tmp_path: Path) -> None:
+    made = make(tmp_path, "book", failing='*) echo "noise"; echo "  labs/one" >&"$PAGES_TO";; no')
+    assert made.stdout.splitlines()[1:] == ["  labs/one"]
+    assert (tmp_path / "_build" / "book.log").read_text(encoding="utf-8") == "noise\n"
