@@ -375,7 +375,7 @@ def test_a_cut_stream_ends_half_way_without_an_end(sim, monkeypatch, late):
             yield reached
 
     if late:
-        monkeypatch.setattr("labtools.endpoint.engine.Sequence.steps", leaps)
+        monkeypatch.setattr("labtools.mock.engine.Sequence.steps", leaps)
     client = sim.mock(PROFILE, faults=FaultPlan(script={1: Fault("cut")}))
     seen = []
 
