@@ -291,7 +291,7 @@ def with_a_call_of(field, value, folder):
 
 
 # What a field of a call may hold as well as what it held.
-HELD = {"axis": "text", "block": "text", "at": {}}
+HELD = {"block": "text", "at": {}}
 
 
 @pytest.mark.parametrize("field", ["axis", "block", "lane", "at", "attempt", "record"])
