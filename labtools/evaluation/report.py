@@ -27,7 +27,7 @@ from labtools.evaluation.axes.prefix import Prefix
 from labtools.evaluation.axes.structured import Structured
 from labtools.evaluation.fitting.fit import Fit
 from labtools.evaluation.fitting.held_out import Prediction
-from labtools.evaluation.fitting.parameter import Parameter
+from labtools.evaluation.fitting.result import Parameter
 from labtools.evaluation.observations import Identity, Measured, Observation
 from labtools.evaluation.outcome import Completeness, Failure, Lack, Overhead, Spent
 from labtools.evaluation.settings import SIZES, Settings

@@ -242,7 +242,7 @@ def test_a_cache_that_nobody_reports_or_could_feel_is_not_called_absent(tmp_path
     assert found.parameter("prefix_cache").status == "not_identifiable"
 
 
-def test_repeats_that_all_missed_do_not_say_what_a_cached_token_takes(cached):
+def test_repeats_that_all_missed_leave_it_to_other_prompts_what_a_cached_token_takes(cached):
     """As on replicas that each keep a cache of their own: another prompt of the plan did hit."""
     missed = changed(
         cached, lambda r: replace(r, cached_tokens=0), where=lambda one: one.label == "repeat"
@@ -250,7 +250,7 @@ def test_repeats_that_all_missed_do_not_say_what_a_cached_token_takes(cached):
     found = fit(missed)
     assert found.parameter("prefix_cache").value == 0
     assert found.parameter("prefix_cache.block_tokens").status == "measured"
-    assert found.parameter("prefix_cache.reuse_tokens_per_s").status == "not_probed"
+    assert found.parameter("prefix_cache.reuse_tokens_per_s").status == "absent"
     assert math.isinf(found.profile.prefix_cache.reuse_tokens_per_s)
 
 

@@ -10,66 +10,91 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.evaluation.fitting.robust import (
-    line,
-    median_interval,
-    paces,
-    slope_through_origin,
-    spread,
-)
+from labtools.evaluation.fitting.jitter import paces
+from labtools.evaluation.fitting.robust import median_interval, regress, spread
 
 slopes = st.floats(-1e3, 1e3)
+
+
+def line(points, **options):
+    """Intercept and slope, each with its standard error."""
+    return regress([(1.0, x) for x, _ in points], [y for _, y in points], **options)
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=2, unique=True), slopes, slopes)
 def test_points_on_a_line_give_the_line(xs, intercept, slope):
     found = line([(x, intercept + slope * x) for x in xs])
     size = abs(intercept) + abs(slope) * max(xs) + 1
-    assert found.slope == pytest.approx(slope, abs=1e-9 * size)
-    assert found.intercept == pytest.approx(intercept, abs=1e-9 * size)
+    assert found[1].value == pytest.approx(slope, abs=1e-9 * size)
+    assert found[0].value == pytest.approx(intercept, abs=1e-9 * size)
 
 
 def test_a_fifth_of_wild_points_does_not_move_the_line():
     points = [(x, 2 + 3 * x) for x in range(40)]
     points += [(x, 1e6) for x in range(10)]
-    assert line(points).slope == pytest.approx(3)
-    assert line(points).intercept == pytest.approx(2)
+    intercept, slope = line(points)
+    assert slope.value == pytest.approx(3)
+    assert intercept.value == pytest.approx(2)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_third_of_slow_calls_does_not_move_a_parabola(relative):
+    xs = range(500, 4_500, 100)
+    rows = [(1.0, x, x * x / 2) for x in xs]
+    values = [0.1 + x / 1e4 + x * x / 2e7 for x in xs]
+    slow = [4 * value if not place % 3 else value for place, value in enumerate(values)]
+    for seen in (values, slow):
+        found = [one.value for one in regress(rows, seen, relative=relative)]
+        assert found == pytest.approx([0.1, 1e-4, 1e-7], rel=1e-6)
 
 
 def test_on_normal_errors_the_line_is_as_good_as_least_squares():
     rng, ours, squares = random.Random(1), [], []
     for _ in range(200):
         points = [(x % 10, x % 10 + rng.gauss(0, 1)) for x in range(40)]
-        ours.append(line(points).slope - 1)
+        ours.append(line(points)[1].value - 1)
         squares.append(linear_regression(*zip(*points, strict=True)).slope - 1)
-    assert math.hypot(*ours) < 1.15 * math.hypot(*squares)
+    assert math.hypot(*ours) < 1.05 * math.hypot(*squares)
 
 
 def test_the_standard_errors_of_a_line_are_those_of_its_estimates():
-    rng, slopes, errors, intercepts, intercept_errors = random.Random(2), [], [], [], []
+    rng, found = random.Random(2), []
     for _ in range(200):
-        found = line([(x, 5 + x + rng.gauss(0, 1)) for x in range(60)])
-        slopes.append(found.slope)
-        errors.append(found.slope_error)
-        intercepts.append(found.intercept)
-        intercept_errors.append(found.intercept_error)
-    assert spread(slopes) == pytest.approx(sum(errors) / 200, rel=0.25)
-    assert spread(intercepts) == pytest.approx(sum(intercept_errors) / 200, rel=0.35)
+        found.append(line([(x, 5 + x + rng.gauss(0, 1)) for x in range(60)]))
+    for estimates in zip(*found, strict=True):
+        errors = [one.error for one in estimates]
+        assert spread([one.value for one in estimates]) == pytest.approx(
+            sum(errors) / 200, rel=0.25
+        )
+
+
+def test_where_noise_is_a_share_of_the_time_shares_count():
+    """Long prompts scatter more than short ones, and short ones tell the overhead."""
+    rng, ours, absolute = random.Random(5), [], []
+    for _ in range(200):
+        xs = [100 * (1 + n % 40) for n in range(80)]
+        points = [(x, (0.1 + x / 1e4) * math.exp(rng.gauss(0, 0.1))) for x in xs]
+        ours.append(line(points, relative=True)[0])
+        absolute.append(line(points)[0].value - 0.1)
+    strayed = [one.value - 0.1 for one in ours]
+    assert math.hypot(*strayed) < 0.8 * math.hypot(*absolute)
+    assert spread(strayed) == pytest.approx(sum(one.error for one in ours) / 200, rel=0.25)
 
 
 @given(st.lists(st.floats(0.1, 100), min_size=3), st.floats(1e-3, 10))
 def test_a_slope_through_the_origin_is_exact_on_exact_data(xs, slope):
-    found, error = slope_through_origin([(x, slope * x) for x in xs])
-    assert found == pytest.approx(slope)
-    assert error <= 1e-6 * slope
+    [found] = regress([[x] for x in xs], [slope * x for x in xs])
+    assert found.value == pytest.approx(slope)
+    assert found.error <= 1e-6 * slope
 
 
 def test_a_slope_through_the_origin_limits_wild_values_and_keeps_the_mean_of_the_rest():
     rng = random.Random(3)
-    met = [(7.0, 0.1 * sum(rng.random() < 1 / 8 for _ in range(7))) for _ in range(2_000)]
-    assert slope_through_origin(met)[0] == pytest.approx(0.1 / 8, rel=0.05)
-    wild = [*met, *[(7.0, 50.0)] * 20]
-    assert slope_through_origin(wild)[0] == pytest.approx(0.1 / 8, rel=0.15)
+    met = [0.1 * sum(rng.random() < 1 / 8 for _ in range(7)) for _ in range(2_000)]
+    [found] = regress([[7.0]] * 2_000, met)
+    assert found.value == pytest.approx(0.1 / 8, rel=0.05)
+    [found] = regress([[7.0]] * 2_020, [*met, *[50.0] * 20])
+    assert found.value == pytest.approx(0.1 / 8, rel=0.15)
 
 
 def drawn(count, sigma, probability, factor, seed=4):

@@ -13,7 +13,6 @@ from labtools.errors import BudgetExceeded
 from labtools.evaluation import axes
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.fitting import fit
-from labtools.evaluation.fitting.curve import curve
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import Settings, size
 from labtools.model.profile import LatencyProfile, PrefixCache
@@ -144,26 +143,6 @@ def test_the_chain_is_predicted_with_all_of_it(tmp_path):
     [by_profile, by_endpoint] = the_fit(tmp_path, ENGINE).held_out
     assert abs(by_profile.sum_error) < 1e-3
     assert abs(by_endpoint.sum_error) < 1e-3
-
-
-# The curve
-
-
-def test_points_on_a_parabola_give_the_parabola_and_a_tenth_of_wild_ones_move_it_little():
-    points = [(n, n * n / 2, 0.1 + n / 1e4 + n * n / 2e7) for n in range(500, 4500, 100)]
-    values, _ = curve(points)
-    assert values == pytest.approx([0.1, 1e-4, 1e-7], rel=1e-6)
-    wild = [
-        (n, z, 3 * y) if not place % 10 else (n, z, y) for place, (n, z, y) in enumerate(points)
-    ]
-    assert curve(wild)[0] == pytest.approx(values, rel=0.1)
-
-
-def test_no_coefficient_is_negative():
-    falling = [(n, n * n / 2, 1 + n / 1e4 - n * n / 4e7) for n in range(500, 2500, 100)]
-    values, _ = curve(falling)
-    assert min(values) >= 0
-    assert values[2] == 0
 
 
 # The probe

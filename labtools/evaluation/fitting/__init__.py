@@ -1,13 +1,13 @@
 """The fit: what an endpoint's latency model must be, for it to have answered as it did.
 
-Read in this order: `parameter` (what is said of each figure), `evidence` (which calls it stands
-on), `robust` (the estimators), `alone` and `prefill` (a lone call), `cache` and `reuse`, `pace`
-(jitter and tail), `schema`, `load` (one part of the model each), `held_out` (the test), `fit` (all
-of it).
+Read in this order: `result` (what is said of each figure), `evidence` (which calls it stands on),
+`robust` (the estimator), `lone_call` (a call that has the endpoint to itself) with `jitter`,
+`prefix_cache`, `chunked_prefill` and `queueing` (what others do to it), `held_out` (the test),
+`fit` (all of it).
 """
 
-from labtools.evaluation.fitting.fit import Fit, fit
+from labtools.evaluation.fitting.fit import fit
 from labtools.evaluation.fitting.held_out import Prediction
-from labtools.evaluation.fitting.parameter import STATUSES, Parameter
+from labtools.evaluation.fitting.result import STATUSES, Fit, Parameter
 
 __all__ = ["STATUSES", "Fit", "Parameter", "Prediction", "fit"]

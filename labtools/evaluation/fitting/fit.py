@@ -2,80 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from labtools.errors import NothingMeasured, one_of
-from labtools.evaluation.fitting.alone import fit_alone
-from labtools.evaluation.fitting.cache import fit_cache
-from labtools.evaluation.fitting.evidence import (
-    LOADED,
-    LONE,
-    lone_calls,
-    noise_on,
-    timed_calls,
-)
-from labtools.evaluation.fitting.held_out import Prediction, predictions
-from labtools.evaluation.fitting.load import fit_load
-from labtools.evaluation.fitting.pace import fit_pace
-from labtools.evaluation.fitting.parameter import Parameter, not_probed
-from labtools.evaluation.fitting.schema import fit_compile, fit_factor
-from labtools.evaluation.fitting.shared_prefix import fit_shared_prefix
-from labtools.evaluation.fitting.turns import fit_turns
+from labtools.evaluation.fitting.chunked_prefill import fit_chunk
+from labtools.evaluation.fitting.evidence import LOADED, LONE, lone_calls, noise_on, timed_calls
+from labtools.evaluation.fitting.held_out import predictions
+from labtools.evaluation.fitting.lone_call import fit_compile, fit_lone_calls
+from labtools.evaluation.fitting.prefix_cache import fit_per_slot, fit_prefix_cache
+from labtools.evaluation.fitting.queueing import fit_queue
+from labtools.evaluation.fitting.result import Fit, Parameter, not_probed
 from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured
-from labtools.model.profile import LatencyProfile, PrefixCache
 
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A measured endpoint as a profile."""
-
-    profile: LatencyProfile | None
-    """None where no decode rate could be measured: nothing can be replayed without."""
-    parameters: tuple[Parameter, ...]
-    """All figures of the model, those without a figure included."""
-    held_out: tuple[Prediction, ...] = ()
-    """How well the profile predicts the chains, which it was not fitted to."""
-
-    def parameter(self, name: str) -> Parameter:
-        """The parameter of that name. Raises ConfigurationError that lists the names."""
-        found = {one.name: one for one in self.parameters}
-        if name not in found:
-            raise one_of("parameter", name, found)
-        return found[name]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON without infinities. `from_dict` reads it back."""
-        return {
-            "profile": self.profile and {"name": self.profile.name, **_table(self.profile)},
-            "parameters": [one.as_dict() for one in self.parameters],
-            "held_out": [one.as_dict() for one in self.held_out],
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Fit:
-        profile = values["profile"] and dict(values["profile"])
-        if profile and "prefix_cache" in profile:
-            profile["prefix_cache"] = PrefixCache(**profile["prefix_cache"])
-        return cls(
-            LatencyProfile(**profile) if profile else None,
-            tuple(Parameter.from_dict(one) for one in values["parameters"]),
-            tuple(Prediction.from_dict(one) for one in values["held_out"]),
-        )
-
-    def profile_json(self) -> str:
-        """The profile as `labtools serve --profiles FILE` reads it: a table under its name.
-
-        Raises NothingMeasured where there is no profile.
-        """
-        if self.profile is None:
-            decode = self.parameter("decode_tokens_per_s")
-            raise NothingMeasured(f"There is no profile without a decode rate. {decode.how}")
-        return json.dumps({self.profile.name: _table(self.profile)}, indent=1) + "\n"
+__all__ = ["Fit", "fit"]
 
 
 def fit(measured: Measured, *, measured_on: str = "") -> Fit:
@@ -84,22 +24,19 @@ def fit(measured: Measured, *, measured_on: str = "") -> Fit:
     `measured_on` is the date, for the profile's source. What was not measured stays as a lone
     call has it: no limit, no effect. Whatever failed is left out; nothing raises.
     """
-    identity = measured.identity
-    calls = lone_calls(measured)
-    alone = fit_alone(identity.name, calls, measured.round_trips_s, noise_on(measured, *LONE))
-    alone = fit_factor(alone, calls)
-    alone = fit_cache(alone, calls)
-    alone = fit_pace(alone, calls)
-    alone = fit_compile(alone, calls)
+    calls, name = lone_calls(measured), measured.identity.name
+    draft = fit_lone_calls(name, calls, measured.round_trips_s, noise_on(measured, *LONE))
+    draft = fit_prefix_cache(draft, calls)
+    draft = fit_compile(draft, calls)
     beside = timed_calls(measured, AxisName.INTERFERENCE)
-    alone = fit_turns(alone, beside, noise_on(measured, AxisName.INTERFERENCE))
-    crowd, arrivals = (timed_calls(measured, axis) for axis in LOADED)
-    alone = fit_load(alone, crowd, arrivals, noise_on(measured, *LOADED))
-    alone = fit_shared_prefix(alone, timed_calls(measured, AxisName.SHARED_PREFIX))
-    parameters = (*alone.parameters, _context_limit(measured), *_UNPROBED)
-    if math.isinf(alone.profile.decode_tokens_per_s):
+    draft = fit_chunk(draft, beside, noise_on(measured, AxisName.INTERFERENCE))
+    closed, opened = (timed_calls(measured, axis) for axis in LOADED)
+    draft = fit_queue(draft, closed, opened, noise_on(measured, *LOADED))
+    draft = fit_per_slot(draft, timed_calls(measured, AxisName.SHARED_PREFIX))
+    parameters = (*draft.parameters, _context_limit(measured), *_UNPROBED)
+    if math.isinf(draft.profile.decode_tokens_per_s):
         return Fit(None, parameters)
-    profile = replace(alone.profile, source=_source(measured, parameters, measured_on))
+    profile = replace(draft.profile, source=_source(measured, parameters, measured_on))
     return Fit(profile, parameters, predictions(profile, measured))
 
 
@@ -138,14 +75,3 @@ def _source(measured: Measured, parameters: tuple[Parameter, ...], measured_on: 
         f"measured{on} on the {identity.clock} clock with labtools {identity.labtools_version}, "
         f"seed {identity.settings.seed}. Not known: {', '.join(unknown)}."
     )
-
-
-def _table(profile: Any) -> dict[str, Any]:
-    """The fields that differ from their defaults, so that JSON needs no infinity."""
-    values = {
-        field.name: getattr(profile, field.name)
-        for field in fields(profile)
-        if field.name != "name"
-        and (field.default is MISSING or getattr(profile, field.name) != field.default)
-    }
-    return {name: _table(one) if is_dataclass(one) else one for name, one in values.items()}

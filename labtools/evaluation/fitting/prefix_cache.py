@@ -1,17 +1,18 @@
-"""What the endpoint keeps of a prompt: its prefix cache, in the terms of the latency model."""
+"""The prefix cache: what the endpoint keeps of a prompt, for how long, and for whom."""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from labtools.clock import elapsed_s
-from labtools.evaluation.fitting.alone import Alone
+from labtools.evaluation.axes.shared_prefix import WAVES
 from labtools.evaluation.fitting.evidence import TimedCall
-from labtools.evaluation.fitting.parameter import Parameter, not_probed
-from labtools.evaluation.fitting.reuse import REUSE, reuse_rate
+from labtools.evaluation.fitting.lone_call import REUSE, Draft
+from labtools.evaluation.fitting.result import Parameter, not_probed
 from labtools.evaluation.fitting.robust import median_interval
 from labtools.evaluation.labels import AxisName, Label
 from labtools.model.profile import PrefixCache
@@ -19,7 +20,10 @@ from labtools.model.profile import PrefixCache
 CACHE = "prefix_cache"
 BLOCK, MINIMUM = f"{CACHE}.block_tokens", f"{CACHE}.minimum_tokens"
 TTL, CAPACITY = f"{CACHE}.ttl_s", f"{CACHE}.capacity_tokens"
+PER_SLOT = f"{CACHE}.per_slot"
 _LEAST_PAIRS = 2
+# A call has found the prefix when this much of its prompt was cached.
+_FOUND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,24 @@ class _Pair:
         return self.again.one.record.cached_tokens or 0
 
 
-def fit_cache(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
-    """With the prefix cache: by what `cached_tokens` says, and where it is silent, by TTFT."""
+def fit_prefix_cache(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
+    """With the cache's sizes, beside the reuse rate that the lone calls gave."""
+    found = draft.parameters
+    [at] = [place for place, parameter in enumerate(found) if parameter.name == REUSE]
+    parts, cache = _sizes(draft, calls, found[at])
+    draft = draft.but(prefix_cache=cache)
+    return replace(draft, parameters=(*found[:at], *parts, *found[at + 1 :]))
+
+
+def _sizes(
+    draft: Draft, calls: Sequence[TimedCall], reuse: Parameter
+) -> tuple[list[Parameter], PrefixCache | None]:
+    """By what `cached_tokens` says, and where it is silent, by TTFT."""
+    names = (BLOCK, MINIMUM, TTL, CAPACITY, REUSE)
     repeats = _pairs(calls, Label.COLD, Label.REPEAT)
     if len(repeats) < _LEAST_PAIRS:
-        parts = [not_probed(name, f"{_LEAST_PAIRS} prompts sent twice") for name in _ALL]
-        return replace(alone, parameters=(*alone.parameters, *parts))
+        needed = f"{_LEAST_PAIRS} prompts sent twice"
+        return [not_probed(name, needed) for name in (CACHE, *names)], None
     prefix = [call for call in calls if call.one.axis == AxisName.PREFIX]
     counts = [n for call in prefix if (n := call.one.record.cached_tokens or 0) > 0]
     if counts:
@@ -64,15 +80,13 @@ def fit_cache(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
             Parameter(BLOCK, block, "measured", f"Greatest divisor of {len(counts)} counts."),
             minimum,
         ]
-        reuse = reuse_rate(alone, [pair.again for pair in repeats])
-        cache = PrefixCache(
-            block, int(minimum.value or 0), reuse_tokens_per_s=reuse.value or math.inf
-        )
+        found = draft.profile.prefix_cache or PrefixCache()
+        cache = replace(found, block_tokens=block, minimum_tokens=int(minimum.value or 0))
     else:
-        effect = _by_ttft(alone, repeats)
+        effect = _by_ttft(draft, repeats)
         if effect.status != "measured":
-            nothing = [replace(effect, name=name, value=None) for name in _ALL[1:]]
-            return replace(alone, parameters=(*alone.parameters, effect, *nothing))
+            nothing = [replace(effect, name=name, value=None) for name in names]
+            return [effect, *nothing], None
         cache = PrefixCache()
         unseen = "No counts are reported, so what a reused token takes looks like one computed."
         reuse = Parameter(REUSE, None, "not_identifiable", unseen)
@@ -83,13 +97,9 @@ def fit_cache(alone: Alone, calls: Sequence[TimedCall]) -> Alone:
             Parameter(MINIMUM, None, "not_identifiable", silent.format(cache.minimum_tokens)),
         ]
     ttl, ttl_s = _ttl(calls, repeats, cache.ttl_s, reported=bool(counts))
-    capacity = f"Not measured; the profile takes {cache.capacity_tokens:,}, this model's default."
-    parts += [ttl, Parameter(CAPACITY, None, "not_probed", capacity), reuse]
-    profile = alone.profile.but(prefix_cache=replace(cache, ttl_s=ttl_s))
-    return replace(alone, profile=profile, parameters=(*alone.parameters, *parts))
-
-
-_ALL = (CACHE, BLOCK, MINIMUM, TTL, CAPACITY, REUSE)
+    unused = f"Not measured; the profile takes {cache.capacity_tokens:,}, this model's default."
+    capacity = Parameter(CAPACITY, None, "not_probed", unused)
+    return [*parts, ttl, capacity, reuse], replace(cache, ttl_s=ttl_s)
 
 
 def _pairs(calls: Sequence[TimedCall], first: Label, second: Label) -> list[_Pair]:
@@ -119,14 +129,14 @@ def _minimum(calls: Sequence[TimedCall], counts: Sequence[int], block: int) -> P
     return Parameter(MINIMUM, smallest, "measured", how, max(misses) + 1, smallest)
 
 
-def _by_ttft(alone: Alone, repeats: Sequence[_Pair]) -> Parameter:
+def _by_ttft(draft: Draft, repeats: Sequence[_Pair]) -> Parameter:
     """Which share of a repeated prompt's prefill its TTFT lacks."""
-    profile = alone.profile
+    profile = draft.profile
     saved_s = median(pair.saved_s for pair in repeats)
     low_s, high_s = median_interval([pair.saved_s for pair in repeats])
     usual_s = median(pair.cold.ttft_s for pair in repeats)
     how = f"TTFT of {len(repeats)} prompts against the same again; cached_tokens says nothing."
-    if saved_s <= alone.noise.of(usual_s) * usual_s or low_s <= 0:
+    if saved_s <= draft.noise.of(usual_s) * usual_s or low_s <= 0:
         if any(pair.again.one.record.cached_tokens == 0 for pair in repeats):
             how = f"{len(repeats)} repeated prompts: cached_tokens is 0, and no TTFT is shorter."
         elif profile.compute_s(0, 1) == 0:
@@ -136,8 +146,7 @@ def _by_ttft(alone: Alone, repeats: Sequence[_Pair]) -> Parameter:
     prefill_s = usual_s - profile.rtt_s - profile.overhead_s
     if prefill_s <= 0:
         return Parameter(CACHE, 1.0, "measured", how)
-    shares = (min(1.0, seconds / prefill_s) for seconds in (saved_s, low_s, high_s))
-    share, low, high = shares
+    share, low, high = (min(1.0, seconds / prefill_s) for seconds in (saved_s, low_s, high_s))
     return Parameter(CACHE, share, "measured", how, low, high)
 
 
@@ -156,8 +165,7 @@ def _ttl(
         needed = "prompts left alone for a while"
         return not_probed(TTL, f"{needed}; the profile takes {default_s:g} s"), default_s
     paused = [_Pair(*pair) for pair in zip(before, after, strict=True)]
-    kept = fmean(map(hit, paused)) >= fmean(map(hit, repeats)) / 2
-    if kept:
+    if fmean(map(hit, paused)) >= fmean(map(hit, repeats)) / 2:
         longest_s = max(pair.idle_s for pair in paused if hit(pair))
         taken_s = max(default_s, longest_s)
         how = (
@@ -172,3 +180,44 @@ def _ttl(
         "profile takes the middle."
     )
     return Parameter(TTL, taken_s, "measured", how, min(lived_s, gone_s), gone_s), taken_s
+
+
+def fit_per_slot(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
+    """With a cache that belongs to a slot, from waves of calls that go on from one prefix."""
+    cache, found = draft.profile.prefix_cache, _per_slot(draft, calls)
+    if not cache or not found.value:
+        return draft.but(found)
+    if draft.profile.max_batch is None:
+        how = f"{found.how} The profile's cache is shared, for it does not know how many slots."
+        return draft.but(replace(found, how=how))
+    # Prompts that were left alone lost their slots to each other: that is no time to live.
+    default_s = PrefixCache().ttl_s
+    how = f"A prefix is lost with its slot, whatever its age; the profile takes {default_s:g} s."
+    ttl = Parameter(TTL, None, "not_identifiable", how)
+    parameters = tuple(ttl if one.name == TTL else one for one in draft.parameters)
+    cache = replace(cache, per_slot=True, ttl_s=default_s)
+    return replace(draft, parameters=parameters).but(found, prefix_cache=cache)
+
+
+def _per_slot(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
+    waves: dict[Label, list[bool]] = defaultdict(list)
+    silent = False
+    for call in calls:
+        if call.label in WAVES:
+            silent |= call.one.record.cached_tokens is None
+            waves[call.label].append(call.cached_tokens > _FOUND * (call.input_tokens or 1))
+    first, second = (waves[wave] for wave in WAVES)
+    if not first or not second:
+        return not_probed(PER_SLOT, "several calls at once that go on from one kept prefix")
+    if draft.profile.prefix_cache is None:
+        return Parameter(PER_SLOT, 0.0, "absent", "No prefix is kept at all.")
+    if silent:
+        how = "cached_tokens are not reported; of calls at once TTFT cannot tell who found it."
+        return Parameter(PER_SLOT, None, "not_identifiable", how)
+    how = (
+        f"Of {len(first)} calls that went on from one prefix, four at once, {sum(first)} found it; "
+        f"of the next {len(second)}, {sum(second)}."
+    )
+    if sum(first) == len(first) or sum(second) / len(second) <= sum(first) / len(first):
+        return Parameter(PER_SLOT, 0.0, "absent", how)
+    return Parameter(PER_SLOT, 1.0, "measured", how)

@@ -1,4 +1,4 @@
-"""Prompts that are computed between the steps of the streams: how many tokens at a time.
+"""Chunked prefill: prompts that are computed between the streams' steps, so many tokens at a time.
 
 A stream beside a long prompt shows it. Where prompts and streams have hardware of their own, its
 gaps stay as they are, or grow a little with the company. Where they share it, each chunk of the
@@ -9,15 +9,15 @@ the prompt's prefill.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from statistics import median
 
 from labtools.clock import elapsed_s
-from labtools.evaluation.fitting.alone import Alone
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
-from labtools.evaluation.fitting.parameter import Parameter, not_probed
+from labtools.evaluation.fitting.lone_call import Draft
+from labtools.evaluation.fitting.result import Parameter, not_probed
 from labtools.evaluation.fitting.robust import median_interval
 from labtools.evaluation.labels import Label
 from labtools.model.profile import LatencyProfile
@@ -82,16 +82,14 @@ class _Torn:
         return high
 
 
-def fit_turns(alone: Alone, calls: Sequence[TimedCall], noise: Noise) -> Alone:
-    """With the chunk, from streams and the long prompts beside them."""
-    found = _chunk(alone, _torn_streams(alone, calls, noise), noise)
+def fit_chunk(draft: Draft, calls: Sequence[TimedCall], noise: Noise) -> Draft:
+    """With the chunk's size, from streams and the long prompts beside them."""
+    found = _chunk(draft.profile, _torn_streams(draft.profile, calls, noise), noise)
     chunk = None if found.value is None else round(found.value)
-    profile = alone.profile.but(prefill_chunk_tokens=chunk)
-    return replace(alone, profile=profile, parameters=(*alone.parameters, found))
+    return draft.but(found, prefill_chunk_tokens=chunk)
 
 
-def _chunk(alone: Alone, torn: Sequence[_Torn], noise: Noise) -> Parameter:
-    profile = alone.profile
+def _chunk(profile: LatencyProfile, torn: Sequence[_Torn], noise: Noise) -> Parameter:
     if not torn:
         return not_probed(CHUNK, "a stream that goes on while a long prompt is computed")
     usual_s = median(one.prompt.prefill_s(profile) - one.prompt.setup_s(profile) for one in torn)
@@ -104,43 +102,40 @@ def _chunk(alone: Alone, torn: Sequence[_Torn], noise: Noise) -> Parameter:
         return Parameter(CHUNK, None, "absent", f"{how}, or no longer than company explains.")
     sizes = [one.chunk_tokens(profile) for one in torn]
     longest = min((one.prompt.uncached_tokens or 0) for one in torn)
-    low, high = median_interval(sizes)
-    value = median(sizes)
-    if value > 0.95 * longest:
+    if median(sizes) > 0.95 * longest:
         whole = f"{how}, in one piece; longer prompts were not tried."
         return Parameter(CHUNK, longest, "at_least", whole, low=longest)
     pieces = f"{how}; divided as the gaps are, a prompt is computed in chunks of this size."
-    return Parameter(CHUNK, round(value), "measured", pieces, low, high)
+    return Parameter(CHUNK, round(median(sizes)), "measured", pieces, *median_interval(sizes))
 
 
-def _torn_streams(alone: Alone, calls: Sequence[TimedCall], noise: Noise) -> list[_Torn]:
+def _torn_streams(profile: LatencyProfile, calls: Sequence[TimedCall], noise: Noise) -> list[_Torn]:
     """For each prompt that a stream met; where any was met whole, only for those."""
     blocks: dict[str, list[TimedCall]] = defaultdict(list)
     for call in calls:
         blocks[call.one.block].append(call)
     found = list[_Torn]()
     for block in blocks.values():
-        prompts = [one for one in block if one.label == Label.PROMPT and one.input_tokens]
-        for stream in (one for one in block if one.label == Label.STREAM):
-            found += _torn(alone, stream, prompts, noise)
+        prompts = [call for call in block if call.label == Label.PROMPT and call.input_tokens]
+        for stream in (call for call in block if call.label == Label.STREAM):
+            found += _torn(profile, stream, prompts, noise)
     return [one for one in found if one.whole] or found
 
 
 def _torn(
-    alone: Alone, stream: TimedCall, prompts: Sequence[TimedCall], noise: Noise
-) -> list[_Torn]:
+    profile: LatencyProfile, stream: TimedCall, prompts: Sequence[TimedCall], noise: Noise
+) -> Iterator[_Torn]:
     gaps = list(pairwise(stream.one.record.chunks_at))
     apart_s = [
         elapsed_s(start, end)
         for start, end in gaps
         if not any(_meet(start, end, prompt) for prompt in prompts)
     ]
-    usual_s = median(apart_s) if apart_s else alone.profile.step_s()
+    usual_s = median(apart_s) if apart_s else profile.step_s()
     least_s = max(2 * (noise.seconds + noise.rounding_s), noise.share * usual_s)
-    found = list[_Torn]()
     for prompt in prompts:
         record = prompt.one.record
-        computes_at = record.sent_at + alone.profile.rtt_s + alone.profile.overhead_s
+        computes_at = record.sent_at + profile.rtt_s + profile.overhead_s
         if not gaps or not gaps[0][0] <= record.sent_at <= computes_at < gaps[-1][1]:
             continue
         longer_s = [
@@ -149,8 +144,7 @@ def _torn(
         grown = tuple(seconds for seconds in longer_s if seconds > least_s) or (0.0,)
         until = min(record.chunks_at[0], gaps[-1][1])
         whole = record.chunks_at[0] <= gaps[-1][1]
-        found.append(_Torn(prompt, grown, usual_s, elapsed_s(computes_at, until), whole))
-    return found
+        yield _Torn(prompt, grown, usual_s, elapsed_s(computes_at, until), whole)
 
 
 def _meet(start: float, end: float, prompt: TimedCall) -> bool:

@@ -1,0 +1,252 @@
+"""The queue: which call gets a slot when, and what its company costs it.
+
+Calls get slots in order of arrival: a free one, or the next that another call's end frees. The
+number of slots is the one that explains best when first tokens came, searched from one to the
+number of clients. Where prompts are computed in chunks, a call also waits for its turn, and which
+prompts share a chunk is part of what is explained. Several replicas behind one address cannot be
+told from one with a smaller penalty: the penalty here is what a client sees on average.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import pairwise
+from statistics import median
+
+from labtools.clock import elapsed_s
+from labtools.evaluation.fitting.evidence import Noise, TimedCall
+from labtools.evaluation.fitting.lone_call import Draft
+from labtools.evaluation.fitting.result import Parameter, not_probed
+from labtools.evaluation.fitting.robust import regress
+
+SLOTS, PENALTY = "max_batch", "batch_penalty"
+_LEAST_CALLS = 3
+# Slots explain first tokens when they leave no more than this share of what no limit leaves.
+_UNEXPLAINED = 0.5
+# Where this share of the calls is late by half of its prefill, something makes them wait.
+_MANY = 0.25
+# Calls that are sent together differ by a float's rounding once the round trip is added.
+_SAME_MOMENT_S = 1e-9
+# Prompts that come within this share of the first one's prefill may be in its chunk: what a server
+# does before it computes is not seen.
+_AT_ONCE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """A call, if there are so many slots."""
+
+    call: TimedCall
+    slot_at: float
+    """When it got its slot."""
+
+    @property
+    def first_at(self) -> float:
+        return self.call.one.record.chunks_at[0]
+
+    @property
+    def ended_at(self) -> float:
+        return self.call.one.record.ended_at
+
+
+def fit_queue(
+    draft: Draft, closed: Sequence[TimedCall], opened: Sequence[TimedCall], noise: Noise
+) -> Draft:
+    """With slots and penalty, from the closed loop's calls and the open loop's."""
+    levels: dict[int, list[TimedCall]] = defaultdict(list)
+    for call in closed:
+        if call.uncached_tokens is not None:
+            levels[int(call.one.at.get("clients", 0))].append(call)
+    arrivals = [call for call in opened if call.uncached_tokens is not None]
+    slots = _slots(draft, levels, noise)
+    limit = int(slots.value) if slots.status == "measured" and slots.value else None
+    crowds = [_served(draft, calls, limit) for calls in (*levels.values(), arrivals)]
+    penalty = _penalty(draft, crowds, noise)
+    return draft.but(slots, penalty, max_batch=limit, batch_penalty=penalty.value or 0.0)
+
+
+def _served(draft: Draft, calls: Sequence[TimedCall], slots: int | None) -> list[_Served]:
+    """In order of arrival; a slot is free again when its call was seen to end."""
+    ends, found = list[float](), list[_Served]()
+    for call in sorted(calls, key=lambda call: call.one.record.sent_at):
+        slot_at = call.one.record.sent_at + draft.profile.rtt_s
+        if slots is not None and len(ends) == slots:
+            slot_at = max(slot_at, heappop(ends))
+        heappush(ends, call.one.record.ended_at)
+        found.append(_Served(call, slot_at))
+    return found
+
+
+# Slots.
+
+
+def _slots(draft: Draft, levels: Mapping[int, Sequence[TimedCall]], noise: Noise) -> Parameter:
+    tried = sorted(level for level, calls in levels.items() if len(calls) >= _LEAST_CALLS)
+    if not tried or tried[-1] < 2:
+        return not_probed(SLOTS, "a closed loop of two clients or more")
+    found, unexplained = dict[int, int](), list[int]()
+    for level in tried:
+        calls = levels[level]
+        by_noise_s = 2 * (noise.seconds + noise.rounding_s) * len(calls)
+        missed_s = {slots: _missed_s(draft, calls, slots) for slots in range(1, level + 1)}
+        least_s = min(missed_s.values()) + by_noise_s
+        best = max(slots for slots, seconds in missed_s.items() if seconds <= least_s)
+        if best < level and missed_s[best] <= _UNEXPLAINED * missed_s[level]:
+            found[level] = best
+        elif _many_wait(draft, calls, noise):
+            unexplained.append(level)
+    if found:
+        how = (
+            f"When first tokens came at {_listed(found)} clients: so many slots, taken in order of "
+            "arrival, explain it best."
+        )
+        bounds = min(found.values()), max(found.values())
+        return Parameter(SLOTS, found[max(found)], "measured", how, *bounds)
+    free = [level for level in tried if level not in unexplained]
+    how = f"None waited for a slot at {_listed(free)} clients; the profile has no limit."
+    if unexplained:
+        how += (
+            f" At {_listed(unexplained)}, TTFT rises in a way that slots do not explain, and that "
+            "the model has no term for."
+        )
+    if not free:
+        return Parameter(SLOTS, None, "not_identifiable", how)
+    return Parameter(SLOTS, max(free), "at_least", how, low=max(free))
+
+
+def _missed_s(draft: Draft, calls: Sequence[TimedCall], slots: int) -> float:
+    """By how much first tokens came at other times than so many slots explain; not whose."""
+    served = _served(draft, calls, slots)
+    due = sorted(_due_at(draft, served))
+    seen = sorted(one.first_at for one in served)
+    return sum(abs(a - b) for a, b in zip(seen, due, strict=True))
+
+
+def _many_wait(draft: Draft, calls: Sequence[TimedCall], noise: Noise) -> bool:
+    served = _served(draft, calls, None)
+    late = [
+        one.first_at - due_at > one.call.prefill_s(draft.profile) / 2 + 2 * noise.seconds
+        for one, due_at in zip(served, _due_at(draft, served), strict=True)
+    ]
+    return sum(late) > _MANY * len(late)
+
+
+def _due_at(draft: Draft, served: Sequence[_Served]) -> list[float]:
+    """When their first tokens are due."""
+    if draft.profile.prefill_chunk_tokens is not None:
+        return _due_in_turn(draft, served)
+    streams_s = [one.call.tpot_s for one in served if one.call.tpot_s]
+    usual_s = median(streams_s) if draft.one_pace and streams_s else None
+    return [
+        one.slot_at
+        + one.call.prefill_s(draft.profile)
+        * (one.call.tpot_s / usual_s if usual_s and one.call.tpot_s else 1.0)
+        for one in served
+    ]
+
+
+def _due_in_turn(draft: Draft, served: Sequence[_Served]) -> list[float]:
+    """Where prompts are computed in turn, each chunk begins when the one before was seen to end."""
+    profile = draft.profile
+    waiting = deque((one, one.call.cached_tokens) for one in served)
+    free_at, due = -math.inf, list[float]()
+    while waiting:
+        head = waiting[0][0]
+        free_at = max(free_at, head.slot_at + head.call.setup_s(profile))
+        left, ended = profile.prefill_chunk_tokens or math.inf, list[_Served]()
+        latest_at = free_at + _AT_ONCE * head.call.prefill_s(profile)
+        while (
+            left
+            and waiting
+            and waiting[0][0].slot_at + waiting[0][0].call.setup_s(profile) <= latest_at
+        ):
+            one, start = waiting.popleft()
+            end = min(start + left, one.call.input_tokens or 0)
+            free_at += profile.compute_s(start, end)
+            left -= end - start
+            if end < (one.call.input_tokens or 0):
+                waiting.appendleft((one, int(end)))
+            else:
+                ended.append(one)
+        due += [free_at] * len(ended)
+        free_at = max([one.first_at for one in ended], default=free_at)
+    return due
+
+
+def _listed(levels: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(levels))) or "no number of"
+
+
+# Company.
+
+
+def _penalty(draft: Draft, crowds: Iterable[Sequence[_Served]], noise: Noise) -> Parameter:
+    """By which share each other call lengthens a lone call's step."""
+    step_s, in_turn = draft.profile.step_s(), draft.profile.prefill_chunk_tokens is not None
+    company, longer, decode_s = list[float](), list[float](), list[float]()
+    for crowd in crowds:
+        beside = _Crowd(crowd, in_turn)
+        for one in crowd:
+            worked_s = one.first_at - one.slot_at
+            pace = 1.0 if in_turn else draft.pace_of_prefill(one.call, worked_s)
+            for others, seen_s in beside.company(one.call):
+                company.append(others)
+                alone_s = one.call.step_s(draft.profile, others + 1)
+                longer.append((seen_s / pace - alone_s) / step_s)
+                decode_s.append(one.call.decode_s)
+    if len(company) < _LEAST_CALLS:
+        return not_probed(PENALTY, f"{_LEAST_CALLS} streams in company of others")
+    [slope] = regress([[others] for others in company], longer)
+    when = " while no prompt was computed" if in_turn else ""
+    how = (
+        f"Steps of {len(company)} streams{when} over a lone call's, against the mean number of "
+        f"others, up to {max(company):.3g}: a line through the origin, wild values limited (Huber)."
+    )
+    if slope.low <= 0 or slope.value * max(company) <= noise.of(median(decode_s)):
+        return Parameter(PENALTY, 0.0, "absent", how, 0.0, max(0.0, slope.high))
+    return Parameter(PENALTY, slope.value, "measured", how, slope.low, slope.high)
+
+
+class _Crowd:
+    """The calls of one block, side by side."""
+
+    def __init__(self, served: Sequence[_Served], in_turn: bool) -> None:
+        self._in_turn = in_turn
+        self._starts = sorted(one.first_at if in_turn else one.slot_at for one in served)
+        self._ends = sorted(one.ended_at for one in served)
+        self._prompts = [(one.slot_at, one.first_at) for one in served]
+
+    def company(self, call: TimedCall) -> list[tuple[float, float]]:
+        """How many others were there during its steps, and how long those were.
+
+        A step's length is set when it begins, so they are counted at each chunk but the last: the
+        mean, weighted by the text that the next chunk brought. Where prompts take turns, a stream
+        stands still while one is computed, so what its company costs shows only in the gaps in
+        which nobody is between slot and first token: their median for each number of streams, for
+        a mean would keep what such a prompt left behind.
+        """
+        record = call.one.record
+        gaps = list(pairwise(record.chunks_at))
+        counts = [self._others(start) for start, _ in gaps]
+        if self._in_turn:
+            alike: dict[int, list[float]] = defaultdict(list)
+            for (start, end), others in zip(gaps, counts, strict=True):
+                if not any(a < end and start < b for a, b in self._prompts):
+                    alike[others].append(elapsed_s(start, end))
+            return [(others, median(gaps_s)) for others, gaps_s in alike.items() if others > 0]
+        if not call.tpot_s or not gaps:
+            return []
+        weights: Sequence[int] = record.chunk_chars[1:]
+        if len(weights) != len(gaps) or not any(weights):
+            weights = [1] * len(gaps)
+        mean = sum(w * n for w, n in zip(weights, counts, strict=True)) / sum(weights)
+        return [(mean, call.tpot_s)] if mean > 0 else []
+
+    def _others(self, at: float) -> int:
+        at += _SAME_MOMENT_S
+        return bisect_right(self._starts, at) - bisect_right(self._ends, at) - 1
