@@ -129,7 +129,7 @@ def _torn(
     apart_s = [
         elapsed_s(start, end)
         for start, end in gaps
-        if not any(_meet(start, end, prompt) for prompt in prompts)
+        if not any(prompt.one.under_way(start, end) for prompt in prompts)
     ]
     usual_s = median(apart_s) if apart_s else profile.step_s()
     least_s = max(2 * (noise.seconds + noise.rounding_s), noise.share * usual_s)
@@ -139,13 +139,11 @@ def _torn(
         if not gaps or not gaps[0][0] <= record.sent_at <= computes_at < gaps[-1][1]:
             continue
         longer_s = [
-            elapsed_s(start, end) - usual_s for start, end in gaps if _meet(start, end, prompt)
+            elapsed_s(start, end) - usual_s
+            for start, end in gaps
+            if prompt.one.under_way(start, end)
         ]
         grown = tuple(seconds for seconds in longer_s if seconds > least_s) or (0.0,)
         until = min(record.chunks_at[0], gaps[-1][1])
         whole = record.chunks_at[0] <= gaps[-1][1]
         yield _Torn(prompt, grown, usual_s, elapsed_s(computes_at, until), whole)
-
-
-def _meet(start: float, end: float, prompt: TimedCall) -> bool:
-    return start < prompt.one.record.ended_at and prompt.one.record.sent_at < end

@@ -14,7 +14,6 @@ from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
 from labtools.model.metrics import percentile
 from labtools.model.profile import LatencyProfile
-from labtools.records import CallRecord
 
 # The axes whose calls have the endpoint to themselves, as far as this client can see.
 LONE = (AxisName.CONTEXT, AxisName.PREFIX, AxisName.STRUCTURED, AxisName.COLD_SCHEMA)
@@ -91,10 +90,10 @@ class TimedCall:
 def timed_calls(measured: Measured, *axes: AxisName) -> list[TimedCall]:
     """The calls of these axes that ended well and brought output."""
     return [
-        TimedCall(one, ttft_s, _tpot_s(one.record), _decode_s(one.record), *_prompt(one))
+        TimedCall(one, ttft_s, one.tpot_s or None, elapsed_s(chunks[0], chunks[-1]), *_prompt(one))
         for axis in axes
         for one in measured.on(axis)
-        if one.record.error is None and (ttft_s := one.record.ttft_s) is not None
+        if (ttft_s := one.ttft_s) is not None and (chunks := one.record.chunks_at)
     ]
 
 
@@ -103,12 +102,6 @@ def lone_calls(measured: Measured) -> list[TimedCall]:
     crowd = timed_calls(measured, AxisName.CONCURRENCY)
     alone = [call for call in crowd if call.one.at.get("clients") == 1]
     return [*timed_calls(measured, *LONE), *alone]
-
-
-def output_tokens(one: Observation) -> int:
-    """From the endpoint's usage; where it sends none, a chunk counts as a token."""
-    reported = one.record.output_tokens
-    return len(one.record.chunks_at) if reported is None else reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +138,6 @@ def noise_on(measured: Measured, *axes: AxisName) -> Noise:
         usual_s = median(measured.round_trips_s)
         late_s = [abs(seconds - usual_s) for seconds in measured.round_trips_s]
     return Noise(percentile(late_s, 0.95) if late_s else 0.0, LEAST_SHARE)
-
-
-def _decode_s(record: CallRecord) -> float:
-    return elapsed_s(record.chunks_at[0], record.chunks_at[-1])
-
-
-def _tpot_s(record: CallRecord) -> float | None:
-    if record.output_tokens is not None:
-        return record.tpot_s or None
-    chunks = len(record.chunks_at)
-    return _decode_s(record) / (chunks - 1) or None if chunks > 1 else None
 
 
 def _prompt(one: Observation) -> tuple[int | None, int]:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from labtools.evaluation.fitting.evidence import output_tokens
 from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured, Observation
 from labtools.model.profile import LatencyProfile
@@ -116,7 +115,7 @@ def _steps(chains: Iterable[list[Observation]], measured: Measured) -> Iterator[
                 yield _Step(
                     record.e2e_latency_s,
                     tokens,
-                    output_tokens(one),
+                    one.output_tokens or 0,
                     shared_tokens,
                     record.cached_tokens,
                     structured,
