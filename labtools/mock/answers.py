@@ -10,8 +10,9 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from labtools.mock.schema.conjunction import Budget
 from labtools.mock.schema_values import value_for
-from labtools.model.tokens import count_tokens, filler, split_tokens
+from labtools.model.tokens import CHARS_PER_TOKEN, count_tokens, filler, split_tokens
 from labtools.wire.answer import Answer, Piece
 from labtools.wire.api_error import ApiError
 from labtools.wire.generation import GenerationRequest, MockToolCall, Tool
@@ -21,22 +22,24 @@ DEFAULT_OUTPUT_TOKENS = 100
 
 
 # What one request may make the mock think up, over all its choices: more would hold others up.
-LARGEST_ANSWER_TOKENS = 250_000
+LARGEST_ANSWER_TOKENS = 131_072
 _MOST_TOOL_CALLS = 128
 
 
-def answer(request: GenerationRequest, rng: random.Random) -> Answer:
-    """One answer to `request`; what is left open is drawn from `rng`.
+def answer(request: GenerationRequest, rng: random.Random, budget: Budget | None = None) -> Answer:
+    """One answer to `request`; what is left open is drawn from `rng`, in the steps of `budget`.
 
     Raises UnusableSchema when the request's schema has no value, ApiError (400) when the answer
     would be too long.
     """
     tokens = request.mock.output_tokens
+    _check_size(request, request.mock.reasoning_tokens + (tokens or 0))
+    budget = budget or Budget()
     thoughts = filler(request.mock.reasoning_tokens, rng)
-    calls = _calls_to_make(request, rng)
-    text = "" if calls else _text(request, tokens, rng)
+    calls = _calls_to_make(request, rng, budget)
+    text = "" if calls else _text(request, tokens, rng, budget)
     said_tokens = sum(1 + count_tokens(arguments) for _, arguments in calls) + count_tokens(text)
-    _check_size(request, request.mock.reasoning_tokens + (tokens or said_tokens))
+    _check_size(request, request.mock.reasoning_tokens + max(tokens or 0, said_tokens))
     pieces = [Piece("reasoning", piece) for piece in split_tokens(thoughts)]
     if calls:
         pieces += _call_pieces(calls, tokens, rng)
@@ -47,9 +50,13 @@ def answer(request: GenerationRequest, rng: random.Random) -> Answer:
     return ends.cut(request.max_output_tokens)
 
 
-@lru_cache(maxsize=4096)
 def _content(text: str) -> Piece:
     """Filler says the same few words again and again; so it costs no new objects."""
+    return _short_content(text) if len(text) <= CHARS_PER_TOKEN else Piece("content", text)
+
+
+@lru_cache(maxsize=4096)
+def _short_content(text: str) -> Piece:
     return Piece("content", text)
 
 
@@ -63,13 +70,15 @@ def _check_size(request: GenerationRequest, tokens: int) -> None:
         )
 
 
-def _text(request: GenerationRequest, tokens: int | None, rng: random.Random) -> str:
+def _text(
+    request: GenerationRequest, tokens: int | None, rng: random.Random, budget: Budget
+) -> str:
     if request.mock.content is not None:
         return request.mock.content
     if request.schema is True:
         return json.dumps({"answer": filler(8, rng).strip()})
     if isinstance(request.schema, Mapping):
-        return json.dumps(value_for(dict(request.schema), rng))
+        return json.dumps(value_for(dict(request.schema), rng, budget))
     return filler(DEFAULT_OUTPUT_TOKENS if tokens is None else tokens, rng)
 
 
@@ -88,9 +97,12 @@ def _before_stop(pieces: list[str], stop: Sequence[str]) -> list[str]:
     return kept
 
 
-def _calls_to_make(request: GenerationRequest, rng: random.Random) -> list[tuple[str, str]]:
+def _calls_to_make(
+    request: GenerationRequest, rng: random.Random, budget: Budget
+) -> list[tuple[str, str]]:
     """(name, arguments) of each tool call in this answer; none if it is words."""
     if request.mock.tool_calls is not None:
+        _check_calls(request, len(request.mock.tool_calls), "mock.tool_calls")
         return [_told(call) for call in request.mock.tool_calls]
     if not request.tools or request.tool_choice == "none" or request.mock.content is not None:
         return []
@@ -99,14 +111,18 @@ def _calls_to_make(request: GenerationRequest, rng: random.Random) -> list[tuple
     ):
         return []
     count = request.mock.tool_call_count if request.parallel_tool_calls else 1
+    _check_calls(request, count, "mock.tool_call_count")
+    return [_made_up(tool, rng, budget) for tool in _chosen(request, count)]
+
+
+def _check_calls(request: GenerationRequest, count: int, param: str) -> None:
     if count * request.n > _MOST_TOOL_CALLS:
         raise ApiError(
             400,
             f"{request.n} answers of {count} tool calls are more than this mock makes up: "
             f"{_MOST_TOOL_CALLS} tool calls in all.",
-            param="mock.tool_call_count",
+            param=param,
         )
-    return [_made_up(tool, rng) for tool in _chosen(request, count)]
 
 
 def _chosen(request: GenerationRequest, count: int) -> list[Tool]:
@@ -120,8 +136,8 @@ def _told(call: MockToolCall) -> tuple[str, str]:
     return call.name, text
 
 
-def _made_up(tool: Tool, rng: random.Random) -> tuple[str, str]:
-    return tool.name, json.dumps(value_for(dict(tool.parameters), rng))
+def _made_up(tool: Tool, rng: random.Random, budget: Budget) -> tuple[str, str]:
+    return tool.name, json.dumps(value_for(dict(tool.parameters), rng, budget))
 
 
 def _call_pieces(

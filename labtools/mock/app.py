@@ -6,9 +6,11 @@ The same application answers in process, on the simulated clock, and over HTTP, 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from itertools import count
 
 from starlette.applications import Starlette
@@ -16,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labtools.errors import ConfigurationError, UnusableSchema
 from labtools.mock.answers import answer
@@ -23,6 +26,7 @@ from labtools.mock.conversations import Conversations
 from labtools.mock.engine import Engine
 from labtools.mock.faults import FaultPlan
 from labtools.mock.generation import Generation
+from labtools.mock.schema.conjunction import Budget
 from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import count_tokens
 from labtools.wire.answer import Writer
@@ -34,7 +38,16 @@ from labtools.wire.responses_output import Output
 from labtools.wire.responses_request import parse_responses_request
 from labtools.wire.responses_writer import ResponsesWriter
 
-LARGEST_BODY_BYTES = 64 * 2**20
+LARGEST_BODY_BYTES = 16 * 2**20
+# What all requests together may hold; small ones are not counted.
+MOST_HELD_BYTES = 128 * 2**20
+_SMALL_BYTES = 64 * 2**10
+_BYTES_A_PIECE = 130
+# For one request, most of them for its schemas' values: some 0.2 s. After a share of them others
+# get their turn before the next request does.
+_MOST_STEPS = 20_000
+_LONG_STEPS = 1_000
+_BYTES_A_STEP = 2_000
 # 2026-01-01, so that `created` is a plausible date on the simulated clock too.
 DEFAULT_EPOCH_S = 1_767_225_600
 
@@ -91,11 +104,17 @@ class Endpoint:
         self._epoch_s = epoch_s
         self._numbers = count(1)
         self._conversations = Conversations()
+        self._held_bytes = 0
+        self._thinking = asyncio.Lock()
 
-    async def chat(self, http: Request) -> Generation:
+    async def chat(self, http: Request) -> ASGIApp:
         """`POST /v1/chat/completions`."""
         self._authorize(http)
-        raw = await _body(http)
+        raw = await self._body(http)
+        async with self._turn(raw) as budget:
+            return self._chat(raw, budget)
+
+    def _chat(self, raw: bytes, budget: Budget) -> ASGIApp:
         request = parse_chat_request(raw)
 
         def writer(id: str) -> Writer:
@@ -107,12 +126,16 @@ class Endpoint:
                 usage=request.include_usage,
             )
 
-        return self._generation(request, raw, writer)
+        return self._held(self._generation(request, raw, writer, budget), raw)
 
-    async def responses(self, http: Request) -> Generation:
+    async def responses(self, http: Request) -> ASGIApp:
         """`POST /v1/responses`."""
         self._authorize(http)
-        raw = await _body(http)
+        raw = await self._body(http)
+        async with self._turn(raw) as budget:
+            return self._responses(raw, budget)
+
+    def _responses(self, raw: bytes, budget: Budget) -> ASGIApp:
         request = parse_responses_request(raw, self._conversations)
 
         def writer(id: str) -> Writer:
@@ -123,13 +146,12 @@ class Endpoint:
                 echo=request.echo,
             )
 
-        generation = self._generation(request.generation, raw, writer)
+        generation = self._generation(request.generation, raw, writer, budget)
         if request.store:
             # Continuable as soon as the client can know its id.
             output = Output(generation.id, request.summarize).items(generation.answers[0])
-            size = len(request.generation.prompt) + len(json.dumps(output))
-            self._conversations.remember(f"resp_{generation.id}", request.items, output, size)
-        return generation
+            self._conversations.remember(f"resp_{generation.id}", request.items, output)
+        return self._held(generation, raw)
 
     async def models(self, http: Request) -> Response:
         """`GET /v1/models`."""
@@ -148,7 +170,11 @@ class Endpoint:
         return _json({"status": "ok"})
 
     def _generation(
-        self, request: GenerationRequest, raw: bytes, writer: Callable[[str], Writer]
+        self,
+        request: GenerationRequest,
+        raw: bytes,
+        writer: Callable[[str], Writer],
+        budget: Budget,
     ) -> Generation:
         """Everything that can be refused is refused here, before anything is sent."""
         engine = self._engine(request.model)
@@ -161,7 +187,7 @@ class Endpoint:
         id = f"{rng.getrandbits(96):024x}"
         said_by = rng if request.seed is None else _rng_of(request.seed, request.prompt)
         try:
-            answers = [answer(request, said_by) for _ in range(request.n)]
+            answers = [answer(request, said_by, budget) for _ in range(request.n)]
         except UnusableSchema as error:
             raise ApiError(400, f"Invalid schema: {error}", param="schema") from None
         most = request.max_output_tokens or max(len(answer.pieces) for answer in answers)
@@ -182,11 +208,58 @@ class Endpoint:
             fault=fault,
         )
 
+    @asynccontextmanager
+    async def _turn(self, raw: bytes) -> AsyncIterator[Budget]:
+        """The steps that one request may take, while no other request takes any."""
+        async with self._thinking:
+            budget = Budget(_MOST_STEPS - len(raw) // _BYTES_A_STEP)
+            try:
+                yield budget
+            finally:
+                if budget.left < _MOST_STEPS - _LONG_STEPS:
+                    await asyncio.sleep(0)
+
+    async def _body(self, http: Request) -> bytes:
+        """The request's body, refused as soon as it, or all that there are, are too large."""
+        body = bytearray()
+        try:
+            async for chunk in http.stream():
+                self._hold(len(chunk))
+                body += chunk
+                if len(body) > LARGEST_BODY_BYTES:
+                    raise ApiError(
+                        413, f"The body is larger than the {LARGEST_BODY_BYTES} bytes allowed here."
+                    )
+            return bytes(body)
+        finally:
+            self._held_bytes -= len(body)
+
+    def _held(self, generation: Generation, raw: bytes) -> ASGIApp:
+        """The generation, counted as long as it goes out if it is a large one."""
+        pieces = [id(piece) for answer in generation.answers for piece in answer.pieces]
+        size_bytes = 2 * len(raw) + 8 * len(pieces) + _BYTES_A_PIECE * len(set(pieces))
+        if size_bytes <= _SMALL_BYTES:
+            return generation
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            self._hold(size_bytes)
+            try:
+                await generation(scope, receive, send)
+            finally:
+                self._held_bytes -= size_bytes
+
+        return counted
+
+    def _hold(self, size_bytes: int) -> None:
+        if self._held_bytes + size_bytes > MOST_HELD_BYTES:
+            raise ApiError(503, "The mock holds as much of large requests as it can; try again.")
+        self._held_bytes += size_bytes
+
     def _engine(self, name: str) -> Engine:
         if name not in self.engines:
             raise ApiError(
                 404,
-                f"The model {name!r} does not exist. Models here: {', '.join(self.engines)}.",
+                f"The model {name!r:.80} does not exist. Models here: {', '.join(self.engines)}.",
                 param="model",
                 code="model_not_found",
             )
@@ -228,22 +301,12 @@ def _rng_of(seed: int, prompt: str) -> random.Random:
 def _schema_identity(request: GenerationRequest) -> bytes | None:
     """What the endpoint compiles: the answer's schema, or those of the tools it must call."""
     if request.schema is not None and request.schema is not True:
-        return json.dumps(request.schema, sort_keys=True).encode()
-    if request.tools and request.tool_choice not in ("none", "auto"):
-        return json.dumps([dict(tool.parameters) for tool in request.tools]).encode()
-    return None
-
-
-async def _body(http: Request) -> bytes:
-    """The request's body, refused as soon as it is too large."""
-    body = bytearray()
-    async for chunk in http.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            raise ApiError(
-                413, f"The body is larger than the {LARGEST_BODY_BYTES} bytes allowed here."
-            )
-    return bytes(body)
+        text = json.dumps(request.schema, sort_keys=True)
+    elif request.tools and request.tool_choice not in ("none", "auto"):
+        text = json.dumps([dict(tool.parameters) for tool in request.tools])
+    else:
+        return None
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _json(content: object) -> Response:

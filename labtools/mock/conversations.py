@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +11,16 @@ from labtools.wire.api_error import ApiError
 from labtools.wire.responses_items import Item
 
 MOST_RESPONSES = 10_000
-MOST_CHARACTERS = 256 * 2**20
+MOST_BYTES = 96 * 2**20
+# What Python needs for an object or a text beside its characters, about.
+_BYTES_EACH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
     items: tuple[Item, ...]
     output_ids: tuple[str, ...]
-    characters: int
+    size_bytes: int
 
 
 class Conversations:
@@ -26,28 +29,26 @@ class Conversations:
     The bounds count every response with its whole conversation, also where they share items.
     """
 
-    def __init__(
-        self, most_responses: int = MOST_RESPONSES, most_characters: int = MOST_CHARACTERS
-    ) -> None:
+    def __init__(self, most_responses: int = MOST_RESPONSES, most_bytes: int = MOST_BYTES) -> None:
         self._most_responses = most_responses
-        self._most_characters = most_characters
+        self._most_bytes = most_bytes
         self._responses: OrderedDict[str, _Remembered] = OrderedDict()
         self._items: dict[str, Item] = {}
-        self._characters = 0
+        self._size_bytes = 0
 
     def __len__(self) -> int:
         return len(self._responses)
 
-    def remember(
-        self, response_id: str, items: Sequence[Item], output: Sequence[Item], characters: int
-    ) -> None:
-        """Keep one response: the items it was asked with, its output, and their length."""
+    def remember(self, response_id: str, items: Sequence[Item], output: Sequence[Item]) -> None:
+        """Keep one response: the items it was asked with, and its output."""
         self._forget(response_id)
         output_ids = tuple(item["id"] for item in output)
-        self._responses[response_id] = _Remembered((*items, *output), output_ids, characters)
+        kept = (*items, *output)
+        size_bytes = _size_bytes(kept)
+        self._responses[response_id] = _Remembered(kept, output_ids, size_bytes)
         self._items.update(zip(output_ids, output, strict=True))
-        self._characters += characters
-        while len(self) > self._most_responses or self._characters > self._most_characters:
+        self._size_bytes += size_bytes
+        while len(self) > self._most_responses or self._size_bytes > self._most_bytes:
             self._forget(next(iter(self._responses)))
 
     def conversation(self, response_id: str) -> Sequence[Item]:
@@ -77,6 +78,12 @@ class Conversations:
     def _forget(self, response_id: str) -> None:
         forgotten = self._responses.pop(response_id, None)
         if forgotten is not None:
-            self._characters -= forgotten.characters
+            self._size_bytes -= forgotten.size_bytes
             for item_id in forgotten.output_ids:
                 del self._items[item_id]
+
+
+def _size_bytes(items: Sequence[Item]) -> int:
+    """What the items take in memory, with every field that a client put in; rather too much."""
+    text = json.dumps(items)
+    return len(text) + _BYTES_EACH * sum(map(text.count, '{["'))

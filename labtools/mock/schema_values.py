@@ -11,10 +11,18 @@ import random
 
 from labtools.errors import UnusableSchema
 from labtools.mock.schema.compiled import compile_schema
-from labtools.mock.schema.conjunction import Budget, Exhausted, Json, NoValue, Schema
+from labtools.mock.schema.conjunction import (
+    CHARS_PER_STEP,
+    Budget,
+    Exhausted,
+    Json,
+    NoValue,
+    Schema,
+)
 from labtools.mock.schema.draw import Draw
 
 _ATTEMPTS = 12
+_EXHAUSTED = "the search ended after as many steps as it may take"
 # Levels with what the schema leaves open, and the share of the steps that such attempts may take.
 _AMPLE_DEPTH = 3
 _AMPLE_SHARE = 0.6
@@ -30,9 +38,10 @@ def value_for(schema: Schema, rng: random.Random, budget: Budget | None = None) 
     that a hostile schema fails within a second.
     """
     budget = budget or Budget()
-    reserve = round(budget.left * (1 - _AMPLE_SHARE))
     compiled = compile_schema(schema)
-    reason = ""
+    budget.left -= compiled.chars // CHARS_PER_STEP
+    reserve = round(budget.left * (1 - _AMPLE_SHARE))
+    reason = _EXHAUSTED
     for attempt in range(_ATTEMPTS):
         # Every other attempt is at the smallest value, which is left some of the steps.
         ample = attempt % 2 == 0
@@ -49,7 +58,7 @@ def value_for(schema: Schema, rng: random.Random, budget: Budget | None = None) 
         except NoValue as error:
             reason = str(error)
         except Exhausted:
-            reason = "the search ended after as many steps as it may take"
+            reason = _EXHAUSTED
         except RecursionError:
             reason = "its parts are nested too deeply"
         finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from labtools.mock.http_guard import GuardedProtocol, LoopbackOnly, is_loopback
 from labtools.model.profile import LatencyProfile
 from labtools.server_process import OwnedServer, announce, listen
 
@@ -29,7 +30,8 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
     """
     listening = listen(host, port, backlog=2048)
     config = uvicorn.Config(
-        app,
+        LoopbackOnly(app) if is_loopback(host) else app,
+        http=GuardedProtocol,
         log_level="critical",
         access_log=False,
         lifespan="off",

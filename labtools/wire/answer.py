@@ -45,15 +45,15 @@ class Answer:
         return "".join(piece.text for piece in self.pieces if piece.kind == kind)
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        calls: list[ToolCall] = []
-        for opening in self.pieces:
-            if opening.kind != "call":
-                continue
-            arguments = "".join(
-                p.text for p in self.pieces if p.kind == "arguments" and p.call == opening.call
-            )
-            calls.append(ToolCall(opening.call_id, opening.call_name, arguments))
-        return tuple(calls)
+        openings = [piece for piece in self.pieces if piece.kind == "call"]
+        arguments: dict[int, list[str]] = {opening.call: [] for opening in openings}
+        for piece in self.pieces:
+            if piece.kind == "arguments":
+                arguments[piece.call].append(piece.text)
+        return tuple(
+            ToolCall(opening.call_id, opening.call_name, "".join(arguments[opening.call]))
+            for opening in openings
+        )
 
     def cut(self, tokens: int | None) -> Answer:
         """This answer under `max_tokens`: unchanged, or its beginning with "length"."""

@@ -12,6 +12,8 @@ _TYPES = {
     500: "server_error",
     503: "server_error",
 }
+# What is quoted of a request must not make the error as long as the request.
+_LONGEST = 2_000
 
 
 class ApiError(Exception):
@@ -32,7 +34,7 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
+        self.message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
         self.param = param
         self.code = code
         self.headers = dict(headers or {})

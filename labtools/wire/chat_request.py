@@ -8,6 +8,8 @@ from pydantic import Field
 
 from labtools.wire.api_error import ApiError
 from labtools.wire.generation import (
+    MOST_ITEMS,
+    MOST_TOOLS,
     GenerationRequest,
     MockOptions,
     Strict,
@@ -76,8 +78,8 @@ class _StreamOptions(Strict):
 
 class _ChatBody(Strict):
     model: str
-    messages: list[_Message] = Field(min_length=1)
-    tools: list[_Tool] | None = None
+    messages: list[_Message] = Field(min_length=1, max_length=MOST_ITEMS)
+    tools: list[_Tool] | None = Field(default=None, max_length=MOST_TOOLS)
     tool_choice: Literal["none", "auto", "required"] | _NamedTool | None = None
     parallel_tool_calls: bool | None = None
     response_format: _ResponseFormat | None = None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from labtools.model.tokens import CHARS_PER_TOKEN
 from labtools.wire import sse
 from labtools.wire.answer import Answer, Piece, Usage
 
@@ -72,9 +73,14 @@ def _delta(piece: Piece) -> bytes:
     return json.dumps({"tool_calls": [call]}).encode()
 
 
-@lru_cache(maxsize=4096)
 def _text_delta(field: str, text: str) -> bytes:
     """The same words come again and again, in every stream at once."""
+    delta = _short_delta if len(text) <= CHARS_PER_TOKEN else _short_delta.__wrapped__
+    return delta(field, text)
+
+
+@lru_cache(maxsize=4096)
+def _short_delta(field: str, text: str) -> bytes:
     return json.dumps({field: text}).encode()
 
 

@@ -17,6 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from labtools.read_back import first_fault
 from labtools.wire.api_error import ApiError
 
+# Objects and arrays of one request: each takes a hundred times the memory that it takes to send.
+MOST_NODES = 250_000
+# Messages or items of one conversation, and tools.
+MOST_ITEMS = 10_000
+MOST_TOOLS = 1_000
+
 
 class Strict(BaseModel):
     """A part of a request: unknown fields pass, wrong types do not."""
@@ -113,6 +119,9 @@ def checked_choice(name: str, tools: Iterable[Tool]) -> str:
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
     """The request's body, or the 400 that OpenAI's API would answer."""
+    if (nodes := body.count(b"{") + body.count(b"[")) > MOST_NODES:
+        message = f"The body opens {nodes} objects and arrays. Allowed: at most {MOST_NODES}."
+        raise ApiError(413, message)
     try:
         parsed = json.loads(body, parse_float=_finite, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

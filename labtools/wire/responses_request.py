@@ -10,6 +10,8 @@ from pydantic import Field
 
 from labtools.wire.api_error import ApiError
 from labtools.wire.generation import (
+    MOST_ITEMS,
+    MOST_TOOLS,
     GenerationRequest,
     MockOptions,
     Strict,
@@ -80,7 +82,7 @@ class _ResponsesBody(Strict):
     model: str
     instructions: str | None = None
     previous_response_id: str | None = None
-    tools: list[_Tool] | None = None
+    tools: list[_Tool] | None = Field(default=None, max_length=MOST_TOOLS)
     tool_choice: Literal["none", "auto", "required"] | _NamedTool | _AllowedTools | None = None
     parallel_tool_calls: bool | None = None
     text: _Text | None = None
@@ -110,6 +112,10 @@ def parse_responses_request(raw: bytes, memory: Memory) -> ResponsesRequest:
     items = (*earlier, *checked_items(body.get("input"), memory))
     if not items:
         raise ApiError(400, "'input' holds no items; at least one is needed.", param="input")
+    if len(items) > MOST_ITEMS:
+        raise ApiError(
+            400, f"The conversation has {len(items)} items; at most {MOST_ITEMS}.", param="input"
+        )
     check_pairs(items)
     tools = [
         Tool(tool.name, tool.parameters or {"type": "object", "properties": {}})

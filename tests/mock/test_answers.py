@@ -242,12 +242,13 @@ def test_a_schema_without_a_value_is_unusable():
         {"mock": {"output_tokens": 1_000_000}},
         {"mock": {"reasoning_tokens": LARGEST_ANSWER_TOKENS}},
         {"mock": {"output_tokens": LARGEST_ANSWER_TOKENS // 100}, "n": 128},
+        {"mock": {"content": "x" * 4 * LARGEST_ANSWER_TOKENS, "output_tokens": 1}, "n": 2},
         {"mock": {"content": "x" * (4 * LARGEST_ANSWER_TOKENS + 1)}},
         {"mock": {"tool_calls": [{"name": "t", "arguments": "x" * 4 * LARGEST_ANSWER_TOKENS}]}},
     ],
 )
 def test_an_answer_too_long_to_make_up_is_refused(changes):
-    with pytest.raises(ApiError, match="250000 tokens in all") as caught:
+    with pytest.raises(ApiError, match="131072 tokens in all") as caught:
         say(**changes)
     assert caught.value.status == 400
 
@@ -255,6 +256,8 @@ def test_an_answer_too_long_to_make_up_is_refused(changes):
 def test_more_tool_calls_than_it_makes_up_are_refused():
     with pytest.raises(ApiError, match=r"128 answers of 2 tool calls.*128 tool calls in all"):
         say(tools=(READ,), n=128, mock={"tool_call_count": 2})
+    with pytest.raises(ApiError, match=r"1 answers of 129 tool calls.*128 tool calls in all"):
+        say(mock={"tool_calls": [{"name": "t", "arguments": ""}] * 129})
 
 
 def test_the_longest_answer_is_made():

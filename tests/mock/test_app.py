@@ -510,7 +510,7 @@ def test_a_prompt_longer_than_the_context(sim, app):
 
 def test_a_body_beyond_all_measure(sim, app, monkeypatch):
     monkeypatch.setattr("labtools.mock.app.LARGEST_BODY_BYTES", 1000)
-    assert LARGEST_BODY_BYTES == 64 * 2**20
+    assert LARGEST_BODY_BYTES == 16 * 2**20
     status, error, _ = refusal(sim, app, content=b"x" * 1001)
     assert status == 413
     assert "1000 bytes" in error["message"]

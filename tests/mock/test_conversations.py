@@ -8,9 +8,9 @@ from labtools.wire.api_error import ApiError
 QUESTION = {"type": "message", "role": "user", "content": "x"}
 
 
-def remember(memory: Conversations, number: int, characters: int = 1) -> None:
+def remember(memory: Conversations, number: int, **fields: object) -> None:
     output = {"type": "message", "id": f"msg_{number}", "role": "assistant", "content": "y"}
-    memory.remember(f"resp_{number}", (QUESTION,), (output,), characters)
+    memory.remember(f"resp_{number}", ({**QUESTION, **fields},), (output,))
 
 
 def known(memory: Conversations, numbers: range) -> list[int]:
@@ -40,18 +40,25 @@ def test_the_number_of_responses_is_bounded():
     assert known(memory, range(10)) == [7, 8, 9]
 
 
-def test_their_length_is_bounded():
-    memory = Conversations(most_characters=100)
+def test_what_they_hold_is_bounded():
+    memory = Conversations(most_bytes=10_000)
     for number in range(10):
-        remember(memory, number, characters=30)
-    assert known(memory, range(10)) == [7, 8, 9]
+        remember(memory, number, content="x" * 1_500)
+    assert known(memory, range(10)) == [8, 9]
 
 
-def test_one_that_is_too_long_alone_is_not_kept():
-    memory = Conversations(most_characters=100)
-    remember(memory, 1, characters=101)
+def test_fields_that_nobody_reads_count_as_well():
+    memory = Conversations(most_bytes=10_000)
+    for number in range(10):
+        remember(memory, number, unknown=[{"x": {}}] * 10)
+    assert known(memory, range(10)) == [9]
+
+
+def test_what_is_too_large_alone_is_not_kept():
+    memory = Conversations(most_bytes=10_000)
+    remember(memory, 1, content="x" * 10_000)
     assert len(memory) == 0
-    remember(memory, 2, characters=100)
+    remember(memory, 2, content="x" * 5_000)
     assert known(memory, range(3)) == [2]
 
 
@@ -65,9 +72,9 @@ def test_use_keeps_a_response():
 
 
 def test_the_same_response_again_counts_once():
-    memory = Conversations(most_characters=100)
+    memory = Conversations(most_bytes=10_000)
     for _ in range(10):
-        remember(memory, 1, characters=60)
+        remember(memory, 1, content="x" * 5_000)
     assert len(memory) == 1
 
 

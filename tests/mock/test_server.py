@@ -27,6 +27,7 @@ QUICK = LatencyProfile("quick", decode_tokens_per_s=1000, overhead_s=0.01, max_b
 HANGS_S = 120
 # The server's loop counts in milliseconds.
 EARLY_S = 0.002
+POST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
 HELLO = [{"role": "user", "content": "hello"}]
 # Serves two requests' worth of cut connections; a script has no option on the command line.
 FAULTY = """
@@ -74,11 +75,7 @@ def connect_to(base_url):
 
 
 def post(body, headers=b""):
-    return b"POST /v1/chat/completions HTTP/1.1\r\nHost: mock\r\nContent-Length: %d\r\n%s\r\n%s" % (
-        len(body),
-        headers,
-        body,
-    )
+    return POST + b"Content-Length: %d\r\n%s\r\n%s" % (len(body), headers, body)
 
 
 def read_until(connection, end):
@@ -150,10 +147,10 @@ def test_two_requests_over_one_connection(server):
     ("raw", "status"),
     [
         (post(b"{"), b"400"),
-        (b"GET /nowhere HTTP/1.1\r\nHost: mock\r\n\r\n", b"404"),
-        (b"PUT /v1/models HTTP/1.1\r\nHost: mock\r\nContent-Length: 0\r\n\r\n", b"405"),
+        (b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", b"404"),
+        (b"PUT /v1/models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", b"405"),
         (b"\x16\x03\x01 this is no HTTP\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: mock\r\nX: " + b"x" * 200_000 + b"\r\n\r\n", b"4"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 200_000 + b"\r\n\r\n", b"4"),
     ],
 )
 def test_what_is_wrong_is_answered_over_the_wire(server, raw, status):
@@ -164,9 +161,7 @@ def test_what_is_wrong_is_answered_over_the_wire(server, raw, status):
 
 
 def test_a_body_beyond_all_measure_is_refused_before_it_is_all_there(server):
-    head = (
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: mock\r\nContent-Length: 99999999999\r\n\r\n"
-    )
+    head = POST + b"Content-Length: 99999999999\r\n\r\n"
     received = b""
     with connect_to(server.base_url) as connection:
         connection.sendall(head)
@@ -180,8 +175,37 @@ def test_a_body_beyond_all_measure_is_refused_before_it_is_all_there(server):
     assert b" 413 " in received
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (b"Host: localhost", b"200"),
+        (b"Host: 127.0.0.1:8001", b"200"),
+        (b"Host: [::1]:8001", b"200"),
+        (b"Host: localhost\r\nOrigin: http://127.0.0.1:8000", b"200"),
+        (b"Host: attacker.example:8001", b"403"),
+        (b"Host: localhost.attacker.example", b"403"),
+        (b"Host: localhost\r\nOrigin: https://attacker.example", b"403"),
+        (b"Host: localhost\r\nOrigin: null", b"403"),
+        (b"Host: localhost\r\nHost: attacker.example", b"403"),
+        (b"Host: [", b"403"),
+    ],
+)
+def test_it_answers_this_machine_alone(server, headers, status):
+    with connect_to(server.base_url) as connection:
+        connection.sendall(b"GET /v1/models HTTP/1.1\r\n" + headers + b"\r\n\r\n")
+        answer = connection.recv(65536)
+    assert answer.split(b" ")[1] == status
+    assert (b"--host" in answer) == (status == b"403")
+
+
+def test_with_a_host_of_its_own_it_answers_by_any_name():
+    with python("-m", "labtools", "serve", "--port", "0", "--host", "0.0.0.0") as (_, base_url):
+        answer = httpx2.get(f"{base_url}/models", headers={"Host": "mock.example"})
+    assert answer.status_code == 200
+
+
 def test_a_client_that_goes_away_frees_its_slot_at_once(server, client):
-    long = {"mock": {"output_tokens": 200_000}}  # 200 s
+    long = {"mock": {"output_tokens": 131_072}}  # 131 s
     with connect_to(server.base_url) as holding, connect_to(server.base_url) as waiting:
         holding.sendall(post(request(stream=True, **long)))
         read_until(holding, b'"content": "')

@@ -24,6 +24,7 @@ except ImportError:
     jsonschema_rs = None  # type: ignore[assignment]
 
 MAX_SCHEMA_CHARS = 100_000
+_KEPT_CHARS = 10_000
 _RENAMES = re.compile(r'"\$(id|anchor|dynamicAnchor|dynamicRef|recursiveAnchor|recursiveRef)": ')
 _IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
 _OF_MEMBERS = ("patternProperties", "additionalProperties", "unevaluatedProperties")
@@ -50,10 +51,10 @@ def compile_schema(schema: Schema) -> CompiledSchema:
         raise UnusableSchema(
             f"The JSON schema has {len(text)} characters. Allowed: at most {MAX_SCHEMA_CHARS}."
         )
-    return _compile(text)
+    return _compile(text) if len(text) <= _KEPT_CHARS else CompiledSchema(text)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _compile(text: str) -> CompiledSchema:
     return CompiledSchema(text)
 
@@ -63,6 +64,7 @@ class CompiledSchema:
 
     def __init__(self, text: str) -> None:
         self.root: Schema = json.loads(text)
+        self.chars = len(text)
         self._heights: dict[tuple[int, int], float] = {}
         self._patterns: dict[str, Callable[[str], bool]] = {}
         if isinstance(self.root, dict):

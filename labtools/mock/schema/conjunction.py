@@ -20,7 +20,7 @@ Part: TypeAlias = Mapping[str, Any]
 MAX_ITEMS = 5_000
 # Work is counted in steps, never in seconds, so that a schema ends the same way everywhere.
 MAX_STEPS = 20_000
-_CHARS_PER_STEP = 64
+CHARS_PER_STEP = 64
 # "number" stands for what need not be whole.
 KINDS = ("string", "integer", "number", "boolean", "null", "array", "object")
 _KEYWORDS_OF = {
@@ -67,7 +67,7 @@ class Budget:
 
     def spend(self, steps: int = 1, chars: int = 0) -> None:
         """Take `steps`, and those that so many characters cost. Raises Exhausted at the end."""
-        self.left -= steps + chars // _CHARS_PER_STEP
+        self.left -= steps + chars // CHARS_PER_STEP
         if self.left < 0:
             raise Exhausted
 
