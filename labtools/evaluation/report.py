@@ -20,12 +20,13 @@ from labtools.evaluation import outcome
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes import AXES
 from labtools.evaluation.axes.chain import Chain
-from labtools.evaluation.axes.context import Contexts, contexts
+from labtools.evaluation.axes.context import Contexts
 from labtools.evaluation.axes.interference import Interference
 from labtools.evaluation.axes.load import Load
 from labtools.evaluation.axes.prefix import Prefix
 from labtools.evaluation.axes.structured import Structured
 from labtools.evaluation.fitting.fit import Fit
+from labtools.evaluation.fitting.fit import fit as fitted
 from labtools.evaluation.fitting.held_out import Prediction
 from labtools.evaluation.fitting.result import Parameter
 from labtools.evaluation.observations import Identity, Measured, Observation
@@ -123,11 +124,12 @@ RULES: Mapping[str, Callable[[Report], str | None]] = {
 def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None = None) -> Report:
     """The report of one endpoint's evaluation, whole or interrupted.
 
-    `fit` is the latency model fitted to it; `prices` turn its tokens into dollars.
+    `fit` is the latency model fitted to it, and stands in the report; what the report says of
+    prompts follows from it in any case. `prices` turn its tokens into dollars.
     """
     identity = measured.identity
-    rate = contexts(measured).prefill_tokens_per_s
-    by_axis = {name: part for axis in AXES for name, part in axis.summary(measured, rate).items()}
+    model = fit or fitted(measured)
+    by_axis = {name: part for axis in AXES for name, part in axis.summary(measured, model).items()}
     overhead, overhead_reason = outcome.overhead(measured)
     report = Report(
         format=FORMAT,

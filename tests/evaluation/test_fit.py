@@ -330,6 +330,12 @@ def test_answers_in_one_chunk_say_nothing_of_the_decode_rate(cached):
     assert found.parameter("prefill_tokens_per_s").value == pytest.approx(10_000)
 
 
+def test_streams_in_company_say_nothing_where_no_lone_one_was_measured(cached):
+    found = fit(changed(cached, failed, where=lambda one: one.at.get("clients", 1) == 1))
+    assert found.profile is None
+    assert found.parameter("batch_penalty").status == "not_probed"
+
+
 def test_prompts_of_one_length_do_not_say_how_the_ttft_divides(tmp_path):
     plan = BRIEF.but(contexts=(1_000,), prefix_rounds=0, structured_calls=0)
     found = fit(measure(tmp_path, NAMED["fast"], plan))

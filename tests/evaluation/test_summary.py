@@ -31,6 +31,7 @@ from labtools import connect
 from labtools.errors import ConfigurationError
 from labtools.evaluation.fitting.fit import fit
 from labtools.evaluation.observations import Overhead
+from labtools.evaluation.page import page
 from labtools.evaluation.prompts import FUNCTIONS
 from labtools.evaluation.report import (
     command_line,
@@ -44,7 +45,7 @@ from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import SIZES
 from labtools.evaluation.statistics import difference, stat
 from labtools.model.metrics import samples_needed
-from labtools.model.profile import LatencyProfile, Prices
+from labtools.model.profile import LatencyProfile, PrefixCache, Prices
 from labtools.records import ToolCall
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "evaluation-report.schema.json"
@@ -155,7 +156,37 @@ def test_no_slope_from_one_length_or_from_a_flat_line():
     assert (one.prefill_tokens_per_s, one.reason) == (None, "A slope needs TTFT at two lengths.")
     flat = summarise(measured(*at_context(600, 0.2), *at_context(1_200, 0.2))).contexts
     assert flat.prefill_tokens_per_s is None
-    assert flat.reason == "TTFT does not grow with the prompt."
+    assert flat.reason == "TTFT does not grow with the prompt beyond the noise."
+
+
+@pytest.mark.parametrize("clock", ["simulated", "wall"])
+def test_where_attention_bends_ttft_the_report_says_what_its_own_fit_says(tmp_path, clock):
+    truth = PLAIN.but(
+        prefill_tokens_per_s=35_000, attention_pairs_per_s=2e8, prefix_cache=PrefixCache(64, 0)
+    )
+    plan = SMALL.but(contexts=(1_000, 4_000, 8_000), context_calls=2, prefix_rounds=6)
+    with connect("sim", profile=truth) as lab:
+        results = evaluate({"bent": lab}, tmp_path, plan, progress=False)["bent"]
+    results = replace(results, identity=replace(results.identity, clock=clock))
+    model = fit(results)
+    report = summarise(results, model)
+    found = report.contexts
+    assert found.prefill_tokens_per_s == model.parameter("prefill_tokens_per_s").value
+    assert found.prefill_tokens_per_s == pytest.approx(35_000, rel=1e-3)
+    assert found.attention_pairs_per_s == pytest.approx(2e8, rel=1e-3)
+    assert found.fixed_s == pytest.approx(truth.ttft_s(0))
+    repeat = report.prefix.reuses[0]
+    saved = truth.compute_s(0, plan.prefix_tokens) - truth.compute_s(
+        round(repeat.cached_share * plan.prefix_tokens), plan.prefix_tokens
+    )
+    assert repeat.saved_share.median == pytest.approx(
+        saved / truth.compute_s(0, plan.prefix_tokens), rel=0.01
+    )
+    assert (repeat.verdict, repeat.disagreement) == ("saves", None)
+    assert summarise(results).contexts == found  # whether or not the fit is asked for
+    text = page(report)
+    assert "The slope reads 35,000 prompt tokens a second at a short prompt" in text
+    assert "200,000,000 pairs of tokens a second" in text
 
 
 def test_failed_calls_are_in_no_latency_and_in_no_goodput():

@@ -118,7 +118,7 @@ CASES = {
         ),
         (measured(*SLOPE, *LOST), "No prefix cache shows at 3,000 tokens"),
         (measured(*SLOPE, *prefix_rounds(0.12, 2_880, rounds=3)), "3 rounds; an interval needs 6"),
-        (measured(*at_context(600, 0.2), *KEPT), "cannot be told from TTFT"),
+        (measured(*at_context(3_000, 0.6), *KEPT), "cannot be told from TTFT"),
         (measured(*SLOPE), None),
     ],
     "prefix_lifetime": [

@@ -16,6 +16,7 @@ from labtools.plots.canvas import LabFigure
 from labtools.plots.evaluation import Spread
 
 if TYPE_CHECKING:
+    from labtools.evaluation.fitting import Fit
     from labtools.evaluation.report import Report
 
 Value = Callable[[Observation], float | None]
@@ -60,8 +61,8 @@ class Axis:
     """What is sent."""
     warm_up: Callable[[Settings, Abilities], Iterable[Block]] = lambda settings, abilities: ()
     """What is sent before anything counts."""
-    summary: Callable[[Measured, float | None], Mapping[str, Any]] = lambda measured, rate: {}
-    """The report's fields, from what was measured and the prompt tokens computed a second."""
+    summary: Callable[[Measured, Fit], Mapping[str, Any]] = lambda measured, fit: {}
+    """The report's fields, from what was measured and the latency model fitted to it."""
     rules: Sequence[Callable[[Report], str | None]] = ()
     """The sentences of the verdict; None where a rule has nothing to say."""
     stats: Callable[[Report], Mapping[str, Stat]] = lambda report: {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from labtools.evaluation.abilities import Abilities
@@ -29,12 +28,12 @@ from labtools.plots.canvas import LabFigure
 from labtools.plots.evaluation import ttft_by_prompt
 
 if TYPE_CHECKING:
+    from labtools.evaluation.fitting import Fit
     from labtools.evaluation.report import Report
 
 # TTFT needs no answer to speak of; a few tokens more also say how fast a lone stream decodes.
 OUTPUT_TOKENS = 16
-# At long contexts attention bends the line. The slope is for the lengths that agents' calls have.
-LONGEST_FOR_SLOPE = 16_000
+PREFILL, ATTENTION = "prefill_tokens_per_s", "attention_pairs_per_s"
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
@@ -75,45 +74,35 @@ class Contexts(Part):
 
     rows: tuple[ContextRow, ...]
     prefill_tokens_per_s: float | None
-    """1 / the median of the slopes between the rows' median TTFTs (Theil and Sen)."""
+    """The fitted profile's: 1 / the slope of TTFT at a short prompt."""
     fixed_s: float | None
-    """What that line leaves for a prompt of no tokens."""
+    """The fitted profile's TTFT of a prompt of no tokens."""
     reason: str | None
     """Why there are no rows or no slope."""
+    attention_pairs_per_s: float | None = None
+    """The fitted profile's, where attention bends the line. Null: it is straight."""
 
 
-def contexts(measured: Measured) -> Contexts:
-    """A row for each length that was asked for, shortest first."""
+def contexts(measured: Measured, fit: Fit) -> Contexts:
+    """A row for each length that was asked for, shortest first, and the fitted slope."""
     groups: dict[int, list[Observation]] = defaultdict(list)
     for one in measured.on(AxisName.CONTEXT):
         groups[int(one.at["input_tokens"])].append(one)
     rows = tuple(_row(asked, groups[asked]) for asked in sorted(groups))
     if not rows:
         return Contexts((), None, None, "Not measured.")
-    points = [(row.input_tokens, row.ttft_s.p50.value) for row in rows if row.ttft_s.p50]
-    near = [point for point in points if point[0] <= LONGEST_FOR_SLOPE]
-    slope, fixed_s = _line(near if len(near) > 1 else points)
-    if slope is None:
+    found = {one.name: one for one in fit.parameters if one.status in ("measured", "absent")}
+    if PREFILL not in found:
         return Contexts(rows, None, None, "A slope needs TTFT at two lengths.")
-    if slope <= 0:
-        return Contexts(rows, None, fixed_s, "TTFT does not grow with the prompt.")
-    return Contexts(rows, 1 / slope, fixed_s, None)
+    rates = [found[name].value if name in found else None for name in (PREFILL, ATTENTION)]
+    flat = "TTFT does not grow with the prompt beyond the noise."
+    return Contexts(rows, rates[0], fit.prefill.ttft_s(0), None if any(rates) else flat, rates[1])
 
 
 def _row(asked: int, calls: Sequence[Observation]) -> ContextRow:
     counted = median(one.record.input_tokens for one in calls if not one.failed)
     tokens = asked if counted is None else counted
     return ContextRow(asked, tokens, stat_of(calls, ttft_s), stat_of(calls, tpot_s))
-
-
-def _line(points: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
-    """Slope and height at 0: medians of the slopes of all pairs and of what each leaves."""
-    slope = median(
-        (y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 != x2
-    )
-    if slope is None:
-        return None, None
-    return slope, median(y - slope * x for x, y in points)
 
 
 def _stats(report: Report) -> Mapping[str, Stat]:
@@ -140,7 +129,7 @@ def _compared(all_measured: Sequence[Measured]) -> list[Compared]:
 
 CONTEXT = Axis(
     blocks=_blocks,
-    summary=lambda measured, _: {"contexts": contexts(measured)},
+    summary=lambda measured, fit: {"contexts": contexts(measured, fit)},
     stats=_stats,
     figures={"contexts": _figure},
     section="context.html",

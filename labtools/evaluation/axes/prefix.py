@@ -4,9 +4,9 @@ Each round sends a prompt that nobody has seen, the same again, the same with mo
 the same with another first word; then, after a pause, prompts that were left alone. The ladder
 sends prompts that share ever more of their beginning with one that is known.
 
-Of a prompt's TTFT only the prefill can be saved. The slope of TTFT over the context tells how long
-that takes, so a saving can be read as a share of it and held against the share of the tokens that
-the endpoint reports as cached.
+Of a prompt's TTFT only the prefill can be saved. The fitted profile tells how long that takes, so a
+saving can be read as a share of it and held against the share of the tokens that the endpoint
+reports as cached.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, median, median_of
+from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import filler
 from labtools.plots.canvas import LabFigure
 from labtools.plots.evaluation import ttft_after_edits
 from labtools.wording import count, duration, joined
 
 if TYPE_CHECKING:
+    from labtools.evaluation.fitting import Fit
     from labtools.evaluation.report import Report
 
 OUTPUT_TOKENS = 16
@@ -133,11 +135,11 @@ class Reuse(Part):
     saved_s: Difference
     """TTFT expected of a prompt this long that nobody knows, less the measured one."""
     saved_share: Difference | None
-    """The same as a share of the prefill time of the whole prompt, which TTFT's slope tells."""
+    """The same as a share of the prefill time of the whole prompt, as the fitted profile has it."""
     cached_share: float | None
     """Median of `cached_tokens` / input tokens, as the endpoint reports it."""
     verdict: Saving
-    """"saves": more than a tenth of the prefill time; "unknown": no pairs or no slope."""
+    """"saves": more than a tenth of the prefill time; "unknown": no pairs, or no price of them."""
     disagreement: str | None
     """Where the reported share and the saved share cannot both be right."""
 
@@ -164,7 +166,7 @@ class Prefix(Part):
     reason: str | None
 
 
-def prefix(measured: Measured, prefill_tokens_per_s: float | None) -> Prefix:
+def prefix(measured: Measured, fit: Fit) -> Prefix:
     """Each way of coming back against the first time, and the ladder."""
     settings = measured.identity.settings
     cold = measured.on(AxisName.PREFIX, Label.COLD)
@@ -172,7 +174,7 @@ def prefix(measured: Measured, prefill_tokens_per_s: float | None) -> Prefix:
     for label in REUSE_LABELS:
         first = Label.BEFORE_PAUSE if label == Label.AFTER_PAUSE else Label.COLD
         pairs = measured.pairs(AxisName.PREFIX, first, label)
-        rows.append(_reuse(label, pairs, settings.prefix_tokens, prefill_tokens_per_s))
+        rows.append(_reuse(label, pairs, settings.prefix_tokens, fit.prefill))
     measured_rows = tuple(row for row in rows if row.ttft_s.samples or row.ttft_s.failed)
     ladder = tuple(
         Rung(int(one.at["shared"]), one.record.cached_tokens, one.ttft_s)
@@ -192,7 +194,7 @@ def _reuse(
     label: Label,
     pairs: Sequence[tuple[Observation, Observation]],
     prompt_tokens: int,
-    prefill_tokens_per_s: float | None,
+    prefill: LatencyProfile,
 ) -> Reuse:
     again = [second for _, second in pairs]
     longer = APPENDED_TOKENS if label == Label.APPEND else 0
@@ -202,11 +204,10 @@ def _reuse(
         if before_s is None or after_s is None:
             continue
         length = second.record.input_tokens or prompt_tokens + longer
-        added = length - (first.record.input_tokens or prompt_tokens)
-        slope_s = 1 / prefill_tokens_per_s if prefill_tokens_per_s else 0.0
-        saved.append(before_s + added * slope_s - after_s)
-        if slope_s:
-            shares.append(saved[-1] / (length * slope_s))
+        longer_s = prefill.compute_s(first.record.input_tokens or prompt_tokens, length)
+        saved.append(before_s + longer_s - after_s)
+        if whole_s := prefill.compute_s(0, length):
+            shares.append(saved[-1] / whole_s)
     dropped = len(pairs) - len(saved)
     share = median_of(shares, dropped) if shares else None
     reported = median(one.cached_share for one in again)
@@ -338,7 +339,7 @@ _COMPARED = (
 )
 PREFIX = Axis(
     blocks=_blocks,
-    summary=lambda measured, rate: {"prefix": prefix(measured, rate)},
+    summary=lambda measured, fit: {"prefix": prefix(measured, fit)},
     rules=[prefix_cache, prefix_lifetime, prefix_disagreement],
     stats=_stats,
     figures={"prefix": _figure},

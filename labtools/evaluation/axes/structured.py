@@ -30,11 +30,13 @@ from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools, unseen
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, difference, median, median_of
+from labtools.model.profile import LatencyProfile
 from labtools.plots.canvas import LabFigure
 from labtools.plots.evaluation import latency_by_form
 from labtools.wording import count, duration, joined
 
 if TYPE_CHECKING:
+    from labtools.evaluation.fitting import Fit
     from labtools.evaluation.report import Report
 
 INPUT_TOKENS = 900
@@ -145,7 +147,7 @@ class AgainstFreeform(Part):
     form: str
     ttft_s: Difference
     ttft_beyond_length_s: Difference | None
-    """The same without what the longer prompt accounts for, which TTFT's slope tells."""
+    """The same without what the longer prompt accounts for, as the fitted profile has it."""
     tpot_s: Difference
     e2e_latency_s: Difference
     """Answers differ in length, so this is no cost of the schema alone."""
@@ -166,7 +168,7 @@ class Structured(Part):
     reason: str | None
 
 
-def structured(measured: Measured, prefill_tokens_per_s: float | None) -> Structured:
+def structured(measured: Measured, fit: Fit) -> Structured:
     """The forms, each against freeform, and the first call with a schema against the second."""
     rounds = _by_block(measured.on(AxisName.STRUCTURED))
     forms = [form for form in FORMS if any(form in calls for calls in rounds.values())]
@@ -174,7 +176,7 @@ def structured(measured: Measured, prefill_tokens_per_s: float | None) -> Struct
     return Structured(
         forms=tuple(_form(form, rounds) for form in forms),
         against_freeform=tuple(
-            _against_freeform(form, list(rounds.values()), prefill_tokens_per_s)
+            _against_freeform(form, list(rounds.values()), fit.prefill)
             for form in forms
             if form != Label.FREEFORM and Label.FREEFORM in forms
         ),
@@ -211,7 +213,7 @@ def _form(form: Label, rounds: Mapping[str, Mapping[Label, Observation]]) -> For
 def _against_freeform(
     form: Label,
     rounds: Sequence[Mapping[Label, Observation]],
-    prefill_tokens_per_s: float | None,
+    prefill: LatencyProfile,
 ) -> AgainstFreeform:
     pairs = [
         (calls[form], calls[Label.FREEFORM])
@@ -225,25 +227,25 @@ def _against_freeform(
     return AgainstFreeform(
         form=form,
         ttft_s=less(ttft_s),
-        ttft_beyond_length_s=_beyond_length(pairs, prefill_tokens_per_s),
+        ttft_beyond_length_s=_beyond_length(pairs, prefill),
         tpot_s=less(tpot_s),
         e2e_latency_s=less(e2e_latency_s),
     )
 
 
 def _beyond_length(
-    pairs: Sequence[tuple[Observation, Observation]], prefill_tokens_per_s: float | None
+    pairs: Sequence[tuple[Observation, Observation]], prefill: LatencyProfile
 ) -> Difference | None:
     """The schema is part of the prompt; what its tokens take to read is left out."""
-    if not prefill_tokens_per_s:
+    if not prefill.compute_s(0, 1):
         return None
     values = []
     for bound, free in pairs:
         lengths = bound.record.input_tokens, free.record.input_tokens
         if None in lengths or bound.ttft_s is None or free.ttft_s is None:
             continue
-        added = (lengths[0] or 0) - (lengths[1] or 0)
-        values.append(bound.ttft_s - free.ttft_s - added / prefill_tokens_per_s)
+        longer_s = prefill.compute_s(lengths[1] or 0, lengths[0] or 0)
+        values.append(bound.ttft_s - free.ttft_s - longer_s)
     return median_of(values, dropped=len(pairs) - len(values)) if values else None
 
 
@@ -339,7 +341,7 @@ _SCHEMAS_COMPARED = (
 STRUCTURED = Axis(
     blocks=_blocks,
     warm_up=_warm_up,
-    summary=lambda measured, rate: {"structured": structured(measured, rate)},
+    summary=lambda measured, fit: {"structured": structured(measured, fit)},
     rules=[schema_warm, schema_cold, invalid_answers],
     stats=_stats,
     figures={"forms": _figure},

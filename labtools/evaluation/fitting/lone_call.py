@@ -25,12 +25,13 @@ from typing import Any
 
 from labtools.evaluation.fitting.evidence import COLD, FORMS, Noise, TimedCall
 from labtools.evaluation.fitting.jitter import NO_JITTER, Paces, fit_jitter
-from labtools.evaluation.fitting.result import ATTENTION, PREFILL, Parameter, not_probed
+from labtools.evaluation.fitting.result import Parameter, not_probed
 from labtools.evaluation.fitting.robust import Estimate, median_interval, regress, spread
 from labtools.evaluation.labels import Label
 from labtools.model.profile import LatencyProfile, PrefixCache
 
 OVERHEAD, REUSE = "overhead_s", "prefix_cache.reuse_tokens_per_s"
+PREFILL, ATTENTION = "prefill_tokens_per_s", "attention_pairs_per_s"
 DECODE, CONTEXT = "decode_tokens_per_s", "decode_context_tokens_per_s"
 FACTOR, COMPILE = "structured_factor", "schema_compile_s"
 _LEAST_CALLS = 3

@@ -161,10 +161,11 @@ def _ttl(
     def hit(pair: _Pair) -> bool:
         return pair.reported > 0 if reported else pair.saved_s > saves_s
 
-    if len(before) != len(after) or not after:
+    paired = [_Pair(*pair) for pair in zip(before, after, strict=False)]
+    paused = [pair for pair in paired if pair.idle_s > 0]
+    if len(before) != len(after) or not paused:
         needed = "prompts left alone for a while"
         return not_probed(TTL, f"{needed}; the profile takes {default_s:g} s"), default_s
-    paused = [_Pair(*pair) for pair in zip(before, after, strict=True)]
     if fmean(map(hit, paused)) >= fmean(map(hit, repeats)) / 2:
         longest_s = max(pair.idle_s for pair in paused if hit(pair))
         taken_s = max(default_s, longest_s)

@@ -194,13 +194,13 @@ def _penalty(draft: Draft, crowds: Iterable[Sequence[_Served]], noise: Noise) ->
         for one in crowd:
             worked_s = one.first_at - one.slot_at
             pace = 1.0 if in_turn else draft.pace_of_prefill(one.call, worked_s)
-            for others, seen_s in beside.company(one.call):
+            for others, seen_s in beside.company(one.call) if step_s else ():
                 company.append(others)
                 alone_s = one.call.step_s(draft.profile, others + 1)
                 longer.append((seen_s / pace - alone_s) / step_s)
                 decode_s.append(one.call.decode_s)
     if len(company) < _LEAST_CALLS:
-        return not_probed(PENALTY, f"{_LEAST_CALLS} streams in company of others")
+        return not_probed(PENALTY, f"{_LEAST_CALLS} streams in company of others, and lone ones")
     [slope] = regress([[others] for others in company], longer)
     when = " while no prompt was computed" if in_turn else ""
     how = (

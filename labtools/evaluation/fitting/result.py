@@ -13,7 +13,6 @@ from labtools.evaluation.fitting.held_out import Prediction
 from labtools.model.profile import LatencyProfile, PrefixCache
 
 STATUSES = ("measured", "absent", "at_least", "not_probed", "not_identifiable")
-PREFILL, ATTENTION = "prefill_tokens_per_s", "attention_pairs_per_s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +71,14 @@ class Fit:
         return found[name]
 
     @property
-    def prefill(self) -> LatencyProfile | None:
-        """A lone call's prefill: what is known of it even where nothing is of the decode.
-
-        None where TTFT does not tell what a token of the prompt takes.
-        """
-        names = (PREFILL, ATTENTION, "rtt_s", "overhead_s")
+    def prefill(self) -> LatencyProfile:
+        """A lone call's TTFT: what is known of it, even where nothing is of the decode."""
+        names = ("rtt_s", "overhead_s", "prefill_tokens_per_s", "attention_pairs_per_s")
         figures: dict[str, Any] = {
-            name: value for name in names if (value := self.parameter(name).value) is not None
+            one.name: one.value
+            for one in self.parameters
+            if one.name in names and one.value is not None
         }
-        if PREFILL not in figures and ATTENTION not in figures:
-            return None
         return LatencyProfile("prefill", math.inf, **figures)
 
     def as_dict(self) -> dict[str, Any]:
