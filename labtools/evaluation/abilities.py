@@ -53,10 +53,6 @@ class Abilities:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Abilities:
-        return cls(**{**values, "notes": tuple(values["notes"])})
-
 
 async def find_abilities(send: Send, seed: int = 0) -> Abilities:
     """Ask the endpoint in a few calls. Raises EndpointUnusable when it cannot stream at all."""

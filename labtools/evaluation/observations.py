@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import UnionType
 from typing import Any
 
 from labtools.clock import elapsed_s
@@ -13,7 +12,7 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.settings import Settings
 from labtools.model.profile import Prices
-from labtools.records import CallRecord
+from labtools.records import CallRecord, Count, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,12 @@ class Observation:
     axis: AxisName
     block: str
     label: Label
-    lane: int
-    place: int
+    lane: Count
+    place: Count
     """Its number in its lane, from 0."""
     record: CallRecord
-    at: Mapping[str, float] = field(default_factory=dict)
-    attempt: int = 1
+    at: Mapping[str, Seconds] = field(default_factory=dict)
+    attempt: Count = 1
     """A block that was interrupted is run again; the last attempt counts."""
 
     @property
@@ -83,40 +82,16 @@ class Observation:
         values = {name: getattr(self, name) for name in self.__slots__}
         return {**values, "record": self.record.as_dict()}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Observation:
-        """Read it back. Raises KeyError, TypeError or the like for what is no observation."""
-        one = cls(
-            **{
-                **values,
-                "axis": AxisName(values["axis"]),
-                "label": Label(values["label"]),
-                "record": CallRecord.from_dict(values["record"]),
-            }
-        )
-        texts = (one.block, one.record.model)
-        instants = (one.record.sent_at, one.record.ended_at, *one.record.chunks_at)
-        _require(str, *texts)
-        _require(int, one.lane, one.place, one.attempt)
-        _require(int | float, *instants)
-        _require(dict, one.at)
-        return one
-
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
     """What the measuring machine itself added during a block, on the wall clock."""
 
     block: str
-    lateness_s: tuple[float, ...]
+    lateness_s: tuple[Seconds, ...]
     """How late the loop woke, each time it was asked to after ten milliseconds."""
-    cpu_s: float
-    calls: int
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Overhead:
-        """Read it back. Raises KeyError or TypeError for what is none."""
-        return cls(**{**values, "lateness_s": tuple(map(float, values["lateness_s"]))})
+    cpu_s: Seconds
+    calls: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +151,3 @@ class Measured:
             for one in self.on(axis, label):
                 found[one.block].append(one)
         return [pair for block in first for pair in zip(first[block], second[block], strict=False)]
-
-
-def _require(kind: type | UnionType, *values: object) -> None:
-    for value in values:
-        if not isinstance(value, kind):
-            raise TypeError(f"{value!r:.40} stands where a call has something else")

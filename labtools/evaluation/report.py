@@ -13,9 +13,8 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from labtools.errors import ConfigurationError
 from labtools.evaluation import outcome
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes import AXES
@@ -34,6 +33,7 @@ from labtools.evaluation.outcome import Completeness, Failure, Lack, Overhead, S
 from labtools.evaluation.settings import SIZES, Settings
 from labtools.evaluation.statistics import Part, Stat, stat
 from labtools.model.profile import Prices
+from labtools.read_back import read_back
 
 Format = Literal["labtools-evaluation-report/1"]
 FORMAT: Format = "labtools-evaluation-report/1"
@@ -206,15 +206,8 @@ def to_json(report: Report) -> str:
 
 def from_json(text: str | bytes) -> Report:
     """Read it back. Raises ConfigurationError for what is no report."""
-    try:
-        return _adapter().validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConfigurationError(
-            f"This is no report of the format {FORMAT}: {where}: {first['msg']}; found "
-            f"{first['input']!r:.80}. Write it anew from the evaluation's folder."
-        ) from None
+    where = f"This is no report of the format {FORMAT}"
+    return read_back(Report, text, where, next_step="Write it anew from the evaluation's folder.")
 
 
 def json_schema() -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from labtools.evaluation.fitting.fit import Fit, fit
 from labtools.evaluation.page import comparison_page, page
 from labtools.evaluation.report import Report, summarise, to_json
 from labtools.evaluation.results_folder import ResultsFolder
+from labtools.files import write_whole
 from labtools.model.profile import Prices
 
 
@@ -58,10 +59,7 @@ def write_comparison(folders: Sequence[str | Path], prefix: str | Path) -> Compa
 
 
 def _write(path: Path, text: str) -> Path:
-    """All of it or nothing, whenever the process is killed."""
     try:
-        draft = path.with_name(f"{path.name}.draft")
-        draft.write_text(text, encoding="utf-8")
-        return draft.replace(path)
+        return write_whole(path, text)
     except OSError as error:
-        raise ConfigurationError(f"Cannot write {path}: {error}.") from None
+        raise ConfigurationError(f"Cannot write {path}: {error.strerror}.") from None

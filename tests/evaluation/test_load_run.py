@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from labtools.evaluation import json_lines
 from labtools.evaluation.load_test.plan import LoadPlan
 from labtools.evaluation.load_test.processes import run_locust
 from labtools.evaluation.load_test.results import read_load
 from labtools.evaluation.settings import Settings
+from labtools.files import read_lines
 from labtools.mock.server import ServerProcess
 from labtools.model.profile import LatencyProfile
 
@@ -41,7 +41,7 @@ def plan(url, **changes):
 
 
 def calls_in(folder):
-    lines = [one for path in folder.glob("load-*.jsonl") for one in json_lines.read(path)]
+    lines = [one for path in folder.glob("load-*.jsonl") for _, one in read_lines(path)]
     return sum(one["kind"] == "call" for one in lines)
 
 
@@ -103,7 +103,6 @@ def test_failures_are_records_and_do_not_come_at_full_speed(url, tmp_path):
 CALLER = """
 import sys
 from pathlib import Path
-from labtools.evaluation import json_lines
 from labtools.evaluation.load_test.plan import LoadPlan
 from labtools.evaluation.load_test.processes import run_locust
 plan = LoadPlan(sys.argv[1], "p", users=4, workers=2, run_time_s=600)

@@ -275,7 +275,7 @@ def test_a_line_that_is_json_and_no_line_of_an_evaluation_is_named(line, whole, 
     folder = ResultsFolder(tmp_path / "a")
     for read in (folder.read, folder.attempts):
         with pytest.raises(
-            ConfigurationError, match=r"records\.jsonl, line 8, .* delete that line"
+            ConfigurationError, match=r"records\.jsonl, line 8: .* delete that line"
         ):
             read()
 

@@ -17,7 +17,6 @@ from locust.exception import StopUser
 from locust.runners import LocalRunner, WorkerRunner
 
 from labtools.clock import cpu_time_s, monotonic_s, wall_epoch_s
-from labtools.evaluation import json_lines
 from labtools.evaluation.axes import load
 from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.load_test.allowance import Allowance, share
@@ -26,6 +25,7 @@ from labtools.evaluation.observations import Observation, Overhead
 from labtools.evaluation.overhead import PERIOD_S
 from labtools.evaluation.plan import input_tokens, output_limit
 from labtools.evaluation.settings import Settings
+from labtools.files import append_line
 from labtools.lab.call_record import record_of
 from labtools.records import CallRecord
 
@@ -145,7 +145,7 @@ class Measuring:
                 self._write("overhead", asdict(overhead))
 
     def _write(self, kind: str, values: Mapping[str, Any]) -> None:
-        json_lines.append(self._file, {"kind": kind, **values})
+        append_line(self._file, {"kind": kind, **values})
 
 
 def _tokens(record: CallRecord) -> int | None:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labtools.errors import NothingMeasured
-from labtools.evaluation import json_lines
+from labtools.errors import ConfigurationError, NothingMeasured
 from labtools.evaluation.axes.load import Load, closed_loop, open_loop
 from labtools.evaluation.observations import Identity, Measured, Observation, Overhead
+from labtools.evaluation.results_folder import read_call
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Percentile, Stat
+from labtools.files import read_lines, unusable_line
 from labtools.model.metrics import percentile
-from labtools.records import CallRecord
+from labtools.read_back import read_back
+from labtools.records import CallRecord, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +33,50 @@ class LoadResults:
         return "\n".join(_lines(self))
 
 
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """The first line of a process's file: what it measured, and on which clock."""
+
+    endpoint: str
+    model: str
+    machine: str
+    epoch_s: float
+    arrivals_per_user_per_s: Seconds
+    settings: Settings
+    locust_version: str
+    labtools_version: str
+
+
 def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2.0) -> LoadResults:
     """The run's records in FOLDER/load-RUN-*.jsonl. A torn last line is left out.
 
     `users` is how many there were; left out, those are counted that made a call. Raises
     NothingMeasured when there is no record, ConfigurationError for a file that is no such file.
     """
-    heads: list[dict[str, Any]] = []
+    heads: list[_Process] = []
     calls: list[Observation] = []
     overheads: list[Overhead] = []
 
     def take(values: dict[str, Any]) -> None:
-        kind = values.pop("kind")
+        kind = values.pop("kind", None)
         if kind == "process":
-            heads.append(values)
+            heads.append(read_back(_Process, values, "a process"))
         elif kind == "overhead":
-            overheads.append(Overhead.from_dict(values))
-        elif kind == "call":
+            overheads.append(read_back(Overhead, values, "an overhead"))
+        elif kind == "call" and heads:
             # Machines count their seconds from different instants.
-            later_s = heads[-1]["epoch_s"] - heads[0]["epoch_s"]
-            one = Observation.from_dict(values)
+            later_s = heads[-1].epoch_s - heads[0].epoch_s
+            one = read_call(values, planned=False)
             calls.append(replace(one, record=_moved(one.record, later_s)))
         else:
-            raise ValueError(f"its kind is {kind!r:.40}")
+            raise ConfigurationError(f"its kind is {kind!r:.40}, which stands in no such place")
 
     for path in sorted(folder.glob(f"load-{run}-*.jsonl")):
-        json_lines.each(path, take)
+        for number, values in read_lines(path):
+            try:
+                take(values)
+            except ConfigurationError as error:
+                raise unusable_line(path, number, str(error).rstrip(".")) from None
     if not calls:
         raise NothingMeasured(
             f"No call ended in this run: {folder}/load-{run}-*.jsonl hold none. "
@@ -64,12 +84,12 @@ def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2
         )
     head = heads[0]
     users = users or len({(one.block, one.lane) for one in calls})
-    rate = head["arrivals_per_user_per_s"] * users
+    rate = head.arrivals_per_user_per_s * users
     at = {"request_rate_per_s": rate} if rate else {"clients": users}
     counted = tuple(replace(one, at={**one.at, **at}) for one in sorted(calls, key=lambda o: o.key))
-    settings = Settings(**head["settings"]).but(slo_s=slo_s)
+    settings = head.settings.but(slo_s=slo_s)
     identity = Identity(
-        folder.name, head["endpoint"], head["model"], "wall", settings, head["labtools_version"]
+        folder.name, head.endpoint, head.model, "wall", settings, head.labtools_version
     )
     made = tuple(one.record for one in counted)
     measured = Measured(identity, None, counted, tuple(overheads), made=made)
