@@ -302,7 +302,7 @@ def test_a_call_that_holds_something_else_is_named_or_read(field, value, whole, 
     if HELD.get(field, ...) == value:
         assert len(folder.read().made) == len(whole[1].made)
     else:
-        with pytest.raises(ConfigurationError, match=rf"records\.jsonl, line {number}, "):
+        with pytest.raises(ConfigurationError, match=rf"records\.jsonl, line {number}: "):
             folder.read()
 
 
