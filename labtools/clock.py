@@ -51,6 +51,11 @@ def elapsed_s(start: float, end: float) -> float:
     return round(end - start, 9)
 
 
+def instant_after(at: float, seconds: float) -> float:
+    """The instant so many seconds after another, rounded as a `SimLoop` rounds its timers."""
+    return (round(at * 1e9) + _whole_ns(seconds)) / 1e9
+
+
 def monotonic_s() -> float:
     """What an ordinary loop's clock reads, for a process that has no loop (Locust's, say)."""
     return time.monotonic()

@@ -16,7 +16,6 @@ from labtools.clock import SimLoop
 from labtools.loop_thread import cancel_leftovers
 from labtools.mock.app import create_app
 from labtools.model.profile import LatencyProfile
-from labtools.transport.arrivals import StampingTransport
 from labtools.transport.in_process import InProcessTransport
 
 # On a busy machine an example may take longer than hypothesis allows by default.
@@ -46,7 +45,7 @@ class Sim:
             cancel_leftovers(self.loop)
 
     def transport(self, app: Any) -> httpx2.AsyncBaseTransport:
-        return StampingTransport(InProcessTransport(app, self.loop))
+        return InProcessTransport(app, self.loop)
 
     def http(self, app: Any) -> httpx2.AsyncClient:
         """Plain HTTP to `app`, for what the SDK would not send."""

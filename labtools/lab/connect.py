@@ -29,7 +29,6 @@ from labtools.local_engine.settings import EngineSettings
 from labtools.mock.app import create_app
 from labtools.mock.faults import FaultPlan
 from labtools.mock.server import ServerProcess
-from labtools.transport.arrivals import StampingTransport
 from labtools.transport.http_transport import HttpTransport, network_transport
 from labtools.transport.in_process import InProcessTransport
 from labtools.transport.recording import Header
@@ -157,9 +156,9 @@ def _on_the_mock_simulated(wanted: _Wanted, profile: Profiles, faults: FaultPlan
     profiles = profiles_of(profile)
     loop = SimLoop()
     app = create_app(profiles, seed=wanted.seed, faults=faults)
-    stamped = StampingTransport(InProcessTransport(app, loop))
+    transport = InProcessTransport(app, loop)
     target = Target("sim", MOCK_URL, models_of(wanted.model, profiles), wanted.seed)
-    return Lab(target, loop, wanted.recorded(stamped, target), wanted.free_budget)
+    return Lab(target, loop, wanted.recorded(transport, target), wanted.free_budget)
 
 
 def _on_the_mock_over_http(wanted: _Wanted, profile: Profiles) -> Lab:

@@ -11,7 +11,7 @@ import openai
 
 from labtools.lab.call_record import record_of, retry_after_s
 from labtools.records import CallError, CallRecord
-from labtools.transport.arrivals import EXTENSION, Arrivals
+from labtools.transport.arrivals import EXTENSION, READS_AFTERWARDS, Arrivals
 
 
 async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
@@ -35,6 +35,7 @@ async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
     if options is not None:
         request["stream_options"] = {"include_usage": True, **options}
     create = cast(Callable[..., Any], client.chat.completions.with_streaming_response.create)
+    reads_afterwards = READS_AFTERWARDS.set(True)
     try:
         async with create(**request, stream=True) as response:
             stamped = response.http_response.extensions.get(EXTENSION)
@@ -54,6 +55,8 @@ async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
         error = CallError("cut_off", _reason(failure))
     except httpx2.DecodingError as failure:
         error = CallError("protocol", f"the body cannot be decompressed: {failure}")
+    finally:
+        READS_AFTERWARDS.reset(reads_afterwards)
     ended_at = arrivals.ended_at if arrivals.ended_at is not None else loop.time()
     return record_of(request["model"], arrivals, ended_at, error, client.api_key)
 

@@ -26,6 +26,7 @@ from labtools.mock.conversations import Conversations
 from labtools.mock.engine import Engine
 from labtools.mock.faults import FaultPlan
 from labtools.mock.generation import Generation
+from labtools.mock.metronome import Metronome
 from labtools.mock.schema.conjunction import Budget
 from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import count_tokens
@@ -106,6 +107,7 @@ class Endpoint:
         self._conversations = Conversations()
         self._held_bytes = 0
         self._thinking = asyncio.Lock()
+        self._metronome = Metronome()
 
     async def chat(self, http: Request) -> ASGIApp:
         """`POST /v1/chat/completions`."""
@@ -202,6 +204,7 @@ class Endpoint:
             writer=writer(id),
             rng=rng,
             stream=request.stream,
+            metronome=self._metronome,
             headers={"x-request-id": f"req_{id}", **headers},
             schema=_schema_identity(request),
             cache_key=request.cache_key,

@@ -4,9 +4,9 @@ The engine decides *when*; it knows nothing of what is said or of HTTP. A sequen
 a replica, waits for its prefill, and then for each of its tokens in turn:
 
     async with engine.sequence(prompt, rng) as sequence:
-        await sequence.prefill()                       # until the first token is due
-        async for reached in sequence.steps(total):    # whenever tokens are due: how many by now
-            ...
+        await sequence.prefill()             # until the first token is due
+        tokens = sequence.decode(total)      # knows when each of the others is
+        await tokens.ended()
 
 Leaving the block frees the slot at once, however it is left. Deadlines are absolute and come
 from the latency model, so lateness on the wall clock never accumulates.
@@ -26,6 +26,7 @@ from labtools.clock import elapsed_s
 from labtools.mock.prefix_cache import PrefixStore
 from labtools.mock.rate_limiter import RateLimiter
 from labtools.mock.replica import Replica
+from labtools.mock.tokens_due import ARRIVED, TokenTimes, Waited, waited_until
 from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import count_tokens
 
@@ -105,8 +106,9 @@ class Engine:
         try:
             yield sequence
         finally:
-            sequence.leave()
-            replica.release(choices)
+            with replica.changing(sequence.waited):
+                sequence.leave()
+                replica.release(choices)
 
     def _replica_index(self, prompt: str, rng: random.Random, cache_key: str | None) -> int:
         draw = rng.randrange(len(self._replicas))
@@ -145,28 +147,41 @@ class Sequence:
         self._structured = structured
         self._decodes = False
         self._held_s = 0.0
+        self._waited_for_first = ARRIVED
+        self.tokens: TokenTimes | None = None
+        """From `decode` on."""
+
+    @property
+    def waited(self) -> Waited:
+        """Since when it has waited for the instant at which its last token came."""
+        return self.tokens.waited() if self.tokens and self.tokens.over else ARRIVED
 
     async def prefill(self, later_s: float = 0.0) -> None:
         """Wait until the first token is due, and `later_s` longer."""
-        prompts = self._replica.prompts
+        replica, prompts = self._replica, self._replica.prompts
         if prompts is None:
             compute_s = self._profile.compute_s(self.cached_tokens, self.input_tokens)
             self.first_token_at += self._pace * compute_s
         else:
-            await _sleep_until(self.first_token_at)
-            self.first_token_at = await prompts.compute(
-                self.cached_tokens,
-                self.input_tokens,
-                self.first_token_at,
-                self._pace,
-                self._begin_to_decode,
-            )
+            waited = await waited_until(self.first_token_at)
+            if self.cached_tokens < self.input_tokens:
+                self.first_token_at = await prompts.compute(
+                    self.cached_tokens,
+                    self.input_tokens,
+                    self.first_token_at,
+                    self._pace,
+                    self._begin_to_decode,
+                )
+            else:
+                with replica.changing(waited):
+                    self._begin_to_decode()
         self.first_token_at += later_s
-        await _sleep_until(self.first_token_at)
+        waited = self._waited_for_first = await waited_until(self.first_token_at)
         if self._prefixes is not None:
             self._prefixes.remember(self._prompt, self.first_token_at)
         if not self._decodes:
-            self._begin_to_decode()
+            with replica.changing(waited):
+                self._begin_to_decode()
 
     def _begin_to_decode(self) -> None:
         self._replica.decode(+1, self.input_tokens, self._pace)
@@ -177,35 +192,25 @@ class Sequence:
         """Over, however it ended."""
         if self._decodes:
             self._replica.decode(-1, self.input_tokens, self._pace)
-        self._replica.leave(self._prefixes)
+        self._replica.leave(self._prefixes, self.tokens)
 
-    async def steps(self, total: int, stall_s: float = 0.0) -> AsyncIterator[int]:
-        """How many of `total` steps have been reached, whenever more are.
+    def decode(self, total: int, stall_s: float = 0.0) -> TokenTimes:
+        """When each of `total` tokens is due; the first with the end of prefill.
 
-        The first is reached with the end of prefill. A step's length is decided when it begins,
-        by what else the replica does then; each chunk of a prompt lengthens one. When the process
-        is late, the steps that are due come as one. `stall_s` is spent half-way.
+        `stall_s` is spent half-way.
         """
-        loop = asyncio.get_running_loop()
-        anchor_at, anchor, step_s, version = self.first_token_at, 1, 0.0, -1
-        for reached in range(1, total):
-            if self._replica.version != version:
-                version = self._replica.version
-                current_s = self._replica.step_s(self._structured, self._pace)
-                if current_s != step_s:
-                    anchor_at += (reached - anchor) * step_s
-                    anchor, step_s = reached, current_s
-            if (held_s := self._replica.held_s()) != self._held_s:
-                anchor_at += held_s - self._held_s
-                self._held_s = held_s
-            if stall_s and reached == max(1, total // 2):
-                anchor_at += stall_s
-            due_at = anchor_at + (reached + 1 - anchor) * step_s
-            wait_s = due_at - loop.time()
-            if wait_s > 0:
-                yield reached
-                await asyncio.sleep(due_at - loop.time())
-        yield total
+        self.tokens = TokenTimes(
+            self._replica,
+            self.first_token_at,
+            (*self._waited_for_first, self._replica.next_number()),
+            total,
+            structured=self._structured,
+            pace=self._pace,
+            held_s=self._held_s,
+            stall_s=stall_s,
+        )
+        self._replica.follow(self.tokens)
+        return self.tokens
 
 
 def _draw_pace(profile: LatencyProfile, rng: random.Random) -> float:
@@ -214,7 +219,3 @@ def _draw_pace(profile: LatencyProfile, rng: random.Random) -> float:
     normal, uniform = rng.gauss(0.0, 1.0), rng.random()
     pace = math.exp(profile.jitter_sigma * normal - profile.jitter_sigma**2 / 2)
     return pace * profile.tail_factor if uniform < profile.tail_probability else pace
-
-
-async def _sleep_until(at: float) -> None:
-    await asyncio.sleep(at - asyncio.get_running_loop().time())

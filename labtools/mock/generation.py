@@ -16,6 +16,9 @@ from starlette.types import Receive, Scope, Send
 from labtools.mock.engine import Engine
 from labtools.mock.engine import Sequence as EngineSequence
 from labtools.mock.faults import Fault
+from labtools.mock.metronome import Metronome
+from labtools.mock.tokens_due import TokenTimes
+from labtools.transport.in_process import STREAM
 from labtools.wire.answer import Answer, Writer, usage_of
 
 
@@ -31,12 +34,13 @@ class Generation:
     rng: random.Random
     stream: bool
     headers: Mapping[str, str]
+    metronome: Metronome
     schema: bytes | None = None
     cache_key: str | None = None
     fault: Fault | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        respond = asyncio.ensure_future(self._respond(send))
+        respond = asyncio.ensure_future(self._respond(send, STREAM in scope.get("extensions", ())))
         gone = asyncio.ensure_future(_disconnected(receive))
         try:
             await asyncio.wait({respond, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -47,7 +51,7 @@ class Generation:
             gone.cancel()
             await asyncio.gather(respond, gone, return_exceptions=True)
 
-    async def _respond(self, send: Send) -> None:
+    async def _respond(self, send: Send, reader_takes: bool) -> None:
         async with self.engine.sequence(
             self.prompt,
             self.rng,
@@ -56,61 +60,67 @@ class Generation:
             cache_key=self.cache_key,
         ) as sequence:
             if self.stream:
-                await self._stream(sequence, send)
+                await self._stream(sequence, send, reader_takes)
             else:
                 await self._whole(sequence, send)
 
-    async def _stream(self, sequence: EngineSequence, send: Send) -> None:
+    async def _stream(self, sequence: EngineSequence, send: Send, reader_takes: bool) -> None:
         await self._start(send, b"text/event-stream; charset=utf-8")
         await sequence.prefill(self._seconds("slow_first_byte"))
-        sent = 0
-        total, allowed = self._total_steps, self._allowed_steps
-        async for reached in sequence.steps(total, self._seconds("stall")):
-            cut = reached > allowed  # a process that is late has more steps due than it may send
-            reached_now = min(reached, allowed)
-            body = self._between(sent, reached_now) if reached_now > sent else b""
-            sent = reached_now
-            if reached == total and not cut:
-                usage = usage_of(self.answers, sequence.input_tokens, sequence.cached_tokens)
-                body += self.writer.closing(self.answers, usage)
+        answer = _Streamed(self, sequence, self._decode(sequence))
+        if reader_takes:
+            await send({"type": "http.response.body", "more_body": True, STREAM: answer})
+            await answer.tokens.ended()
+            return
+        while True:
+            body = b"".join(body for _, body in answer.take())
             if body:
-                more = cut or reached < total
-                await send({"type": "http.response.body", "body": body, "more_body": more})
-            if cut:
+                await send(
+                    {"type": "http.response.body", "body": body, "more_body": not answer.over}
+                )
+            if answer.tokens.over:
                 return
+            await self.metronome.until(answer.tokens.due_at)
 
     async def _whole(self, sequence: EngineSequence, send: Send) -> None:
         await sequence.prefill(self._seconds("slow_first_byte"))
-        allowed = self._allowed_steps
-        async for reached in sequence.steps(self._total_steps, self._seconds("stall")):
-            if reached > allowed:
-                # Over HTTP, an answer that never began would become the server's own 500.
-                await self._start(send, b"application/json")
-                return
-        usage = usage_of(self.answers, sequence.input_tokens, sequence.cached_tokens)
+        await self._decode(sequence).ended()
+        # Over HTTP, an answer that never began would become the server's own 500.
         await self._start(send, b"application/json")
-        await send({"type": "http.response.body", "body": self.writer.whole(self.answers, usage)})
+        if not self._is_cut:
+            usage = usage_of(self.answers, sequence.input_tokens, sequence.cached_tokens)
+            body = self.writer.whole(self.answers, usage)
+            await send({"type": "http.response.body", "body": body})
+
+    def _decode(self, sequence: EngineSequence) -> TokenTimes:
+        """The times of all steps; of a cut answer, until the first that is not sent."""
+        total = self.total_steps
+        if self._is_cut:
+            return sequence.decode(total // 2 + 1)
+        return sequence.decode(total, self._seconds("stall"))
 
     @property
-    def _total_steps(self) -> int:
+    def total_steps(self) -> int:
         """Steps until the longest answer has ended; its end-of-sequence token takes one."""
         return max(1, *(answer.steps for answer in self.answers))
 
     @property
-    def _allowed_steps(self) -> int:
-        """Steps until the connection is cut: the answer is left unfinished, which closes it."""
-        cut = self.fault is not None and self.fault.kind == "cut"
-        return self._total_steps // 2 if cut else self._total_steps
+    def sent_steps(self) -> int:
+        """Steps until nothing more is sent; a cut answer is left unfinished half-way."""
+        return self.total_steps // 2 if self._is_cut else self.total_steps
 
-    def _between(self, sent: int, reached: int) -> bytes:
-        """What the steps after `sent`, up to `reached`, put on the wire."""
-        parts = [self.writer.opening()] if sent == 0 else []
-        for step in range(sent, reached):
-            for choice, answer in enumerate(self.answers):
-                if step < len(answer.pieces):
-                    parts.append(self.writer.piece(choice, answer.pieces[step]))
-                if step + 1 == answer.steps:
-                    parts.append(self.writer.end_of_choice(choice, answer))
+    @property
+    def _is_cut(self) -> bool:
+        return self.fault is not None and self.fault.kind == "cut"
+
+    def piece(self, step: int) -> bytes:
+        """What one step, counted from 0, puts on the wire."""
+        parts = [self.writer.opening()] if step == 0 else []
+        for choice, answer in enumerate(self.answers):
+            if step < len(answer.pieces):
+                parts.append(self.writer.piece(choice, answer.pieces[step]))
+            if step + 1 == answer.steps:
+                parts.append(self.writer.end_of_choice(choice, answer))
         return b"".join(parts)
 
     async def _start(self, send: Send, content_type: bytes) -> None:
@@ -120,6 +130,45 @@ class Generation:
 
     def _seconds(self, kind: str) -> float:
         return self.fault.seconds if self.fault and self.fault.kind == kind else 0.0
+
+
+class _Streamed:
+    """What of a streamed answer is due, for whoever takes it: the reader, or a server's timer."""
+
+    def __init__(
+        self, generation: Generation, sequence: EngineSequence, tokens: TokenTimes
+    ) -> None:
+        self.tokens = tokens
+        self.over = False
+        """Whether the answer was taken to its end."""
+        self._generation = generation
+        self._sequence = sequence
+        self._taken = 0
+
+    @property
+    def due_at(self) -> float:
+        """When there is more; infinite after the last token."""
+        return self.tokens.due_at
+
+    def take(self) -> list[tuple[float, bytes]]:
+        """The bytes that are due and were not taken before, with the instants they are due at."""
+        generation, instants = self._generation, self.tokens.instants
+        self.tokens.advance(asyncio.get_running_loop().time())
+        last = generation.sent_steps
+        found = [
+            (instants[step], generation.piece(step))
+            for step in range(self._taken, min(len(instants), last))
+        ]
+        self._taken += len(found)
+        if found and self._taken == generation.total_steps:
+            self.over = True
+            found[-1] = found[-1][0], found[-1][1] + self._closing()
+        return found
+
+    def _closing(self) -> bytes:
+        answers, sequence = self._generation.answers, self._sequence
+        usage = usage_of(answers, sequence.input_tokens, sequence.cached_tokens)
+        return self._generation.writer.closing(answers, usage)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -13,8 +13,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from labtools.mock.tokens_due import waited_until
 from labtools.model.profile import LatencyProfile
+
+if TYPE_CHECKING:
+    from labtools.mock.replica import Replica
 
 
 @dataclass(eq=False, slots=True)
@@ -34,15 +39,13 @@ class PromptQueue:
         self,
         profile: LatencyProfile,
         chunk_tokens: int,
-        between_chunks_s: Callable[[], float],
-        step_ends_at: Callable[[float], float],
+        replica: Replica,
     ) -> None:
         self.begun_s = 0.0
         """How long all chunks take that have begun so far: so long has each stream stood still."""
         self._profile = profile
         self._chunk_tokens = chunk_tokens
-        self._between_chunks_s = between_chunks_s
-        self._step_ends_at = step_ends_at
+        self._replica = replica
         self._prompts: deque[_Prompt] = deque()
         self._computing: asyncio.Task[None] | None = None
 
@@ -58,9 +61,6 @@ class PromptQueue:
 
         `on_computed` is called for all prompts that end in a chunk before any of them goes on.
         """
-        if cached_tokens >= input_tokens:
-            on_computed()
-            return ready_at
         loop = asyncio.get_running_loop()
         computed = loop.create_future()
         prompt = _Prompt(cached_tokens, input_tokens, ready_at, pace, on_computed, computed)
@@ -78,21 +78,20 @@ class PromptQueue:
             await self._compute_without_pause(self._prompts[0].ready_at)
 
     async def _compute_without_pause(self, at: float) -> None:
-        loop = asyncio.get_running_loop()
-        at = self._step_ends_at(at)
-        await asyncio.sleep(at - loop.time())
-        chunk = self._next_chunk()
+        at = self._replica.step_ends_at(at)
+        with self._replica.changing(await waited_until(at)):
+            chunk = self._next_chunk()
         while chunk:
             seconds, ended = chunk
             at += seconds
-            await asyncio.sleep(at - loop.time())
+            await waited_until(at)
             # Whoever had but one token to wait for has left by now, and takes no part in this step.
-            at += self._between_chunks_s()
-            await asyncio.sleep(at - loop.time())
-            ended = [prompt for prompt in ended if not prompt.computed.done()]
-            for prompt in ended:
-                prompt.on_computed()
-            chunk = self._next_chunk()
+            at += self._replica.between_chunks_s()
+            with self._replica.changing(await waited_until(at)):
+                ended = [prompt for prompt in ended if not prompt.computed.done()]
+                for prompt in ended:
+                    prompt.on_computed()
+                chunk = self._next_chunk()
             for prompt in ended:
                 prompt.computed.set_result(at)
 

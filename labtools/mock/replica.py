@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 
 from labtools.mock.prefix_cache import PrefixStore, SlotStores
 from labtools.mock.prompt_queue import PromptQueue
+from labtools.mock.tokens_due import ARRIVED, TokenTimes, Waited
 from labtools.model.profile import LatencyProfile
 
 # Of a step: what rounding may put between two ends of one.
@@ -23,14 +27,19 @@ class Replica:
         self.version = 0
         """Goes up whenever the length of a step may have changed."""
         self.prompts = (
-            PromptQueue(
-                profile, profile.prefill_chunk_tokens, self._between_chunks_s, self._step_ends_at
-            )
+            PromptQueue(profile, profile.prefill_chunk_tokens, self)
             if profile.prefill_chunk_tokens is not None
             else None
         )
         """None: prompts and streams do not disturb each other."""
         self._profile = profile
+        self._streams: dict[TokenTimes, None] = {}
+        self._numbers = count()
+        self._is_changing = False
+        # Without these terms a step is as long whoever else is there, and nothing is an event.
+        self._steady = self.prompts is None and not (
+            profile.batch_penalty or math.isfinite(profile.decode_context_tokens_per_s)
+        )
         self._decoding = 0
         self._context_tokens = 0
         self._paces = 0.0
@@ -45,6 +54,28 @@ class Replica:
             else None
         )
 
+    @contextmanager
+    def changing(self, waited: Waited = ARRIVED) -> Iterator[None]:
+        """An event: what may lengthen or shorten the steps that begin from now on.
+
+        Steps that have begun keep their length. Of the streams that begin one at this instant,
+        those that have waited for it longer than the event have decided theirs already.
+        """
+        if self._steady or self._is_changing:
+            yield
+            return
+        now = asyncio.get_running_loop().time()
+        for stream in self._streams:
+            stream.advance(now, waited)
+        self._is_changing = True
+        try:
+            yield
+        finally:
+            self._is_changing = False
+            self.version += 1
+            for stream in self._streams:
+                stream.set_timer()
+
     def step_s(self, structured: bool, pace: float) -> float:
         """The length of a step that begins now, if no prompt is computed meanwhile."""
         if self.prompts is None:
@@ -55,10 +86,11 @@ class Replica:
         """How long prompts have kept every stream standing still so far."""
         return self.prompts.begun_s if self.prompts else 0.0
 
-    def _between_chunks_s(self) -> float:
+    def between_chunks_s(self) -> float:
+        """One step of all streams, if there are any."""
         return self._shared_step_s() if self._decoding else 0.0
 
-    def _step_ends_at(self, at: float) -> float:
+    def step_ends_at(self, at: float) -> float:
         """When the streams end the step that they are in at `at`; the same, if none runs."""
         if not self._decoding:
             return at
@@ -72,19 +104,28 @@ class Replica:
         )
 
     def decode(self, change: int, context_tokens: int, pace: float) -> None:
-        """One more sequence with such a prompt is past its prefill, or one fewer."""
+        """Within `changing`: one more sequence with such a prompt decodes, or one fewer."""
         self._decoding += change
         self._context_tokens += change * context_tokens
         self._paces += change * pace
         self._stepped_at = asyncio.get_running_loop().time()
-        self.version += 1
+
+    def next_number(self) -> int:
+        """Of the sequence that begins to decode now."""
+        return next(self._numbers)
+
+    def follow(self, stream: TokenTimes) -> None:
+        """Tell a stream of every change, until it leaves."""
+        self._streams[stream] = None
 
     def prefixes_for(self, prompt: str, now: float) -> PrefixStore | None:
         """The prefixes that a sequence which holds a slot can go on from, until `leave`."""
         return self._slots.take(prompt, now) if self._slots else self._prefixes
 
-    def leave(self, prefixes: PrefixStore | None) -> None:
+    def leave(self, prefixes: PrefixStore | None, stream: TokenTimes | None) -> None:
         """The sequence is over."""
+        if stream is not None:
+            self._streams.pop(stream, None)
         if self._slots and prefixes is not None:
             self._slots.give_back(prefixes)
 
@@ -111,8 +152,8 @@ class Replica:
         self._admit_waiting()
 
     def _take(self, slots: int) -> None:
-        self.active += slots
-        self.version += 1
+        with self.changing():
+            self.active += slots
 
     def _admit_waiting(self) -> None:
         while self._waiting:

@@ -13,10 +13,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+
+READS_AFTERWARDS: ContextVar[bool] = ContextVar("reads_afterwards", default=False)
+"""Whether whoever sends a request reads its answer when all of it is there."""
 
 # Where a response carries its arrivals: response.extensions[EXTENSION].
 EXTENSION = "labtools.arrivals"

@@ -2,23 +2,50 @@
 
 httpx2's own ASGITransport collects the whole body before it returns, so every token would seem
 to arrive at the end. This one passes each part on at the instant the application sends it.
+
+An application that knows when its parts are due need not wait for each: it sends a message with
+`STREAM`, and the reader takes what is due. One that watches the clock gets each part at its
+instant; one that `reads_afterwards` gets all of them at the end, with their instants.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 from starlette.types import ASGIApp, Message
 
 from labtools.clock import must_run_on
+from labtools.transport.arrivals import EXTENSION, READS_AFTERWARDS, Arrivals
+
+STREAM = "labtools.stream"
+"""In a request's extensions: its reader takes what is due. In a message: from what it takes it."""
+
+
+class Due(Protocol):
+    """A body whose parts are due at known instants."""
+
+    over: bool
+    """Whether it was taken to its end."""
+
+    @property
+    def due_at(self) -> float:
+        """When there is more; infinite after the last part."""
+        ...
+
+    def take(self) -> list[tuple[float, bytes]]:
+        """The parts that are due by now and were not taken before."""
+        ...
 
 
 class InProcessTransport(httpx2.AsyncBaseTransport):
     """Requests to `app` on `loop`. No socket, no copy over the network, no buffering.
+
+    A response's `extensions["labtools.arrivals"]` has its `Arrivals`.
 
     An application that fails or stops in the middle of its answer looks like a server that
     closed the connection. Read timeouts count on the loop's clock.
@@ -34,7 +61,10 @@ class InProcessTransport(httpx2.AsyncBaseTransport):
         exchange = _Exchange(self._app, request, await request.aread(), timeout_s)
         status, headers = await exchange.start()
         return httpx2.Response(
-            status, headers=headers, stream=exchange, extensions={"http_version": b"HTTP/1.1"}
+            status,
+            headers=headers,
+            stream=exchange,
+            extensions={"http_version": b"HTTP/1.1", EXTENSION: exchange.arrivals},
         )
 
 
@@ -44,6 +74,8 @@ class _Exchange(httpx2.AsyncByteStream):
     def __init__(
         self, app: ASGIApp, request: httpx2.Request, body: bytes, timeout_s: float | None
     ) -> None:
+        self.arrivals = Arrivals(asyncio.get_running_loop().time())
+        self._reads_afterwards = READS_AFTERWARDS.get()
         self._request = request
         self._body: bytes | None = body
         self._timeout_s = timeout_s
@@ -64,12 +96,54 @@ class _Exchange(httpx2.AsyncByteStream):
         return message["status"], list(message.get("headers", []))
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while True:
-            message = await self._next()
-            if body := message.get("body"):
-                yield body
-            if not message.get("more_body"):
-                return
+        time, chunks = asyncio.get_running_loop().time, self.arrivals.chunks
+        try:
+            message: Message = {"more_body": True}
+            while message.get("more_body"):
+                message = await self._next()
+                if body := message.get("body"):
+                    chunks.append((time(), body))
+                    yield body
+                if STREAM in message:
+                    async for at, body in self._taken(message[STREAM]):
+                        chunks.append((at, body))
+                        if not self._reads_afterwards:
+                            yield body
+                    if self._reads_afterwards:
+                        yield b"".join(body for _, body in chunks)
+                    return
+        finally:
+            self.arrivals.ended_at = time()
+
+    async def _taken(self, stream: Due) -> AsyncIterator[tuple[float, bytes]]:
+        """Each part of the stream when it is due, or when the application has ended."""
+        time = asyncio.get_running_loop().time
+        patience_s = math.inf if self._timeout_s is None else self._timeout_s
+        last_at = time()
+        while not stream.over:
+            if taken := stream.take():
+                last_at = taken[-1][0]
+                for part in taken:
+                    yield part
+                continue
+            if self._finished:
+                raise self._broken_off()
+            if time() >= last_at + patience_s:
+                raise self._too_late()
+            await self._woken(
+                min(last_at + patience_s, math.inf if self._reads_afterwards else stream.due_at)
+            )
+
+    async def _woken(self, at: float) -> None:
+        """Wait until an instant, or until the application says something or ends."""
+        loop = asyncio.get_running_loop()
+        self._arrived = loop.create_future()
+        timer = loop.call_at(at, self._wake) if at < math.inf else None
+        try:
+            await self._arrived
+        finally:
+            if timer:
+                timer.cancel()
 
     async def aclose(self) -> None:
         """Tell the application that the client has gone, and wait until it has noticed."""
@@ -105,19 +179,24 @@ class _Exchange(httpx2.AsyncByteStream):
                 async with asyncio.timeout(self._timeout_s):
                     await self._arrived
             except TimeoutError:
-                raise httpx2.ReadTimeout(
-                    f"No bytes for {self._timeout_s} s.", request=self._request
-                ) from None
+                raise self._too_late() from None
         if not self._messages:
-            raise httpx2.RemoteProtocolError(
-                "The endpoint closed the connection before its answer was complete.",
-                request=self._request,
-            )
+            raise self._broken_off()
         return self._messages.popleft()
+
+    def _too_late(self) -> httpx2.ReadTimeout:
+        return httpx2.ReadTimeout(f"No bytes for {self._timeout_s} s.", request=self._request)
+
+    def _broken_off(self) -> httpx2.RemoteProtocolError:
+        return httpx2.RemoteProtocolError(
+            "The endpoint closed the connection before its answer was complete.",
+            request=self._request,
+        )
 
 
 def _scope(request: httpx2.Request) -> dict[str, Any]:
     return {
+        "extensions": {STREAM: {}},
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",

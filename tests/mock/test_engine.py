@@ -41,7 +41,8 @@ class Timed:
     e2e_s: float
     queue_s: float
     cached_tokens: int
-    reached: list[int]
+    at: list[float]
+    """Of each token, on the loop's clock."""
 
 
 async def generate(
@@ -55,13 +56,14 @@ async def generate(
     async with engine.sequence(prompt, rng, **options) as sequence:
         await sequence.prefill(later_s)
         first_at = loop.time()
-        reached = [count async for count in sequence.steps(steps, stall_s)]
+        tokens = sequence.decode(steps, stall_s)
+        await tokens.ended()
         return Timed(
             elapsed_s(sent_at, first_at),
             elapsed_s(sent_at, loop.time()),
             sequence.queue_s,
             sequence.cached_tokens,
-            reached,
+            tokens.instants,
         )
 
 
@@ -98,7 +100,7 @@ def test_a_lone_sequence_takes_what_the_formula_says(steps, input_tokens, profil
     expected = profile.e2e_latency_s(steps, input_tokens, stops_by_itself=False)
     assert timed.e2e_s == exactly(expected, 2)
     assert timed.queue_s == 0
-    assert timed.reached == list(range(1, steps + 1))
+    assert len(timed.at) == steps
 
 
 def test_a_long_stream_does_not_drift():
@@ -109,13 +111,13 @@ def test_a_long_stream_does_not_drift():
 
 def test_steps_that_take_no_time_come_as_one():
     (timed,) = run(LatencyProfile("p", decode_tokens_per_s=math.inf), {"steps": 50})
-    assert timed.reached == [50]
+    assert timed.at == [0.0] * 50
     assert timed.e2e_s == 0
 
 
 def test_one_step_needs_no_wait_after_the_prefill():
     (timed,) = run(PROFILE, {"steps": 1})
-    assert timed.reached == [1]
+    assert timed.at == [timed.ttft_s]
     assert timed.e2e_s == timed.ttft_s
 
 

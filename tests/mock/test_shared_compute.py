@@ -38,8 +38,9 @@ async def generate(engine, steps, prompt="", after_s=0.0, seed=0):
     sent_at, at = loop.time(), []
     async with engine.sequence(prompt, random.Random(seed)) as sequence:
         await sequence.prefill()
-        async for reached in sequence.steps(steps):
-            at += [loop.time()] * (reached - len(at))
+        tokens = sequence.decode(steps)
+        await tokens.ended()
+        at = tokens.instants
     return at[0] - sent_at, at, sequence.cached_tokens
 
 

@@ -34,8 +34,7 @@ async def _client(engine: Engine, calls: int, measured: list[tuple[float, float]
         async with engine.sequence("x" * 4 * INPUT, random.Random(0)) as sequence:
             await sequence.prefill()
             ttft_s = loop.time() - sent_at
-            async for _ in sequence.steps(TOKENS + 1):
-                pass
+            await sequence.decode(TOKENS + 1).ended()
         measured.append((ttft_s, loop.time() - sent_at))
 
 

@@ -90,8 +90,7 @@ async def _client(
         async with engine.sequence(prompt, rng) as sequence:
             await sequence.prefill()
             ttft_s = loop.time() - sent_at
-            async for _ in sequence.steps(tokens + 1):
-                pass
+            await sequence.decode(tokens + 1).ended()
         if window[0] <= sent_at < window[1]:
             measured.append((ttft_s, tokens, loop.time() - sent_at))
 

@@ -1,0 +1,155 @@
+"""The token times of one answer: when each is due, known without waiting for any of them.
+
+A step's length is decided when it begins, by what the replica does then. So between two changes of
+the replica (a sequence joins or leaves, a chunk of a prompt begins) all instants follow from the
+model, and only the changes are events: before each, `advance` takes the steps that have begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING
+
+from labtools.clock import instant_after
+
+if TYPE_CHECKING:
+    from labtools.mock.replica import Replica
+
+
+Waited = tuple[float, ...]
+"""Since when something waits for an instant, since when it had waited for that one, and so on. Of
+what is due at one instant, the least comes first."""
+ARRIVED: Waited = (math.inf,)
+
+
+class TokenTimes:
+    """The instants of `total` tokens, of which the first is there at `first_at`.
+
+    `waited` is since when it had been waited for. `stall_s` is spent half-way.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        first_at: float,
+        waited: Waited,
+        total: int,
+        *,
+        structured: bool,
+        pace: float,
+        held_s: float,
+        stall_s: float = 0.0,
+    ) -> None:
+        self.instants = [instant_after(first_at, 0.0)]
+        """Of the tokens that have been reached, in seconds of the loop's clock."""
+        self.due_at = math.inf
+        """When the next one is due; infinite after the last."""
+        self._replica = replica
+        self._waited_for_first = waited
+        self._total = total
+        self._structured = structured
+        self._pace = pace
+        self._stall_s = stall_s
+        self._half = max(1, total // 2)
+        # Token n is due n - anchor steps after the anchor's instant.
+        self._anchor_at, self._anchor = first_at, 1
+        self._step_s, self._version, self._held_s = 0.0, -1, held_s
+        self._ended: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+        self._decide()
+
+    @property
+    def over(self) -> bool:
+        """Whether the last token has been reached."""
+        return len(self.instants) == self._total
+
+    def waited(self) -> Waited:
+        """Since when the next token is waited for, or was the last."""
+        instants = self.instants[:-1] if self.over else self.instants
+        return *reversed(instants), *self._waited_for_first
+
+    def advance(self, now: float, event: Waited = ARRIVED) -> None:
+        """Reach the tokens due before `now`, and those due at it that come before the event."""
+        while not self.over:
+            last = self.instants[-1]
+            at = instant_after(last, self.due_at - last) if self.due_at > last else last
+            if at > now or (at == now and self.waited() > event):
+                return
+            self.instants.append(at)
+            self._decide()
+
+    async def ended(self) -> None:
+        """Wait until the last token is due."""
+        if not self.over:
+            self._ended = asyncio.get_running_loop().create_future()
+            self.set_timer()
+            try:
+                await self._ended
+            finally:
+                if self._timer:
+                    self._timer.cancel()
+
+    def set_timer(self) -> None:
+        """Wake whoever waits for the end, at the end that the replica's state now gives."""
+        if self._ended is None or self._ended.done():
+            return
+        end_at = self._end_at()
+        if self._timer and end_at != self._rings_at:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._rings_at = end_at
+            self._timer = self._ended.get_loop().call_at(end_at, self._ring)
+
+    def _ring(self) -> None:
+        assert self._ended
+        self._timer = None
+        self.advance(self._ended.get_loop().time())
+        if not self.over:
+            self.set_timer()
+        elif not self._ended.done():
+            self._ended.set_result(None)
+
+    def _decide(self) -> None:
+        """The step after the last token that was reached, as the replica's state has it."""
+        reached = len(self.instants)
+        if reached == self._total:
+            self.due_at = math.inf
+            return
+        if self._replica.version != self._version:
+            self._anchor_at, self._anchor, self._step_s, self._held_s = self._seen_from(reached)
+            self._version = self._replica.version
+        if self._stall_s and reached == self._half:
+            self._anchor_at += self._stall_s
+        self.due_at = self._anchor_at + (reached + 1 - self._anchor) * self._step_s
+
+    def _seen_from(self, reached: int) -> tuple[float, int, float, float]:
+        """Anchor, step and what prompts took, if the step after `reached` begins as things are."""
+        anchor_at, anchor, step_s = self._anchor_at, self._anchor, self._step_s
+        current_s = self._replica.step_s(self._structured, self._pace)
+        if current_s != step_s:
+            anchor_at += (reached - anchor) * step_s
+            anchor, step_s = reached, current_s
+        held_s = self._replica.held_s()
+        if held_s != self._held_s:
+            anchor_at += held_s - self._held_s
+        return anchor_at, anchor, step_s, held_s
+
+    def _end_at(self) -> float:
+        """When the last token is due, if nothing changes until then."""
+        deciding = len(self.instants) + 1
+        if deciding >= self._total:
+            return self.due_at
+        anchor_at, anchor, step_s, _ = self._seen_from(deciding)
+        if self._stall_s and self._half >= deciding:
+            anchor_at += self._stall_s
+        return anchor_at + (self._total - anchor) * step_s
+
+
+async def waited_until(at: float) -> Waited:
+    """Wait until an instant. Returns since when."""
+    now = asyncio.get_running_loop().time()
+    await asyncio.sleep(at - now)
+    return now, math.inf
