@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
@@ -40,6 +41,14 @@ def answer(request: GenerationRequest, rng: random.Random, budget: Budget | None
     text = "" if calls else _text(request, tokens, rng, budget)
     said_tokens = sum(1 + count_tokens(arguments) for _, arguments in calls) + count_tokens(text)
     _check_size(request, request.mock.reasoning_tokens + max(tokens or 0, said_tokens))
+    least = request.min_output_tokens
+    if request.ignore_eos:
+        least = request.max_output_tokens or 0
+    if least - request.mock.reasoning_tokens > (tokens or said_tokens):
+        tokens = least - request.mock.reasoning_tokens
+        _check_size(request, least)
+        if not calls and request.schema is None:
+            text += filler(tokens, rng)[len(text) :]
     pieces = [Piece("reasoning", piece) for piece in split_tokens(thoughts)]
     if calls:
         pieces += _call_pieces(calls, tokens, rng)
@@ -47,6 +56,8 @@ def answer(request: GenerationRequest, rng: random.Random, budget: Budget | None
         spoken = split_tokens(text.ljust(tokens or 0), tokens)
         pieces += [_content(piece) for piece in _before_stop(spoken, request.stop)]
     ends = Answer(tuple(pieces), "tool_calls" if calls else "stop")
+    if request.ignore_eos and len(pieces) == request.max_output_tokens:
+        return Answer(ends.pieces, "length")
     return ends.cut(request.max_output_tokens)
 
 
@@ -128,6 +139,10 @@ def _check_calls(request: GenerationRequest, count: int, param: str) -> None:
 def _chosen(request: GenerationRequest, count: int) -> list[Tool]:
     named = [tool for tool in request.tools if tool.name == request.tool_choice]
     tools = named or list(request.tools)
+    if request.tool_choice == "required":
+        # An agent that ends by a tool must get there: what was called least comes first.
+        called = Counter(request.called_tools)
+        tools.sort(key=lambda tool: called[tool.name])
     return [tools[index % len(tools)] for index in range(count)]
 
 

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 
@@ -30,7 +30,7 @@ from labtools.mock.metronome import Metronome
 from labtools.mock.schema.conjunction import Budget
 from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import count_tokens
-from labtools.wire.answer import Writer
+from labtools.wire.answer import Answer, Writer
 from labtools.wire.api_error import ApiError
 from labtools.wire.chat_request import parse_chat_request
 from labtools.wire.chat_writer import ChatWriter
@@ -119,12 +119,12 @@ class Endpoint:
     def _chat(self, raw: bytes, budget: Budget) -> ASGIApp:
         request = parse_chat_request(raw)
 
-        def writer(id: str) -> Writer:
+        def writer(id: str, answers: Sequence[Answer]) -> Writer:
             return ChatWriter(
                 id=id,
                 model=request.model,
                 created=self._created(),
-                choices=request.n,
+                answers=answers,
                 usage=request.include_usage,
             )
 
@@ -140,7 +140,7 @@ class Endpoint:
     def _responses(self, raw: bytes, budget: Budget) -> ASGIApp:
         request = parse_responses_request(raw, self._conversations)
 
-        def writer(id: str) -> Writer:
+        def writer(id: str, answers: Sequence[Answer]) -> Writer:
             return ResponsesWriter(
                 output=Output(id, request.summarize),
                 model=request.generation.model,
@@ -175,7 +175,7 @@ class Endpoint:
         self,
         request: GenerationRequest,
         raw: bytes,
-        writer: Callable[[str], Writer],
+        writer: Callable[[str, Sequence[Answer]], Writer],
         budget: Budget,
     ) -> Generation:
         """Everything that can be refused is refused here, before anything is sent."""
@@ -201,7 +201,7 @@ class Endpoint:
             engine=engine,
             prompt=request.prompt,
             answers=answers,
-            writer=writer(id),
+            writer=writer(id, answers),
             rng=rng,
             stream=request.stream,
             metronome=self._metronome,

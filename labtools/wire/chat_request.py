@@ -94,6 +94,9 @@ class _ChatBody(Strict):
     top_p: float | None = Field(default=None, ge=0, le=1)
     user: str | None = None
     prompt_cache_key: str | None = None
+    # As vLLM takes them, for benchmarks.
+    ignore_eos: bool | None = None
+    min_tokens: int | None = Field(default=None, ge=0)
     mock: MockOptions = MockOptions()
 
 
@@ -101,6 +104,14 @@ def parse_chat_request(raw: bytes) -> GenerationRequest:
     """The request, checked. Raises ApiError (400) that names what is wrong."""
     body = parse_json_object(raw)
     chat = validated(_ChatBody, body)
+    _check_pairs(chat.messages)
+    most = _first(chat.max_completion_tokens, chat.max_tokens)
+    if most is not None and (chat.min_tokens or 0) > most:
+        raise ApiError(
+            400,
+            f"'min_tokens' is {chat.min_tokens}, more than the {most} of 'max_tokens'.",
+            param="min_tokens",
+        )
     tools = tuple(
         Tool(tool.function.name, tool.function.parameters or {"type": "object", "properties": {}})
         for tool in chat.tools or ()
@@ -112,9 +123,14 @@ def parse_chat_request(raw: bytes) -> GenerationRequest:
         tools=tools,
         tool_choice=_tool_choice(chat, tools),
         parallel_tool_calls=chat.parallel_tool_calls is not False,
+        called_tools=tuple(
+            call.function.name for message in chat.messages for call in message.tool_calls or ()
+        ),
         answers_tool_result=chat.messages[-1].role in ("tool", "function"),
         schema=schema,
-        max_output_tokens=_first(chat.max_completion_tokens, chat.max_tokens),
+        max_output_tokens=most,
+        min_output_tokens=chat.min_tokens or 0,
+        ignore_eos=bool(chat.ignore_eos),
         n=chat.n or 1,
         stop=_stop_sequences(chat.stop),
         seed=chat.seed,
@@ -123,6 +139,36 @@ def parse_chat_request(raw: bytes) -> GenerationRequest:
         cache_key=_first(chat.prompt_cache_key, chat.user),
         mock=chat.mock,
     )
+
+
+def _check_pairs(messages: list[_Message]) -> None:
+    """Every tool call has its result right behind it and every result its call, as at OpenAI."""
+    waiting: dict[str, None] = {}
+    for index, message in enumerate(messages):
+        if message.role == "tool":
+            if message.tool_call_id not in waiting:
+                raise ApiError(
+                    400,
+                    "Invalid parameter: messages with role 'tool' must be a response to a "
+                    f"preceding message with 'tool_calls'; found {message.tool_call_id!r}.",
+                    param=f"messages.[{index}].role",
+                )
+            del waiting[str(message.tool_call_id)]
+            continue
+        _check_answered(waiting, index)
+        waiting = {call.id: None for call in message.tool_calls or ()}
+    _check_answered(waiting, len(messages))
+
+
+def _check_answered(waiting: dict[str, None], index: int) -> None:
+    if waiting:
+        raise ApiError(
+            400,
+            "An assistant message with 'tool_calls' must be followed by tool messages responding "
+            "to each 'tool_call_id'. The following tool_call_ids did not have response messages: "
+            f"{', '.join(waiting)}",
+            param=f"messages.[{index}].role",
+        )
 
 
 def _first(*values: Any) -> Any:

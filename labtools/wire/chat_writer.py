@@ -18,21 +18,30 @@ class ChatWriter:
     A chunk is made from parts prepared once, since a stream has one for every token.
     """
 
-    def __init__(self, *, id: str, model: str, created: int, choices: int, usage: bool) -> None:
+    def __init__(
+        self, *, id: str, model: str, created: int, answers: Sequence[Answer], usage: bool
+    ) -> None:
         self._head: dict[str, Any] = {"id": f"chatcmpl-{id}", "created": created, "model": model}
         self._usage = usage
         chunk_head = json.dumps({**self._head, "object": "chat.completion.chunk"})[:-1]
         self._before = [
             f'data: {chunk_head}, "choices": [{{"index": {choice}, "delta": '.encode()
-            for choice in range(choices)
+            for choice in range(len(answers))
         ]
         self._after_choice = b"}]" + (b', "usage": null' if usage else b"") + b"}\n\n"
         self._after = b', "logprobs": null, "finish_reason": null' + self._after_choice
         self._chunk_head = chunk_head
+        # A choice that only calls has no content, not an empty one.
+        self._contents = [
+            b"null" if answer.tool_calls() and not answer.text("content") else b'""'
+            for answer in answers
+        ]
 
     def opening(self) -> bytes:
-        delta = b'{"role": "assistant", "content": ""}'
-        return b"".join(before + delta + self._after for before in self._before)
+        return b"".join(
+            before + b'{"role": "assistant", "content": %s}' % content + self._after
+            for before, content in zip(self._before, self._contents, strict=True)
+        )
 
     def piece(self, choice: int, piece: Piece) -> bytes:
         return b"".join((self._before[choice], _delta(piece), self._after))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labtools.read_back import first_fault
 from labtools.wire.api_error import ApiError
+from labtools.wire.images import with_images_as_text
 
 # Objects and arrays of one request: each takes a hundred times the memory that it takes to send.
 MOST_NODES = 250_000
@@ -72,11 +73,16 @@ class GenerationRequest:
     tool_choice: str = "auto"
     """One of none, auto, required, or the name of the tool that must be called."""
     parallel_tool_calls: bool = True
+    called_tools: tuple[str, ...] = ()
+    """The tools that were called in this conversation, by name, once for each call."""
     answers_tool_result: bool = False
     """Whether the last message is a tool's result: the model then answers in words."""
     schema: Mapping[str, Any] | bool | None = None
     """The answer's JSON schema; True for any JSON object."""
     max_output_tokens: int | None = None
+    min_output_tokens: int = 0
+    ignore_eos: bool = False
+    """Whether the answer only ends with its `max_output_tokens`."""
     n: int = 1
     stop: tuple[str, ...] = ()
     seed: int | None = None
@@ -99,7 +105,7 @@ def render_prompt(
     parts += ["<|tool|>" + _dumps(tool) for tool in tools]
     for message in messages:
         rest = {k: v for k, v in message.items() if k not in ("role", "content") and v is not None}
-        content = message.get("content")
+        content = with_images_as_text(message.get("content"))
         text = content if isinstance(content, str) else "" if content is None else _dumps(content)
         parts.append(f"<|{message['role']}|>" + text + (_dumps(rest) if rest else ""))
     return "".join(parts)

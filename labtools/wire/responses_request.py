@@ -131,6 +131,7 @@ def parse_responses_request(raw: bytes, memory: Memory) -> ResponsesRequest:
         tools=usable,
         tool_choice=choice,
         parallel_tool_calls=asked.parallel_tool_calls is not False,
+        called_tools=tuple(item["name"] for item in items if item["type"] == "function_call"),
         answers_tool_result=items[-1]["type"] == "function_call_output",
         schema=schema,
         max_output_tokens=asked.max_output_tokens,

@@ -64,6 +64,31 @@ def test_the_limit_counts_reasoning_too():
     assert [piece.kind for piece in said.pieces] == ["reasoning"] * 6 + ["content"] * 2
 
 
+@pytest.mark.parametrize("tokens", [1, 50, 100, 150])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"mock": {"content": "short"}},
+        {"mock": {"reasoning_tokens": 20}},
+        {"mock": {"output_tokens": 30}},
+        {"tools": (READ,)},
+        {"schema": SCHEMA},
+    ],
+)
+def test_with_ignore_eos_it_says_exactly_as_many_as_it_may(tokens, changes):
+    said = say(ignore_eos=True, max_output_tokens=tokens, **changes)
+    assert len(said.pieces) == tokens
+    assert said.finish_reason == "length"
+
+
+@pytest.mark.parametrize(("least", "tokens"), [(0, 100), (50, 100), (101, 101), (150, 150)])
+def test_it_says_at_least_as_many_as_it_must(least, tokens):
+    said = say(min_output_tokens=least)
+    assert (len(said.pieces), said.finish_reason) == (tokens, "stop")
+    assert said.text("content")[:396] == say().text("content")[:396]
+
+
 # words that were given
 
 
@@ -121,6 +146,23 @@ def test_a_stop_sequence_takes_the_tokens_after_it_and_only_those(tokens, stop, 
 
 def arguments_of(said):
     return [json.loads(call.arguments) for call in said.tool_calls()]
+
+
+@pytest.mark.parametrize(
+    ("called", "names"),
+    [
+        ((), ["read", "write"]),
+        (("read",), ["write", "read"]),
+        (("read", "write"), ["read", "write"]),
+        (("read", "read", "write"), ["write", "read"]),
+        (("other",), ["read", "write"]),
+    ],
+)
+def test_where_it_must_call_it_calls_what_was_called_least(called, names):
+    request = {"tools": (READ, WRITE), "tool_choice": "required", "called_tools": called}
+    said = say(**request, mock={"tool_call_count": 2})
+    assert [call.name for call in said.tool_calls()] == names
+    assert [call.name for call in say(**request).tool_calls()] == names[:1]
 
 
 def test_with_tools_it_calls_the_first_with_valid_arguments():

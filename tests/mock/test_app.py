@@ -632,7 +632,10 @@ def test_odd_characters_everywhere_are_only_characters(sim, odd, streamed):
     app = create_app({"p": PROFILE.but(replicas=3)})
     tool = {"type": "function", "function": {"name": odd, "description": odd}}
     request = body(
-        messages=[{"role": "user", "content": odd, "name": odd}, {"role": "tool", "content": odd}],
+        messages=[
+            {"role": "user", "content": odd, "name": odd},
+            {"role": "function", "content": odd},
+        ],
         tools=[tool],
         seed=1,
         stop=odd,

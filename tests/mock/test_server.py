@@ -280,7 +280,7 @@ def test_it_ends_on_a_signal_while_a_stream_is_open(ending):
 def test_stopping_waits_for_no_stream_and_a_second_time_does_nothing():
     running = ServerProcess({"quick": QUICK})
     with connect_to(running.base_url) as connection:
-        connection.sendall(post(request(stream=True, mock={"output_tokens": 200_000})))  # 200 s
+        connection.sendall(post(request(stream=True, mock={"output_tokens": 131_072})))  # 131 s
         read_until(connection, b'"content": "')
         started_at = time.monotonic()
         running.stop()

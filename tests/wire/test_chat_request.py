@@ -126,6 +126,55 @@ def test_the_prompt_holds_schema_tools_and_messages_in_this_order():
     assert request.answers_tool_result
 
 
+def called(*ids):
+    function = {"name": "r", "arguments": "{}"}
+    calls = [{"id": id, "type": "function", "function": function} for id in ids]
+    return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+def result(id):
+    return {"role": "tool", "tool_call_id": id, "content": "found"}
+
+
+USER = {"role": "user", "content": "go on"}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [USER, called("1", "2"), result("2"), result("1"), USER],
+        [USER, called("1"), result("1"), called("1"), result("1")],
+        [USER, {"role": "assistant", "content": "x", "tool_calls": []}, USER],
+    ],
+)
+def test_every_call_has_its_result(messages):
+    names = [name for message in messages for name in ["r"] * len(message.get("tool_calls") or ())]
+    assert parse(messages=messages).called_tools == tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("messages", "param", "words"),
+    [
+        ([USER, result("1")], "messages.[1].role", "must be a response to a preceding"),
+        ([called("1"), result("2")], "messages.[1].role", "found '2'"),
+        ([called("1"), result("1"), result("1")], "messages.[2].role", "found '1'"),
+        ([called("1"), result("1"), USER, result("1")], "messages.[3].role", "found '1'"),
+        ([called("1", "2"), result("1"), USER], "messages.[2].role", "response messages: 2"),
+        ([called("1", "2")], "messages.[1].role", "response messages: 1, 2"),
+        ([called("1"), called("2"), result("2")], "messages.[1].role", "messages: 1"),
+    ],
+)
+def test_a_call_or_a_result_alone_is_refused(messages, param, words):
+    error = refused(json.dumps({"model": "m", "messages": messages}).encode())
+    assert (error.status, error.param) == (400, param)
+    assert words in error.message
+
+
+def test_min_tokens_beyond_max_tokens_is_refused():
+    body = {"model": "m", "messages": [USER], "min_tokens": 5, "max_tokens": 4}
+    assert refused(json.dumps(body).encode()).param == "min_tokens"
+
+
 @given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=5), st.text(max_size=8))
 def test_a_longer_conversation_begins_with_the_shorter_one(texts, more):
     messages = [{"role": "user", "content": text} for text in texts]

@@ -35,7 +35,7 @@ def answers(draw, texts=plain):
 
 def write(choices, *, usage=True, input_tokens=50, cached_tokens=20):
     """The stream of these answers, a chunk of bytes a token, and the whole body."""
-    writer = ChatWriter(id="7", model="m", created=1, choices=len(choices), usage=usage)
+    writer = ChatWriter(id="7", model="m", created=1, answers=choices, usage=usage)
     counted = usage_of(choices, input_tokens, cached_tokens)
     stream = [writer.opening()]
     for step in range(max(len(answer.pieces) for answer in choices)):

@@ -47,8 +47,8 @@ def test_instructions_come_before_the_items():
 
 
 def test_what_is_not_text_counts_as_it_is_written():
-    image = {"type": "input_image", "image_url": "data:,xyz", "detail": "auto"}
-    assert "data:,xyz" in prompt(input=[{"role": "user", "content": [image]}])
+    file = {"type": "input_file", "file_data": "data:,xyz"}
+    assert "data:,xyz" in prompt(input=[{"role": "user", "content": [file]}])
 
 
 @given(st.integers(0, 2**32), st.integers(0, 5), st.integers(0, 3), st.booleans())

@@ -18,7 +18,7 @@ counts = st.integers(0, 10**9)
 def test_what_the_endpoint_writes_is_found_streamed_and_whole(input_, cached, output, null, text):
     usage = Usage(input_, cached, output, 0)
     answers = [Answer((Piece("content", text),), "stop")]
-    writer = ChatWriter(id="1", model="m", created=0, choices=1, usage=True)
+    writer = ChatWriter(id="1", model="m", created=0, answers=answers, usage=True)
     whole = writer.whole(answers, usage)
     stream = writer.opening() + writer.piece(0, answers[0].pieces[0])
     stream += writer.end_of_choice(0, answers[0]) + writer.closing(answers, usage)
