@@ -16,6 +16,7 @@ from labtools.lab.trace import Trace
 from labtools.lab.whatif import what_if
 from labtools.local_engine import command as engine_command
 from labtools.mock.app import create_app
+from labtools.mock.dialects import DIALECTS
 from labtools.mock.server import serve
 from labtools.model.named_profiles import NAMED, load_profiles, named_profile
 from labtools.model.profile import LatencyProfile
@@ -63,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--port", type=int, default=8001, help="default: %(default)s; 0: any")
     serving.add_argument("--seed", type=int, default=0, help="decides every draw")
     serving.add_argument("--api-key", help="refuse requests without this key")
+    serving.add_argument(
+        "--dialect",
+        choices=list(DIALECTS),
+        help="the provider whose Chat Completions and errors it imitates (default: none)",
+    )
     serving.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
     serving.set_defaults(command=_serve)
 
@@ -104,7 +110,11 @@ def _serve(options: argparse.Namespace) -> None:
     if options.until_stdin_closes:
         stop_when_stdin_closes()
     app = create_app(
-        profiles or NAMED, seed=options.seed, api_key=options.api_key, epoch_s=wall_epoch_s()
+        profiles or NAMED,
+        seed=options.seed,
+        api_key=options.api_key,
+        epoch_s=wall_epoch_s(),
+        dialect=options.dialect,
     )
     serve(app, options.host, options.port)
 

@@ -20,9 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from labtools.errors import ConfigurationError, UnusableSchema
+from labtools.errors import ConfigurationError, UnusableSchema, one_of
 from labtools.mock.answers import answer
 from labtools.mock.conversations import Conversations
+from labtools.mock.dialects import DIALECTS, Dialect, DialectWriter, kept_alive
 from labtools.mock.engine import Engine
 from labtools.mock.faults import FaultPlan
 from labtools.mock.generation import Generation
@@ -60,15 +61,20 @@ def create_app(
     faults: FaultPlan | None = None,
     api_key: str | None = None,
     epoch_s: float = DEFAULT_EPOCH_S,
+    dialect: str | None = None,
 ) -> Starlette:
     """The endpoint that serves each profile under a model name.
 
     With `api_key`, requests without it get a 401; else any key, or none, will do. `epoch_s` is
-    the calendar's time when the clock reads 0.
+    the calendar's time when the clock reads 0. `dialect` names the provider whose Chat Completions
+    and errors it imitates, one of `DIALECTS`; the times are the same.
     """
     if not profiles:
         raise ConfigurationError("An endpoint needs at least one profile to serve.")
-    endpoint = Endpoint(profiles, seed, faults or FaultPlan(), api_key, epoch_s)
+    if dialect is not None and dialect not in DIALECTS:
+        raise one_of("dialect", dialect, DIALECTS)
+    spoken = DIALECTS[dialect] if dialect else None
+    endpoint = Endpoint(profiles, seed, faults or FaultPlan(), api_key, epoch_s, spoken)
     app = Starlette(
         routes=[
             Route("/v1/chat/completions", endpoint.chat, methods=["POST"]),
@@ -98,7 +104,9 @@ class Endpoint:
         faults: FaultPlan,
         api_key: str | None,
         epoch_s: float,
+        dialect: Dialect | None,
     ) -> None:
+        self.dialect = dialect
         self.engines = {name: Engine(profile, seed) for name, profile in profiles.items()}
         self._faults = faults
         self._api_key = api_key
@@ -117,18 +125,21 @@ class Endpoint:
             return self._chat(raw, budget)
 
     def _chat(self, raw: bytes, budget: Budget) -> ASGIApp:
-        request = parse_chat_request(raw)
+        dialect = self.dialect
+        request = parse_chat_request(dialect.request(raw) if dialect else raw)
 
         def writer(id: str, answers: Sequence[Answer]) -> Writer:
-            return ChatWriter(
+            plain = ChatWriter(
                 id=id,
                 model=request.model,
                 created=self._created(),
                 answers=answers,
-                usage=request.include_usage,
+                usage=request.include_usage or dialect is not None,
             )
+            return DialectWriter(plain, dialect, request.include_usage) if dialect else plain
 
-        return self._held(self._generation(request, raw, writer, budget), raw)
+        app = self._held(self._generation(request, raw, writer, budget), raw)
+        return kept_alive(app, dialect.comment) if dialect and dialect.comment else app
 
     async def responses(self, http: Request) -> ASGIApp:
         """`POST /v1/responses`."""
@@ -318,7 +329,9 @@ def _json(content: object) -> Response:
 
 async def _api_error(http: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return Response(error.body(), error.status, error.headers, "application/json")
+    dialect = http.app.state.endpoint.dialect
+    body = json.dumps(dialect.error(error)).encode() if dialect else error.body()
+    return Response(body, error.status, error.headers, "application/json")
 
 
 async def _http_error(http: Request, error: Exception) -> Response:

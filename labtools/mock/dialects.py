@@ -1,0 +1,415 @@
+"""How providers say it: the mock's plain Chat Completions, respelt as each of ten sends them.
+
+The times are the plain mock's. What differs is what a client must cope with: where usage stands and
+what it tells, under which name thoughts come, which limit is obeyed, the form of an error, comments
+that keep a connection alive. The forms are those of the providers' documents and of recorded
+streams of 2025 and 2026.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from labtools.wire import sse
+from labtools.wire.answer import Answer, Piece, Usage
+from labtools.wire.api_error import ApiError
+from labtools.wire.chat_writer import ChatWriter
+from labtools.wire.generation import parse_json_object
+
+Json = dict[str, Any]
+_NEWER_LIMIT = "max_completion_tokens"
+_KEEP_ALIVE_S = 0.5
+
+
+class Dialect:
+    """A provider's ways, so far as they differ from the plain mock's. This one has none."""
+
+    comment = b""
+    """What is sent while no token is due."""
+    takes_newer_limit: bool | None = True
+    """Whether `max_completion_tokens` is obeyed. None: it is refused."""
+    whole_calls = False
+    """Whether a tool call is one chunk, sent when it is complete."""
+
+    def request(self, raw: bytes) -> bytes:
+        """The request as this provider reads it. Raises ApiError (422) for what it refuses."""
+        if self.takes_newer_limit or _NEWER_LIMIT.encode() not in raw:
+            return raw
+        body = parse_json_object(raw)
+        if body.pop(_NEWER_LIMIT, None) is not None and self.takes_newer_limit is None:
+            raise ApiError(422, "Extra inputs are not permitted", param=_NEWER_LIMIT)
+        return json.dumps(body).encode()
+
+    def opening(self) -> list[Json]:
+        """Chunks before the first."""
+        return []
+
+    def message(self, message: Json) -> Json | None:
+        """A delta, or a whole message. None: nothing is sent."""
+        return message
+
+    def body(self, body: Json) -> Json:
+        """A chunk, or the body of a whole answer; usage is not yet in it."""
+        return body
+
+    def usage(self, usage: Json) -> Json:
+        """The token counts."""
+        return usage
+
+    def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
+        """The chunk with the last finish reason, and the usage where it is told."""
+        return [finish, {**finish, "choices": [], "usage": usage}] if asked else [finish]
+
+    def whole(self, body: Json, usage: Json) -> Json:
+        """The body of an answer that is not streamed, with its usage."""
+        return {**body, "usage": usage}
+
+    def error(self, error: ApiError) -> Json:
+        """The body of an error."""
+        plain: Json = json.loads(error.body())
+        return plain
+
+
+class OpenAI(Dialect):
+    """Thoughts are counted and not shown."""
+
+    def message(self, message: Json) -> Json | None:
+        shown = {name: value for name, value in message.items() if name != "reasoning_content"}
+        return shown if shown or not message else None
+
+    def body(self, body: Json) -> Json:
+        return {**body, "service_tier": "default", "system_fingerprint": "fp_mock"}
+
+
+class Azure(OpenAI):
+    """A chunk without choices comes first; every choice tells what a filter found."""
+
+    def opening(self) -> list[Json]:
+        filtered = [{"prompt_index": 0, "content_filter_results": {}}]
+        nothing = {"choices": [], "created": 0, "id": "", "model": "", "object": ""}
+        return [{**nothing, "prompt_filter_results": filtered}]
+
+    def body(self, body: Json) -> Json:
+        choices = [{**choice, "content_filter_results": {}} for choice in body["choices"]]
+        return {**body, "choices": choices, "system_fingerprint": "fp_mock"}
+
+    def error(self, error: ApiError) -> Json:
+        return {"error": {"code": error.code or str(error.status), "message": error.message}}
+
+
+class Groq(Dialect):
+    """Usage is in `x_groq`, asked for or not; thoughts are `reasoning`."""
+
+    def message(self, message: Json) -> Json | None:
+        return _renamed(message, "reasoning")
+
+    def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
+        return [{**finish, "x_groq": {"id": finish["id"], "usage": usage}}]
+
+    def whole(self, body: Json, usage: Json) -> Json:
+        return {**body, "usage": usage, "x_groq": {"id": body["id"]}}
+
+
+class DeepSeek(Dialect):
+    """Usage rides on the last chunk and counts hits and misses; the newer limit is ignored."""
+
+    comment = b": keep-alive\n\n"
+    takes_newer_limit = False
+
+    def usage(self, usage: Json) -> Json:
+        hit = usage["prompt_tokens_details"]["cached_tokens"]
+        counts = {
+            "prompt_cache_hit_tokens": hit,
+            "prompt_cache_miss_tokens": usage["prompt_tokens"] - hit,
+        }
+        return {**usage, **counts, "prompt_tokens_details": {"cached_tokens": hit}}
+
+    def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
+        return [{**finish, "usage": usage}]
+
+
+class Mistral(Dialect):
+    """Thoughts are parts of the content; the newer limit is refused; a tool call comes whole."""
+
+    takes_newer_limit = None
+    whole_calls = True
+
+    def message(self, message: Json) -> Json | None:
+        message = {**message}
+        if thought := message.pop("reasoning_content", None):
+            parts: list[Json] = [
+                {"type": "thinking", "thinking": [{"type": "text", "text": thought}]}
+            ]
+            if message.get("content"):
+                parts.append({"type": "text", "text": message["content"]})
+            message["content"] = parts
+        return message
+
+    def usage(self, usage: Json) -> Json:
+        return _three_counts(usage)
+
+    def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
+        return [{**finish, "usage": usage}]
+
+    def error(self, error: ApiError) -> Json:
+        if error.status == 401:
+            return {"detail": "Unauthorized"}
+        message: Any = error.message
+        if error.status == 422:
+            found = {"type": "extra_forbidden", "loc": ["body", error.param], "msg": message}
+            message = {"detail": [found]}
+        kind = "rate_limited" if error.status == 429 else "invalid_request_error"
+        return {"object": "error", "message": message, "type": kind, "param": None, "code": "1300"}
+
+
+class Moonshot(Dialect):
+    """Usage is in the last chunk's choice; cached tokens stand beside the others."""
+
+    def usage(self, usage: Json) -> Json:
+        cached = usage["prompt_tokens_details"]["cached_tokens"]
+        return {**_three_counts(usage), "cached_tokens": cached}
+
+    def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
+        choices = [{**choice, "usage": usage} for choice in finish["choices"]]
+        return [{**finish, "choices": choices}]
+
+    def error(self, error: ApiError) -> Json:
+        kind = "rate_limit_reached_error" if error.status == 429 else "invalid_request_error"
+        return {"error": {"message": error.message, "type": kind}}
+
+
+class OpenRouter(Dialect):
+    """Every delta has a role and a content; the chunk with the usage has a choice as well."""
+
+    comment = b": OPENROUTER PROCESSING\n\n"
+
+    def message(self, message: Json) -> Json | None:
+        shown = _renamed({"role": "assistant", "content": "", **message}, "reasoning")
+        if thought := shown.get("reasoning"):
+            shown["reasoning_details"] = [{"type": "reasoning.text", "text": thought, "index": 0}]
+        return shown
+
+    def body(self, body: Json) -> Json:
+        choices = [
+            {**choice, "native_finish_reason": choice["finish_reason"]}
+            for choice in body["choices"]
+        ]
+        return {**body, "provider": "Mock", "choices": choices}
+
+    def usage(self, usage: Json) -> Json:
+        return {**usage, "cost": 0, "is_byok": False}
+
+    def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
+        nothing = {"role": "assistant", "content": ""}
+        choice = {"index": 0, "delta": nothing, "finish_reason": None}
+        return [finish, {**finish, "choices": [choice], "usage": usage}]
+
+    def error(self, error: ApiError) -> Json:
+        metadata = {"provider_name": "Mock", "raw": error.message}
+        found = {"code": error.status, "message": error.message, "metadata": metadata}
+        return {"error": found, "user_id": "user_mock"}
+
+
+class VLLM(Dialect):
+    """Thoughts are `reasoning`; cached tokens are not told unless a server is set up for it."""
+
+    def message(self, message: Json) -> Json | None:
+        return _renamed(message, "reasoning")
+
+    def usage(self, usage: Json) -> Json:
+        return {**_three_counts(usage), "prompt_tokens_details": None}
+
+    def error(self, error: ApiError) -> Json:
+        names = {401: "Unauthorized", 404: "NotFoundError", 400: "BadRequestError"}
+        kind = names.get(error.status, "InternalServerError")
+        found = {"message": error.message, "type": kind, "param": error.param}
+        return {"error": {**found, "code": error.status}}
+
+
+class LlamaCpp(Dialect):
+    """The last chunk has `timings`, which alone count what came from the cache."""
+
+    def message(self, message: Json) -> Json | None:
+        opens = message.get("role") == "assistant" and message["content"] == ""
+        return {**message, "content": None} if opens else message
+
+    def usage(self, usage: Json) -> Json:
+        return {**_three_counts(usage), "_timings": _timings(usage)}
+
+    def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
+        timings = usage.pop("_timings")
+        return [
+            {**chunk, "timings": timings} if "usage" in chunk or not asked else chunk
+            for chunk in super().ending(finish, usage, asked)
+        ]
+
+    def whole(self, body: Json, usage: Json) -> Json:
+        timings = usage.pop("_timings")
+        return {**super().whole(body, usage), "timings": timings}
+
+    def error(self, error: ApiError) -> Json:
+        kinds = {401: "authentication_error", 404: "not_found_error", 503: "unavailable_error"}
+        kind = kinds.get(error.status, "invalid_request_error")
+        return {"error": {"code": error.status, "message": error.message, "type": kind}}
+
+
+class Ollama(Dialect):
+    """Thoughts are `reasoning`, the newer limit is ignored, a tool call comes whole."""
+
+    takes_newer_limit = False
+    whole_calls = True
+
+    def message(self, message: Json) -> Json | None:
+        return _renamed({"role": "assistant", "content": "", **message}, "reasoning")
+
+    def body(self, body: Json) -> Json:
+        return {**body, "system_fingerprint": "fp_ollama"}
+
+    def usage(self, usage: Json) -> Json:
+        return _three_counts(usage)
+
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+    {
+        "openai": OpenAI(),
+        "azure": Azure(),
+        "groq": Groq(),
+        "deepseek": DeepSeek(),
+        "mistral": Mistral(),
+        "moonshot": Moonshot(),
+        "openrouter": OpenRouter(),
+        "vllm": VLLM(),
+        "llama.cpp": LlamaCpp(),
+        "ollama": Ollama(),
+    }
+)
+"""The dialects by the names that `serve --dialect` takes."""
+
+
+class DialectWriter:
+    """Writes what a plain writer writes, respelt. The plain one must tell usage."""
+
+    def __init__(self, plain: ChatWriter, dialect: Dialect, asked_for_usage: bool) -> None:
+        self._plain = plain
+        self._dialect = dialect
+        self._asked = asked_for_usage
+        self._finishing: list[Json] = []
+
+    def opening(self) -> bytes:
+        return _encoded(self._dialect.opening()) + self._respelt(self._plain.opening())
+
+    def piece(self, choice: int, piece: Piece) -> bytes:
+        if self._dialect.whole_calls and piece.kind in ("call", "arguments"):
+            return b""
+        return self._respelt(self._plain.piece(choice, piece))
+
+    def end_of_choice(self, choice: int, answer: Answer) -> bytes:
+        whole = b""
+        if self._dialect.whole_calls and answer.tool_calls():
+            (chunk,) = _decoded(self._plain.piece(choice, Piece("content")))
+            calls = [
+                {
+                    "index": index,
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for index, call in enumerate(answer.tool_calls())
+            ]
+            chunk["choices"][0]["delta"] = {"tool_calls": calls}
+            whole = _encoded(self._chunks([chunk]))
+        # The last one may have to carry the usage.
+        self._finishing += self._chunks(_decoded(self._plain.end_of_choice(choice, answer)))
+        return whole
+
+    def closing(self, answers: Sequence[Answer], usage: Usage) -> bytes:
+        (told,) = _decoded(self._plain.closing(answers, usage))
+        *earlier, last = self._finishing
+        ending = self._dialect.ending(last, self._dialect.usage(told["usage"]), self._asked)
+        return _encoded([*earlier, *ending]) + sse.DONE
+
+    def whole(self, answers: Sequence[Answer], usage: Usage) -> bytes:
+        body = json.loads(self._plain.whole(answers, usage))
+        told = self._dialect.usage(body.pop("usage"))
+        for choice in body["choices"]:
+            choice["message"] = self._dialect.message(choice["message"])
+        return json.dumps(self._dialect.whole(self._dialect.body(body), told)).encode()
+
+    def _respelt(self, events: bytes) -> bytes:
+        return _encoded(self._chunks(_decoded(events)))
+
+    def _chunks(self, chunks: Sequence[Json]) -> list[Json]:
+        respelt = []
+        for chunk in chunks:
+            chunk.pop("usage", None)
+            (choice,) = chunk["choices"]
+            delta = self._dialect.message(choice["delta"])
+            if delta is not None:
+                respelt.append(
+                    self._dialect.body({**chunk, "choices": [{**choice, "delta": delta}]})
+                )
+        return respelt
+
+
+def kept_alive(app: ASGIApp, comment: bytes) -> ASGIApp:
+    """The application, with a comment in a stream at once and as long as nothing else is sent."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        pinging: asyncio.Task[None] | None = None
+
+        async def ping() -> None:
+            while True:
+                await send({"type": "http.response.body", "body": comment, "more_body": True})
+                await asyncio.sleep(_KEEP_ALIVE_S)
+
+        async def sending(message: Message) -> None:
+            nonlocal pinging
+            if message["type"] == "http.response.start":
+                await send(message)
+                if dict(message["headers"]).get(b"content-type", b"").startswith(b"text/event"):
+                    pinging = asyncio.ensure_future(ping())
+                return
+            if pinging is not None:
+                pinging.cancel()
+            await send(message)
+
+        try:
+            await app(scope, receive, sending)
+        finally:
+            if pinging is not None:
+                pinging.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await pinging
+
+    return application
+
+
+def _renamed(message: Json, thoughts: str) -> Json:
+    """The message with its thoughts under another name."""
+    return {thoughts if name == "reasoning_content" else name: message[name] for name in message}
+
+
+def _three_counts(usage: Json) -> Json:
+    return {name: usage[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+
+
+def _timings(usage: Json) -> Json:
+    cached = usage["prompt_tokens_details"]["cached_tokens"]
+    prompt = usage["prompt_tokens"] - cached
+    return {"cache_n": cached, "prompt_n": prompt, "predicted_n": usage["completion_tokens"]}
+
+
+def _decoded(events: bytes) -> list[Json]:
+    lines = (line.removeprefix(b"data: ") for line in events.split(b"\n\n"))
+    return [json.loads(line) for line in lines if line and line != b"[DONE]"]
+
+
+def _encoded(chunks: Sequence[Json]) -> bytes:
+    return b"".join(sse.encode(json.dumps(chunk).encode()) for chunk in chunks)
