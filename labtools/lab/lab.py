@@ -93,9 +93,9 @@ class Lab:
         """Whether the mock's instructions count, or did when the replayed run was recorded.
 
         The mock does all that they say. The engine writes as much as they say, and its calls'
-        records hold what they say.
+        records hold what they say; with a real model only for a request that carries them.
         """
-        return self._target.mode != "url"
+        return not self._target.thinks
 
     @property
     def clock(self) -> str:

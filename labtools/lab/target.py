@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labtools.errors import ConfigurationError, one_of
+from labtools.local_engine.smollm2 import MODEL_NAME
 from labtools.model.named_profiles import named_profile
 from labtools.model.profile import LatencyProfile
 
@@ -39,6 +40,11 @@ class Target:
         if self.mode == "engine":
             return f"the engine ({models}) at {self.address}, on the wall clock"
         return f"{self.address} ({models}), on the wall clock"
+
+    @property
+    def thinks(self) -> bool:
+        """Whether a real model answers, and says what it likes."""
+        return self.mode == "url" or (self.mode == "engine" and MODEL_NAME in self.models.values())
 
     @property
     def address(self) -> str:

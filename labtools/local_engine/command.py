@@ -9,10 +9,11 @@ from typing import Any
 from labtools.local_engine.serving import serve_engine
 from labtools.local_engine.settings import EngineSettings, option
 from labtools.local_engine.sizes import SIZES
+from labtools.local_engine.smollm2 import SMOLLM2
 from labtools.server_process import stop_when_stdin_closes
 
 _MEANINGS = {
-    "size": f"parameters of the model: {', '.join(SIZES)}",
+    "size": f"parameters of random weights: {', '.join(SIZES)}; or a real model: {SMOLLM2}",
     "threads": "cores that compute; 0: all but one",
     "slots": "requests that are worked on at once",
     "context": "longest prompt and answer of one slot, in tokens",
@@ -24,7 +25,9 @@ _MEANINGS = {
 
 def add_command(commands: Any) -> None:
     """The command and its options."""
-    parser = commands.add_parser("engine", help="serve a real engine, on random weights")
+    parser = commands.add_parser(
+        "engine", help="serve a real engine, on random weights or a small model"
+    )
     for field in fields(EngineSettings):
         kind = int if isinstance(field.default, int) else str
         meaning = f"{_MEANINGS[field.name]} (default: {field.default})"

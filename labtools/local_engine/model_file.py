@@ -9,7 +9,8 @@ from pathlib import Path
 
 from labtools.errors import ConfigurationError
 from labtools.local_engine.packages import check_installed
-from labtools.local_engine.sizes import Size
+from labtools.local_engine.sizes import SIZES, Size
+from labtools.local_engine.smollm2 import SMOLLM2, smollm2_file
 from labtools.local_engine.tokenizer import train
 from labtools.local_engine.weights import write_model
 
@@ -25,6 +26,11 @@ def cache_directory() -> Path:
     if named:
         return Path(named).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labtools"
+
+
+def model_path(size: str) -> Path:
+    """The file of the model of this name. Raises ConfigurationError."""
+    return smollm2_file() if size == SMOLLM2 else model_file(SIZES[size])
 
 
 def model_file(size: Size) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labtools.local_engine.packages import check_installed
 from labtools.local_engine.settings import EngineSettings
+from labtools.local_engine.smollm2 import SMOLLM2, smollm2_file
 from labtools.server_process import OwnedServer
 
 
@@ -13,4 +14,6 @@ class EngineProcess(OwnedServer):
     def __init__(self, settings: EngineSettings | None = None) -> None:
         check_installed()
         settings = settings or EngineSettings()
+        if settings.size == SMOLLM2:
+            smollm2_file()
         super().__init__("engine", "--port", "0", *settings.as_arguments())

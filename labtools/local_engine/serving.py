@@ -1,4 +1,4 @@
-"""llama.cpp's server in this process, on a model with random weights."""
+"""llama.cpp's server in this process, on a model with random weights or a small real one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any
 
 from labtools.errors import EndpointUnreachable
-from labtools.local_engine.model_file import model_file
+from labtools.local_engine.model_file import model_path
 from labtools.local_engine.packages import check_installed
 from labtools.local_engine.settings import EngineSettings
 from labtools.server_process import announce, listen
@@ -29,14 +29,15 @@ def serve_engine(
     """
     check_installed()
     listen(host, port).close()
-    path = model_file(settings.model)
+    path = model_path(settings.size)
     import xllamacpp
 
     try:
         server = xllamacpp.Server(_parameters(settings, str(path), host, port))
     except Exception as error:  # the C++ side has no type of its own
         raise EndpointUnreachable(
-            f"llama.cpp does not start: {error}. If {path} is damaged, delete it: it is made again."
+            f"llama.cpp does not start: {error}. If {path} is damaged, delete it: it is made, or "
+            "installed, again."
         ) from None
     address = str(server.listening_address)
     _warm_up(address)
@@ -59,7 +60,7 @@ def _parameters(settings: EngineSettings, path: str, host: str, port: int) -> An
     parameters.hostnames = [host]
     parameters.port = port
     parameters.n_parallel = settings.slots
-    parameters.n_ctx = settings.slots * settings.context
+    parameters.n_ctx = settings.slots * settings.slot_context
     parameters.cpuparams.n_threads = settings.threads
     parameters.cpuparams_batch.n_threads = settings.threads
     parameters.n_batch = settings.batch
