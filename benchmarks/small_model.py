@@ -1,6 +1,7 @@
 """What a small real model is worth to an agent: SmolLM2-135M on this machine, asked for real.
 
-    python benchmarks/small_model.py --out small_model.json [--limit N] [--agent-s 600]
+    python benchmarks/small_model.py --out small_model.json [--only verify edit locate agent]
+        [--limit N] [--agent-s 600]
 
 Verify: each fix of labtools.course.routing.fixes, with its passing tests; a grammar binds the
 answer to yes or no, and both orders of the two words are asked. Locate file: a failing test and
@@ -29,6 +30,7 @@ from labtools.course.routing.fixes import Fix, Task, fix_tasks, fixes
 from labtools.local_engine.packages import engine_version
 from labtools.local_engine.settings import EngineSettings
 
+KINDS = ["verify", "edit", "locate", "agent"]
 EDITS = 20
 ORDERS = (("yes", "no"), ("no", "yes"))
 EDIT = {
@@ -80,6 +82,18 @@ def share_of(word: str, first_token: Any) -> float:
     )
 
 
+def object_in(text: str) -> dict[str, Any] | None:
+    """The first JSON object in the text, which may have words or a fence around it."""
+    for place, letter in enumerate(text):
+        if letter == "{":
+            try:
+                found = json.JSONDecoder().raw_decode(text, place)[0]
+            except ValueError:
+                continue
+            return found if isinstance(found, dict) else None
+    return None
+
+
 class Asker:
     """Asks one question after the other, and keeps every answer in the file."""
 
@@ -113,13 +127,13 @@ class Asker:
             print(f"{kind} {len(answers)} of {len(questions)}: {answers[-1]}", flush=True)
 
 
-async def measure(asker: Asker, limit: int) -> None:
-    every_fix = {(fix.task.name, fix.code): fix for fix in fixes()}
+async def measure(asker: Asker, kinds: list[str], limit: int) -> None:
+    every_fix = fixes()
     tasks = {task.name: task for task in fix_tasks()}
     paths = [task.file for task in fix_tasks()]
 
-    async def verify(task: str, code: str, right: bool, order: list[str]) -> dict[str, Any]:
-        prompt = verify_prompt(every_fix[task, code], (order[0], order[1]))
+    async def verify(fix: int, task: str, right: bool, order: list[str]) -> dict[str, Any]:
+        prompt = verify_prompt(every_fix[fix], (order[0], order[1]))
         choice, seconds = await asker.ask(
             prompt,
             max_tokens=4,
@@ -141,22 +155,19 @@ async def measure(asker: Asker, limit: int) -> None:
         right = choice.message.content == tasks[task].file
         return {"says": choice.message.content, "right": right, "seconds": seconds}
 
-    async def edit(task: str, schema: bool) -> dict[str, Any]:
-        bound = {"response_format": AS_SCHEMA} if schema else {}
-        choice, seconds = await asker.ask(edit_prompt(tasks[task]), max_tokens=60, **bound)
+    async def edit(task: str, schema_given: bool) -> dict[str, Any]:
+        bound = {"response_format": AS_SCHEMA} if schema_given else {}
+        choice, seconds = await asker.ask(edit_prompt(tasks[task]), max_tokens=200, **bound)
         says = choice.message.content
-        try:
-            found = json.loads(says)
-        except ValueError:
-            found = None
-        valid = isinstance(found, dict) and set(found) == {"path", "line"}
+        found = object_in(says)
+        valid = found is not None and set(found) == {"path", "line"}
         right = valid and found == {"path": tasks[task].file, "line": 2}
-        return {"says": says, "json": found is not None, "valid": valid, "right": right,
+        return {"says": says, "alone": says.strip().startswith("{"), "valid": valid, "right": right,
                 "seconds": seconds}  # fmt: skip
 
     verifying = [
-        {"task": fix.task.name, "code": fix.code, "right": fix.right, "order": list(order)}
-        for fix in fixes()
+        {"fix": number, "task": fix.task.name, "right": fix.right, "order": list(order)}
+        for number, fix in enumerate(every_fix)
         for order in ORDERS
     ]
     locating = []
@@ -166,10 +177,14 @@ async def measure(asker: Asker, limit: int) -> None:
         listed = [*others[: number % 4], tasks[name].file, *others[number % 4 :]]
         locating += [{"task": name, "listed": listed}, {"task": name, "listed": listed[::-1]}]
     some = list(tasks)[:EDITS]
-    editing = [{"task": name, "schema": schema} for name in some for schema in (False, True)]
-    await asker.each("verify", verifying[:limit], verify)
-    await asker.each("edit", editing[:limit], edit)
-    await asker.each("locate", locating[:limit], locate)
+    editing = [{"task": name, "schema_given": schema} for name in some for schema in (False, True)]
+    for kind, questions, ask in (
+        ("verify", verifying, verify),
+        ("edit", editing, edit),
+        ("locate", locating, locate),
+    ):
+        if kind in kinds:
+            await asker.each(kind, questions[:limit], ask)
 
 
 def agent_runs(asker: Asker, agent_s: float) -> None:
@@ -199,7 +214,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("small_model.json"))
     parser.add_argument("--limit", type=int, default=10**6, help="questions of each kind")
-    parser.add_argument("--agent-s", type=float, default=600.0, help="0: leave the agent out")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--agent-s", type=float, default=600.0, help="for each scenario")
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args(arguments)
     content = {}
@@ -214,8 +230,8 @@ def main(arguments: list[str] | None = None) -> None:
     }
     with connect("engine", engine=engine) as lab:
         asker = Asker(lab, options.out, content)
-        lab.run(measure(asker, options.limit))
-        if options.agent_s:
+        lab.run(measure(asker, options.only, options.limit))
+        if "agent" in options.only:
             agent_runs(asker, options.agent_s)
 
 

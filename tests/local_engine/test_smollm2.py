@@ -72,8 +72,8 @@ def test_only_a_real_model_says_what_it_likes(mode, model, thinks):
 @needs_the_model
 @pytest.mark.slow
 def test_it_answers_in_words_of_its_own_unless_a_request_dictates_them():
-    ask = [{"role": "user", "content": "What is the capital of France?"}]
-    told = {"mock": {"content": "Lyon", "output_tokens": 2}}
+    ask = [{"role": "user", "content": "What is 2+2?"}]
+    told = {"mock": {"content": "five", "output_tokens": 2}}
     with connect("engine", engine=EngineSettings("smollm2", slots=1, context=512)) as lab:
 
         async def both():
@@ -82,7 +82,7 @@ def test_it_answers_in_words_of_its_own_unless_a_request_dictates_them():
 
         own, dictated = lab.run(both()).result
         assert not lab.on_mock
-    assert "Paris" in own.content
+    assert "4" in own.content
     assert own.output_tokens < 40
     assert own.finish_reason == "stop"
-    assert dictated.content == "Lyon"
+    assert dictated.content == "five"
