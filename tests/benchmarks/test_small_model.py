@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
+import small_model
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-import small_model  # noqa: E402
-
-from labtools.course.routing.fixes import fix_tasks, fixes  # noqa: E402
+from labtools.course.routing.fixes import fix_tasks, fixes
 
 
 @pytest.mark.parametrize(
