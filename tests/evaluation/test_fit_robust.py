@@ -97,6 +97,15 @@ def test_a_slope_through_the_origin_limits_wild_values_and_keeps_the_mean_of_the
     assert found.value == pytest.approx(0.1 / 8, rel=0.15)
 
 
+def test_a_known_standard_deviation_says_what_is_wild():
+    """Of rows divided by their own, half may be exact and the others are not wild for it."""
+    rows = [[1.0]] * 4
+    [found] = regress(rows, [0.0, 0.0, 0.0, 2.0], sigma=1.0)
+    assert found.value == pytest.approx(0.5)
+    [found] = regress(rows, [0.0, 0.0, 0.0, 2.0])
+    assert found.value == pytest.approx(0.0, abs=1e-6)
+
+
 def drawn(count, sigma, probability, factor, seed=4):
     rng = random.Random(seed)
     return [

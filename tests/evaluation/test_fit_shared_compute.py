@@ -54,6 +54,14 @@ PROFILES = {
 }
 
 
+RATES = (
+    "prefill_tokens_per_s",
+    "attention_pairs_per_s",
+    "decode_tokens_per_s",
+    "decode_context_tokens_per_s",
+)
+
+
 def the_fit(out, profile, plan=PLAN):
     return fit(measure(out, profile, plan))
 
@@ -83,14 +91,19 @@ def test_each_term_is_recovered_and_the_others_are_absent(tmp_path, truth):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_with_jitter_the_terms_are_within_a_tenth(tmp_path, seed):
+def test_with_jitter_all_terms_stray_by_one_factor_and_little(tmp_path, seed):
     truth = ENGINE.but(jitter_sigma=0.05)
     plan = PLAN.but(seed=seed, context_calls=8, interference_runs=4, calls_per_client=6)
     found = the_fit(tmp_path, truth, plan)
-    for name in ("attention_pairs_per_s", "prefill_tokens_per_s", "decode_context_tokens_per_s"):
-        assert getattr(found.profile, name) == pytest.approx(getattr(truth, name), rel=0.1), name
     assert found.profile.prefill_chunk_tokens == pytest.approx(512, rel=0.25)
     assert found.profile.max_batch == 4
+    # Only how slow the middle call is remains open: it is the same for all that lone calls tell.
+    slower = found.profile.overhead_s / truth.overhead_s
+    assert slower == pytest.approx(1, abs=0.02)
+    for name in RATES:
+        assert getattr(truth, name) / getattr(found.profile, name) == pytest.approx(
+            slower, rel=1e-3
+        ), name
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -4,29 +4,25 @@
                          + cached / reuse rate)
     step = pace * (1 / decode rate + input_tokens / context rate)
 
-All first tokens make one robust regression, whose columns are the terms of the first formula, and
-all steps another. A term without a sure and visible effect is left out, and the rest fitted again.
-
-A call's pace may be one factor for all of it, or its prefill and its decode may be slow apart. The
-calls say which: where dividing TTFT by the pace of the same call's decode leaves less scatter, it
-is one factor, and each half of a call is rid of its pace by the other half. Steps come first and
-by themselves, for once each TTFT is divided by its steps, steps that grow with the prompt look
-like attention. The schema's two figures are paired, round by round: what a provider adds to every
-structured call would otherwise count as overhead.
+All calls without a schema make one system of these terms. A call's pace may be one factor for all
+of it, or its prefill and its decode may be slow apart. The calls say which: where TTFT over step
+scatters less than TTFT, it is one factor. The schema's two figures are paired, round by round:
+what a provider adds to every structured call would otherwise count as overhead.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 from labtools.evaluation.fitting.evidence import COLD, FORMS, Noise, TimedCall
 from labtools.evaluation.fitting.jitter import NO_JITTER, Paces, fit_jitter
 from labtools.evaluation.fitting.result import Parameter, not_probed
-from labtools.evaluation.fitting.robust import Estimate, median_interval, regress, spread
+from labtools.evaluation.fitting.robust import median_interval
+from labtools.evaluation.fitting.terms import Term, fit_terms
 from labtools.evaluation.labels import Label
 from labtools.model.profile import LatencyProfile, PrefixCache
 
@@ -61,10 +57,6 @@ class Draft:
         profile = self.profile.but(**changes)
         return replace(self, profile=profile, parameters=(*self.parameters, *parameters))
 
-    def pace_of_decode(self, call: TimedCall) -> float:
-        """What a call's decode says of its prefill's pace."""
-        return call.tpot_s / call.step_s(self.profile) if self.one_pace and call.tpot_s else 1.0
-
     def pace_of_prefill(self, call: TimedCall, work_s: float) -> float:
         """What a prefill of `work_s` says of the same call's decode."""
         if not self.one_pace or call.uncached_tokens is None or work_s <= 0:
@@ -73,43 +65,46 @@ class Draft:
 
     def work_s(self, call: TimedCall) -> float:
         """What came before the first token of a call that found a slot at once, at pace 1."""
-        return (call.ttft_s - self.profile.rtt_s) / self.pace_of_decode(call)
+        shared = self.one_pace and call.tpot_s
+        pace = call.tpot_s / call.step_s(self.profile) if shared and call.tpot_s else 1.0
+        return (call.ttft_s - self.profile.rtt_s) / pace
 
 
 def fit_lone_calls(
     name: str, calls: Sequence[TimedCall], round_trips_s: Sequence[float], noise: Noise
 ) -> Draft:
     """All that lone calls tell, but for the cache's sizes and a schema's first call."""
-    plain = [call for call in calls if call.label in COLD]
-    prompts = [
-        call
-        for call in calls
-        if call.uncached_tokens is not None
-        and (call.label in COLD or (call.cached_tokens and not call.structured))
-    ]
-    rtt, steps = _round_trip(round_trips_s, noise), _steps(plain, noise)
+    rtt = _round_trip(round_trips_s, noise)
     base = LatencyProfile(name, math.inf, rtt_s=rtt.value or 0.0)
-    fitted = list[tuple[Draft, _Terms]]()
-    for one_pace in (False, DECODE in steps.seconds):
-        draft = Draft(_with(base, steps.seconds), noise, one_pace)
-        terms = _first_tokens(draft, prompts)
-        fitted.append((replace(draft, profile=_with(draft.profile, terms.seconds)), terms))
-    apart, together = fitted
-    shared = _scatter(together[0], prompts) < _SHARED_BELOW * _scatter(apart[0], prompts)
-    draft, terms = together if shared else apart
+    plain = [call for call in calls if not call.structured]
+    of_prompt, no_prompt = _terms_of_prompts(plain, base.rtt_s, noise)
+    of_step, no_step = _terms_of_steps(plain, noise)
+    terms, unknown = [*of_prompt, *of_step], {one.name: one for one in (*no_prompt, *no_step)}
+    work_s = [call.ttft_s - base.rtt_s if _work_is_known(call) else math.nan for call in plain]
+    step_s = [call.tpot_s if of_step and call.tpot_s else math.nan for call in plain]
+    apart, together = (
+        fit_terms(terms, work_s, step_s, one_pace=one) for one in (False, bool(of_step))
+    )
+    one_pace = together.scatter < _SHARED_BELOW * apart.scatter
+    found = together if one_pace else apart
+    seconds = {name: estimate.value for name, estimate in found.found.items()}
+    seconds |= {name: one.value for name, one in unknown.items() if one.value}
+    draft = Draft(_with(base, seconds), noise, one_pace)
     factor = _factor(draft, calls)
     draft = replace(draft, profile=draft.profile.but(structured_factor=factor.value or 1.0))
     pace, jitter = _jitter(draft, calls)
-    parameters = (
-        rtt,
-        *(terms.parameter(term, pace) for term in (OVERHEAD, PREFILL, ATTENTION)),
-        *(steps.parameter(term, pace) for term in (DECODE, CONTEXT)),
-        factor,
-        terms.parameter(REUSE, pace),
-        *jitter,
+    how = (
+        f"{len(plain)} lone calls without a schema, their TTFTs less the round trip and their "
+        "TPOTs, against all terms at once: least squares, wild values limited (Huber)"
     )
-    seconds = {term: s * pace.slower for term, s in (steps.seconds | terms.seconds).items()}
-    profile = _with(draft.profile, seconds).but(
+
+    def parameter(name: str) -> Parameter:
+        is_rate = name != OVERHEAD
+        return unknown.get(name) or found.parameter(name, how, pace, is_rate=is_rate)
+
+    terms_before = map(parameter, (OVERHEAD, PREFILL, ATTENTION, DECODE, CONTEXT))
+    parameters = (rtt, *terms_before, factor, parameter(REUSE), *jitter)
+    profile = _with(draft.profile, {term: s * pace.slower for term, s in seconds.items()}).but(
         jitter_sigma=pace.sigma,
         tail_probability=pace.tail_probability,
         tail_factor=math.exp(pace.tail_shift),
@@ -128,162 +123,70 @@ def _round_trip(round_trips_s: Sequence[float], noise: Noise) -> Parameter:
     return Parameter("rtt_s", least_s, "measured", how, least_s, median(round_trips_s))
 
 
-# The regressions.
+def _work_is_known(call: TimedCall) -> bool:
+    """Whether a call without a schema says what was computed for it: a cache may be silent."""
+    known = call.label in COLD or call.cached_tokens > 0
+    return known and call.uncached_tokens is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
-    """One column, and what its coefficient must exceed."""
-
-    name: str
-    column: Sequence[float]
-    reach: float
-    """By how much of it the calls differ."""
-    certain: float
-    """Standard errors."""
-    visible_s: float
-    """What it must make between calls that differ by its reach."""
-
-    def stands(self, found: Estimate) -> bool:
-        sure = found.value > self.certain * found.error
-        return sure and found.value * self.reach > self.visible_s
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """What calls say of some terms: found, without effect, or why not."""
-
-    how: str
-    found: Mapping[str, Estimate] = field(default_factory=dict)
-    """Seconds for one of each."""
-    most_s: Mapping[str, float] = field(default_factory=dict)
-    """Of those without effect: 95% of the times it is no more than this."""
-    unknown: Mapping[str, Parameter] = field(default_factory=dict)
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        known = {name: p.value for name, p in self.unknown.items() if p.value is not None}
-        return known | {name: estimate.value for name, estimate in self.found.items()}
-
-    def parameter(self, name: str, pace: Paces) -> Parameter:
-        """At the pace of 1; the interval holds what is not known of the pace."""
-        if name in self.unknown:
-            found = self.unknown[name]
-            value = found.value and found.value * pace.slower
-            return replace(found, value=value)
-        widest = pace.slower * (1 + pace.error)
-        if name not in self.found:
-            how, most_s = f"{self.how}: no effect beyond the noise.", self.most_s[name] * widest
-            if name == OVERHEAD:
-                return Parameter(name, 0.0, "absent", how, 0.0, most_s)
-            return Parameter(name, None, "absent", how, low=1 / most_s if most_s else None)
-        estimate, how = self.found[name], f"{self.how}."
-        low_s = max(0.0, estimate.low) * pace.slower / (1 + pace.error)
-        value_s, high_s = estimate.value * pace.slower, estimate.high * widest
-        if name == OVERHEAD:
-            return Parameter(name, value_s, "measured", how, low_s, high_s)
-        fastest = 1 / low_s if low_s else None
-        return Parameter(name, 1 / value_s, "measured", how, 1 / high_s, fastest)
-
-
-def _fit_terms(
-    how: str, terms: Sequence[_Term], seconds: Sequence[float], unknown: Sequence[Parameter] = ()
-) -> _Terms:
-    """Those that stand; the first that does not is left out, and the rest fitted again."""
-    kept, most_s, found = list(terms), dict[str, float](), dict[str, Estimate]()
-    while kept:
-        rows = list(zip(*(term.column for term in kept), strict=True))
-        estimates = regress(rows, seconds, relative=True)
-        found = {term.name: value for term, value in zip(kept, estimates, strict=True)}
-        gone = next((term for term in kept if not term.stands(found[term.name])), None)
-        if gone is None:
-            break
-        most_s[gone.name] = max(0.0, found.pop(gone.name).high)
-        kept.remove(gone)
-    return _Terms(how, found, most_s, {parameter.name: parameter for parameter in unknown})
-
-
-def _first_tokens(draft: Draft, calls: Sequence[TimedCall]) -> _Terms:
+def _terms_of_prompts(
+    calls: Sequence[TimedCall], rtt_s: float, noise: Noise
+) -> tuple[list[Term], list[Parameter]]:
     """Overhead, prefill, attention and reuse, as far as the prompts' lengths differ."""
-    names, noise = (OVERHEAD, PREFILL, ATTENTION, REUSE), draft.noise
-    cold = [call for call in calls if call.label in COLD]
+    names = (OVERHEAD, PREFILL, ATTENTION, REUSE)
+    known = [call for call in calls if _work_is_known(call)]
+    cold = [call for call in known if call.label in COLD]
     lengths = sorted({call.uncached_tokens or 0 for call in cold})
     if not lengths:
         needed = "cold prompts of known length that are answered"
-        return _Terms("", unknown={name: not_probed(name, needed) for name in names})
-    usual_s = median(map(draft.work_s, cold))
+        return [], [not_probed(name, needed) for name in names]
+    usual_s = median(call.ttft_s for call in cold) - rtt_s
     if len(lengths) == 1:
         how = (
             f"{len(cold)} cold, lone TTFTs less the round trip, all of {lengths[0]:g} tokens; the "
             "profile takes it all for overhead."
         )
         values = (max(0.0, usual_s), None, None, None)
-        return _Terms(how, unknown={
-            name: Parameter(name, value, "not_identifiable", how)
+        return [], [
+            Parameter(name, value, "not_identifiable", how)
             for name, value in zip(names, values, strict=True)
-        })  # fmt: skip
-    hits = [call for call in calls if call.cached_tokens]
-    columns = {
-        ATTENTION: [call.pairs for call in calls],
-        REUSE: [float(call.cached_tokens) for call in calls],
-        PREFILL: [float(call.uncached_tokens or 0) for call in calls],
-        OVERHEAD: [1.0] * len(calls),
-    }
-    visible_s, reached = noise.of(usual_s) * usual_s, lengths[-1] - lengths[0]
-    apart, unknown = _lengths_apart(lengths), list[Parameter]()
-    terms = {
-        name: _Term(name, column, 1.0, _LIKELY, noise.rounding_s)
-        for name, column in columns.items()
-    }
-    terms[PREFILL] = replace(terms[PREFILL], reach=reached, visible_s=visible_s)
+        ]
+    visible_s, apart = noise.of(usual_s) * usual_s, _lengths_apart(lengths)
+    terms, unknown = list[Term](), list[Parameter]()
     if len(apart) < 3:
         few = f"A bend takes prompts of three lengths; here are {len(apart)}. The profile has none."
         unknown.append(Parameter(ATTENTION, None, "not_identifiable", few))
-        del terms[ATTENTION]
     else:
         bend = (apart[-1] - apart[0]) ** 2 / 8  # how far a curve departs from its chord
-        terms[ATTENTION] = _Term(ATTENTION, columns[ATTENTION], bend, _CERTAIN, visible_s)
-    if not hits:
-        unknown.append(not_probed(REUSE, "a repeated prompt that hits"))
-        del terms[REUSE]
-    else:
-        warm_s, tokens = median(map(draft.work_s, hits)), median(c.cached_tokens for c in hits)
+        pairs = [call.pairs for call in calls]
+        terms.append(Term(ATTENTION, pairs, False, bend, _CERTAIN, visible_s))
+    if hits := [call for call in known if call.cached_tokens]:
+        warm_s = median(call.ttft_s for call in hits) - rtt_s
         least_s = max(noise.of(warm_s) * warm_s, noise.rounding_s)
-        terms[REUSE] = _Term(REUSE, columns[REUSE], tokens, _CERTAIN, least_s)
-    how = (
-        f"TTFTs of {len(calls)} lone calls less the round trip, {len(cold)} of them cold, against "
-        "overhead, uncached tokens, pairs of tokens and cached tokens: least squares, wild values "
-        "limited (Huber)"
-    )
-    return _fit_terms(how, list(terms.values()), [draft.work_s(call) for call in calls], unknown)
+        usual, cached = median(c.cached_tokens for c in hits), [c.cached_tokens for c in calls]
+        terms.append(Term(REUSE, cached, False, usual, _CERTAIN, least_s))
+    else:
+        unknown.append(not_probed(REUSE, "a repeated prompt that hits"))
+    uncached, span = [call.uncached_tokens or 0 for call in calls], lengths[-1] - lengths[0]
+    terms.append(Term(PREFILL, uncached, False, span, _LIKELY, visible_s))
+    terms.append(Term(OVERHEAD, [1] * len(calls), False, 1, _LIKELY, noise.rounding_s))
+    return terms, unknown
 
 
-def _steps(calls: Sequence[TimedCall], noise: Noise) -> _Terms:
+def _terms_of_steps(calls: Sequence[TimedCall], noise: Noise) -> tuple[list[Term], list[Parameter]]:
     """Decode rate, and the rate at which a step reads its context."""
     streams = [call for call in calls if call.tpot_s]
     if len(streams) < _LEAST_CALLS:
         needed = f"{_LEAST_CALLS} lone streams of two chunks or more"
-        return _Terms("", unknown={name: not_probed(name, needed) for name in (DECODE, CONTEXT)})
-    known = [call for call in streams if call.input_tokens]
-    lengths = sorted({call.input_tokens or 0 for call in known})
-    how = f"TPOTs of {len(streams)} lone calls without a schema"
-    unknown = list[Parameter]()
-    if len(lengths) < 2:
-        unknown = [not_probed(CONTEXT, "lone streams after prompts of two lengths")]
-    else:
-        usual_s = median(call.tpot_s or 0.0 for call in known)
-        visible_s = noise.of(median(call.decode_s for call in known)) * usual_s
-        columns = [float(call.input_tokens or 0) for call in known]
-        context = _Term(CONTEXT, columns, lengths[-1] - lengths[0], _CERTAIN, visible_s)
-        base = _Term(DECODE, [1.0] * len(known), 1.0, 0.0, 0.0)
-        grown = f"{how}, after prompts of {lengths[0]} to {lengths[-1]} tokens, Huber's regression"
-        found = _fit_terms(grown, [context, base], [call.tpot_s or 0.0 for call in known])
-        if DECODE in found.found:
-            return found
-        why = "Steps grow with the prompt, and from nothing: the profile has none of it."
-        unknown = [Parameter(CONTEXT, None, "not_identifiable", why)]
-    flat = _Term(DECODE, [1.0] * len(streams), 1.0, 0.0, 0.0)
-    return _fit_terms(how, [flat], [call.tpot_s or 0.0 for call in streams], unknown)
+        return [], [not_probed(name, needed) for name in (DECODE, CONTEXT)]
+    decode = Term(DECODE, [1] * len(calls), True)
+    lengths = sorted({call.input_tokens or 0 for call in streams})
+    if len(lengths) < 2 or not lengths[0]:
+        return [decode], [not_probed(CONTEXT, "lone streams after prompts of two known lengths")]
+    usual_s = median(call.tpot_s or 0.0 for call in streams)
+    visible_s = noise.of(median(call.decode_s for call in streams)) * usual_s
+    read, span = [call.input_tokens or 0 for call in calls], lengths[-1] - lengths[0]
+    return [Term(CONTEXT, read, True, span, _CERTAIN, visible_s), decode], []
 
 
 def _with(profile: LatencyProfile, seconds: Mapping[str, float]) -> LatencyProfile:
@@ -301,16 +204,6 @@ def _lengths_apart(lengths: Sequence[int]) -> list[int]:
         if not found or length > _APART * found[-1]:
             found.append(length)
     return found
-
-
-def _scatter(draft: Draft, calls: Sequence[TimedCall]) -> float:
-    """Of the logarithms of TTFT over what the terms say, each rid of its decode's pace."""
-    logarithms = [
-        math.log(work_s / predicted_s)
-        for call in calls
-        if (work_s := draft.work_s(call)) > 0 and (predicted_s := call.prefill_s(draft.profile)) > 0
-    ]
-    return spread(logarithms) if logarithms else 0.0
 
 
 def _jitter(draft: Draft, calls: Sequence[TimedCall]) -> tuple[Paces, list[Parameter]]:

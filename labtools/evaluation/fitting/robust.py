@@ -51,14 +51,17 @@ class Estimate:
         return self.value + Z95 * self.error
 
 
-def regress(rows: ArrayLike, values: ArrayLike, *, relative: bool = False) -> list[Estimate]:
+def regress(
+    rows: ArrayLike, values: ArrayLike, *, relative: bool = False, sigma: float | None = None
+) -> list[Estimate]:
     """The coefficients of each column of `rows`, so that they add up to `values`.
 
     Least absolute deviations first, which a third of wild values does not move; from there least
     squares in which residuals beyond 3.5 standard deviations count with the weight that makes them
     no larger (Huber): as good as least squares on normal errors, and it keeps the mean of what is
     not wild. Theil and Sen's line is as robust, but takes one column. `relative`: residuals count
-    as shares of what is expected, for a slow call is slow throughout.
+    as shares of what is expected, for a slow call is slow throughout. `sigma`: the standard
+    deviation, where it is known, as it is of rows that were divided by theirs.
     """
     table, seen = np.asarray(rows, float), np.asarray(values, float)
     largest = np.abs(table).max(axis=0)  # so that lstsq sees columns of one size
@@ -66,8 +69,8 @@ def regress(rows: ArrayLike, values: ArrayLike, *, relative: bool = False) -> li
     table = table / largest
     least = max(1e-12, float(seen.min())) if relative else 1.0
     tiny = 1e-14 * (float(np.abs(seen).max()) / least + 1e-200)
-    unit, weights, sigma = np.full(len(seen), least), np.ones(len(seen)), 0.0
-    for huber in (False, True):
+    unit, weights = np.full(len(seen), least), np.ones(len(seen))
+    for huber in (False, True) if sigma is None else (True,):
         found = np.full(table.shape[1], np.nan)
         for _ in range(60):
             roots, before = np.sqrt(weights) / unit, found
@@ -75,7 +78,7 @@ def regress(rows: ArrayLike, values: ArrayLike, *, relative: bool = False) -> li
             if relative:
                 unit = np.maximum(table @ found, least)
             sizes = np.abs(seen - table @ found) / unit
-            limit = tiny + (WILD * sigma if huber else float(np.median(sizes)) / 99)
+            limit = tiny + (WILD * (sigma or 0.0) if huber else float(np.median(sizes)) / 99)
             weights = limit / np.maximum(sizes, limit)
             if np.allclose(found, before, rtol=1e-12, atol=0.0):
                 break
@@ -96,10 +99,10 @@ def _standard_errors(
     Where noise is no share of the time the first is wrong, and where one point alone holds the
     line the second.
     """
-    pulls = weights * residuals
-    free = max(1, len(residuals) - rows.shape[1])
-    inverse = np.linalg.pinv(rows.T @ (rows * weights[:, None]))
-    alike = inverse * (pulls @ residuals) / free
-    each = inverse @ (rows.T @ (rows * (pulls**2)[:, None])) @ inverse * len(residuals) / free
-    found: NDArray[np.float64] = np.sqrt(np.maximum(np.diag(alike), np.diag(each)).clip(min=0.0))
+    roots = np.sqrt(weights)
+    pulls = np.linalg.pinv(rows * roots[:, None])
+    many = len(residuals) / max(1, len(residuals) - rows.shape[1])
+    alike = np.mean((roots * residuals) ** 2) * np.sum(pulls**2, axis=1)
+    each = np.sum((pulls * roots * residuals) ** 2, axis=1)
+    found: NDArray[np.float64] = np.sqrt(many * np.maximum(alike, each))
     return found
