@@ -155,21 +155,51 @@ class CallRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """What a step waited for, by its id, and how that is known.
+
+    "causal": the data shows it, such as a tool's result in a later prompt; "inferred": from
+    instants alone.
+    """
+
+    id: int
+    basis: Annotated[str, Field(pattern="^(causal|inferred)$")] = "causal"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a prompt, in wire order: a tool, a system block or a message, without its text."""
+
+    kind: str
+    """"tool", "system" or "message"."""
+    name: str
+    """Of a tool its name, of a message its role."""
+    digest: str
+    chars: Count
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """One step of a run: something with a name, a start and an end.
 
-    `kind` is "llm" (one call, with its record), "tool" (the agent's own work) or "group" (what
-    holds other spans). `parent_id` is None at the top.
+    `kind` is "llm" (one call, with its record), "tool" (the agent's own work), "group" (what
+    holds other spans), "retry" (an attempt that came to nothing) or "human" (a person's pause).
+    `parent_id` is None at the top. A figure that is None is unknown; of the others those whose
+    names are in `derived` were worked out from other figures, and the rest was measured.
     """
 
     id: int
     name: str
-    kind: Annotated[str, Field(pattern="^(llm|tool|group)$")]
+    kind: Annotated[str, Field(pattern="^(llm|tool|group|retry|human)$")]
     started_at: Instant
     ended_at: Instant
     parent_id: int | None = None
     call: CallRecord | None = None
     error: str | None = None
+    waits_for: tuple[Wait, ...] = ()
+    derived: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    """What its prompt was made of, as far as that is known."""
 
     @property
     def duration_s(self) -> float:

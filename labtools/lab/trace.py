@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _parent_id: contextvars.ContextVar[int | None] = contextvars.ContextVar("parent_id", default=None)
 
-FORMAT = "labtools-trace/1"
+FORMAT = "labtools-trace/2"
+_FORMAT_1 = "labtools-trace/1"  # spans without edges, which instants then show
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,9 @@ class Trace:
     def load(cls, path: str | Path) -> Trace:
         """Read what `save` wrote. Raises ConfigurationError when the file is not a trace."""
         where = f"{path} is not a trace written by Trace.save"
-        file = read_back(_File, Path(path).read_bytes(), where, format=FORMAT)
+        content = Path(path).read_bytes()
+        known = _FORMAT_1 if _FORMAT_1.encode() in content[:100] else FORMAT
+        file = read_back(_File, content, where, format=known)
         return cls(file.spans, file.started_at, file.ended_at, file.endpoint, file.clock)
 
     def save_chrome_trace(self, path: str | Path) -> Path:

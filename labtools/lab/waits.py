@@ -1,0 +1,162 @@
+"""Who waits for whom: the edges of a run, and when its steps begin and end if they take otherwise.
+
+Every span has two events, its start and its end. An event happens when the last of those that it
+waits for has happened, and then a lag: what the agent did there, which nobody recorded.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, TypeVar
+
+from labtools.clock import elapsed_s
+from labtools.errors import ConfigurationError
+from labtools.lab.span_layout import in_order, parent_of
+from labtools.records import Span, Wait
+
+if TYPE_CHECKING:
+    import numpy as np
+
+T = TypeVar("T", float, "np.ndarray")
+
+
+def with_waits(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The spans, each that says of nothing that it waited for it with the waits that instants show.
+
+    A step is taken to have waited for all steps beside it that had ended when it began, less those
+    that another of these waited for. So of two chains that run side by side without a group
+    around each, one may seem to have waited for the other.
+    """
+    ordered = in_order(spans)
+    known = {span.id for span in ordered}
+    levels = defaultdict[int | None, list[Span]](list)
+    for span in ordered:
+        levels[parent_of(span, known)].append(span)
+    found = {span.id: span for level in levels.values() for span in _inferred(level)}
+    return tuple(sorted(found.values(), key=lambda span: span.id))
+
+
+def _inferred(level: Iterable[Span]) -> Iterable[Span]:
+    running: list[tuple[float, int, Span]] = []
+    last: dict[int, None] = {}  # ended, and nothing that has ended waited for it
+    for span in level:
+        while running and running[0][0] <= span.started_at:
+            *_, ended = heappop(running)
+            for wait in ended.waits_for:
+                last.pop(wait.id, None)
+            last[ended.id] = None
+        if not span.waits_for:
+            span = replace(span, waits_for=tuple(Wait(id, "inferred") for id in last))
+        heappush(running, (span.ended_at, span.id, span))
+        yield span
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The start or the end of a span; of none: the run's end."""
+
+    span: Span | None
+    at: float
+    """When it happened."""
+    after: tuple[tuple[int, float], ...]
+    """Numbers of the events that it waits for, each with the lag behind it."""
+    is_work: bool = False
+    """The end of what has a duration of its own."""
+
+
+class Order:
+    """The events of a run, each after those that it waits for; the run's end is the last.
+
+    Raises ConfigurationError for waits that go round in a circle.
+    """
+
+    def __init__(self, spans: Sequence[Span], started_at: float, ended_at: float) -> None:
+        self.spans = in_order(with_waits(spans))
+        self.started_at = started_at
+        self.start = {span.id: 2 * n for n, span in enumerate(self.spans)}
+        by_id = {span.id: span for span in self.spans}
+        held = defaultdict[int | None, list[Span]](list)
+        for span in self.spans:
+            held[parent_of(span, by_id)].append(span)
+        self.events: list[Event] = []
+        for span in self.spans:
+            self.events.append(Event(span, span.started_at, self._begun(span, by_id)))
+            inside = self._ends(held[span.id], span.ended_at)
+            is_work = span.call is not None or not inside
+            after = ((self.start[span.id], span.duration_s),) if is_work else inside
+            self.events.append(Event(span, span.ended_at, after, is_work))
+        self.events.append(Event(None, ended_at, self._ends(held[None], ended_at)))
+        waits = {n: [before for before, _ in event.after] for n, event in enumerate(self.events)}
+        try:
+            self.order = tuple(TopologicalSorter(waits).static_order())
+        except CycleError as error:
+            circle = [self.events[n].span for n in error.args[1]]
+            names = " > ".join(dict.fromkeys(span.name for span in circle if span))
+            raise ConfigurationError(
+                f"The steps of this trace wait in a circle: {names}."
+            ) from None
+
+    def _begun(self, span: Span, by_id: dict[int, Span]) -> tuple[tuple[int, float], ...]:
+        parent = by_id.get(span.parent_id or 0) if parent_of(span, by_id) is not None else None
+        waits = [by_id[wait.id] for wait in span.waits_for if wait.id in by_id]
+        if waits:
+            latest = max(wait.ended_at for wait in waits)
+            lag = max(0.0, elapsed_s(latest, span.started_at))
+            after = [(self.start[wait.id] + 1, lag) for wait in waits]
+            if any(wait.parent_id != span.parent_id for wait in waits) and parent:
+                after.append((self.start[parent.id], 0.0))
+            return tuple(after)
+        if parent:
+            return ((self.start[parent.id], elapsed_s(parent.started_at, span.started_at)),)
+        return ()
+
+    def _ends(self, inside: Iterable[Span], at: float) -> tuple[tuple[int, float], ...]:
+        ended = [span for span in inside if span.ended_at <= at]
+        lag = elapsed_s(max((span.ended_at for span in ended), default=at), at)
+        return tuple((self.start[span.id] + 1, lag) for span in ended)
+
+    def times(self, ended: Callable[[Span, T], T], zero: T) -> list[T]:
+        """When each event happens, if a step that begins at an instant ends at `ended` of that.
+
+        `zero` says in what: 0.0 for instants, an array for a draw of each.
+        """
+        times: list[T] = [zero] * len(self.events)
+        for n in self.order:
+            event = self.events[n]
+            if event.is_work and event.span:
+                times[n] = ended(event.span, times[n - 1])
+            elif event.after:
+                times[n] = _latest([later(times[before], lag) for before, lag in event.after])
+            else:
+                times[n] = zero + event.at
+        return times
+
+    def slack_s(self) -> dict[int, float]:
+        """How much longer each span could take, and the run end no later."""
+        at = self.times(lambda span, start: later(start, span.duration_s), 0.0)
+        last = [at[-1]] * len(at)
+        for n in reversed(self.order):
+            for before, lag in self.events[n].after:
+                last[before] = min(last[before], last[n] - lag)
+        return {
+            id: max(0.0, elapsed_s(at[start + 1], last[start + 1]))
+            for id, start in self.start.items()
+        }
+
+
+def later(instant: T, seconds: float) -> T:
+    """Some seconds after an instant, to the nanosecond."""
+    return round(instant + seconds, 9) if isinstance(instant, float) else instant + seconds
+
+
+def _latest(times: list[T]) -> T:
+    if isinstance(times[0], float):
+        return max(times)
+    from numpy import maximum
+
+    return reduce(maximum, times)
