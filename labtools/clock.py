@@ -80,6 +80,17 @@ def unix_time_s() -> float:
     return datetime.datetime.now(datetime.UTC).timestamp()
 
 
+def calendar_ns(text: str) -> int | None:
+    """Nanoseconds from 1970 to an instant in ISO 8601; without a zone, UTC. None for other text."""
+    try:
+        at = datetime.datetime.fromisoformat(text)
+        at = at if at.tzinfo else at.replace(tzinfo=datetime.UTC)
+        since = at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    except (ValueError, OverflowError):
+        return None
+    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
+
+
 def wall_epoch_s() -> float:
     """The calendar's time when an ordinary loop's clock read 0."""
     return unix_time_s() - time.monotonic()

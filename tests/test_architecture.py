@@ -37,6 +37,7 @@ LAYERS = [
     "dispatch",
     "evaluation",
     "coding_agent",
+    "own_agent",
     "course",
     "environment_check",
     "cli",

@@ -1,0 +1,1 @@
+"""Your own agent: its trace read, explained and moved."""

@@ -1,0 +1,110 @@
+"""Steps: what a reader finds in a log, on the calendar's clock, until they make a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from labtools.clock import elapsed_s
+from labtools.lab.trace import Trace
+from labtools.records import CallError, CallRecord, Span, Wait
+
+# A first token that came with the last is a total under another name.
+_TTFT_SHARE = 0.999
+
+
+@dataclass(slots=True)
+class Step:
+    """One step as a log has it. `key` is the log's own name for it."""
+
+    key: str
+    name: str
+    kind: str
+    start_ns: int
+    end_ns: int
+    parent: str | None = None
+    after: list[str] = field(default_factory=list)
+    """Keys of the steps that the data shows it waited for."""
+    derived: tuple[str, ...] = ()
+    error: str | None = None
+    model: str = "unknown"
+    input_tokens: int | None = None
+    """Cached ones included."""
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    ttft_s: float | None = None
+    finish_reason: str | None = None
+
+    def call(self, sent_at: float, ended_at: float) -> CallRecord:
+        """Its record. A TTFT that is the total, or longer, is not one."""
+        ttft_s, whole_s = self.ttft_s, elapsed_s(sent_at, ended_at)
+        known = ttft_s is not None and 0 < ttft_s < _TTFT_SHARE * whole_s
+        cached, reasoning = self.cached_tokens, self.reasoning_tokens
+        if None not in (self.input_tokens, cached) and cached > self.input_tokens:  # type: ignore[operator]
+            cached = None  # another count than that of the input: neither can be trusted to hold it
+        if self.output_tokens is not None and (reasoning or 0) > self.output_tokens:
+            reasoning = None
+        return CallRecord(
+            self.model,
+            sent_at,
+            ended_at,
+            (round(sent_at + (ttft_s or 0.0), 9),) if known else (),
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cached_tokens=cached,
+            reasoning_tokens=reasoning,
+            finish_reason=self.finish_reason,
+            error=CallError("protocol", self.error) if self.error else None,
+        )
+
+
+def trace_of(steps: Iterable[Step], endpoint: str) -> Trace:
+    """The steps as a trace that begins at 0. Of two steps with one key the first is meant."""
+    steps = [step for step in steps if step.end_ns >= step.start_ns]
+    by_key = {step.key: step for step in reversed(steps)}
+    steps.sort(key=lambda step: (step.start_ns, _depth(step, by_key), step.kind != "group"))
+    zero = steps[0].start_ns if steps else 0
+    ids = {step.key: n for n, step in reversed(list(enumerate(steps, start=1)))}
+    spans = [_span(n, step, zero, ids) for n, step in enumerate(steps, start=1)]
+    ended_at = max((span.ended_at for span in spans), default=0.0)
+    return Trace(tuple(spans), 0.0, ended_at, endpoint, "wall")
+
+
+def _span(n: int, step: Step, zero: int, ids: dict[str, int]) -> Span:
+    start, end = (step.start_ns - zero) / 1e9, (step.end_ns - zero) / 1e9
+    before = sorted({ids[key] for key in step.after if ids.get(key, n) < n})
+    return Span(
+        n,
+        step.name,
+        step.kind,
+        start,
+        end,
+        ids.get(step.parent or ""),
+        step.call(start, end) if step.kind == "llm" else None,
+        step.error,
+        tuple(Wait(id) for id in before),
+        step.derived,
+    )
+
+
+def _depth(step: Step, by_key: dict[str, Step]) -> int:
+    depth, seen = 0, {step.key}
+    while (parent := by_key.get(step.parent or "")) and parent.key not in seen:
+        seen.add(parent.key)
+        depth, step = depth + 1, parent
+    return depth
+
+
+def without_repeats(steps: Sequence[Step]) -> list[Step]:
+    """The steps, a call that holds other calls made a group: it repeats what they say."""
+    by_key = {step.key: step for step in steps}
+    for step in steps:
+        seen = {step.key}
+        parent = by_key.get(step.parent or "") if step.kind in ("llm", "tool") else None
+        while parent and parent.key not in seen:
+            seen.add(parent.key)
+            if parent.kind == "llm" or (parent.kind == "tool" and step.kind == "llm"):
+                parent.kind = "group"
+            parent = by_key.get(parent.parent or "")
+    return list(steps)
