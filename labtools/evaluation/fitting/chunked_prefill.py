@@ -92,16 +92,16 @@ def fit_chunk(draft: Draft, calls: Sequence[TimedCall], noise: Noise) -> Draft:
 def _chunk(profile: LatencyProfile, torn: Sequence[_Torn], noise: Noise) -> Parameter:
     if not torn:
         return not_probed(CHUNK, "a stream that goes on while a long prompt is computed")
-    usual_s = median(one.prompt.prefill_s(profile) - one.prompt.setup_s(profile) for one in torn)
+    usual_s = median(tear.prompt.prefill_s(profile) - tear.prompt.setup_s(profile) for tear in torn)
     if usual_s <= noise.of(usual_s) * usual_s:
         how = "Long prompts take no time to compute that a stream beside them could show."
         return Parameter(CHUNK, None, "not_identifiable", how)
-    share = median(one.held_up(profile) for one in torn)
+    share = median(tear.held_up(profile) for tear in torn)
     how = f"{len(torn)} long prompts beside a stream: it stood still for {share:.0%} of the prefill"
-    if 2 * sum(one.took_turns(profile) for one in torn) <= len(torn):
+    if 2 * sum(tear.took_turns(profile) for tear in torn) <= len(torn):
         return Parameter(CHUNK, None, "absent", f"{how}, or no longer than company explains.")
-    sizes = [one.chunk_tokens(profile) for one in torn]
-    longest = min((one.prompt.uncached_tokens or 0) for one in torn)
+    sizes = [tear.chunk_tokens(profile) for tear in torn]
+    longest = min((tear.prompt.uncached_tokens or 0) for tear in torn)
     if median(sizes) > 0.95 * longest:
         whole = f"{how}, in one piece; longer prompts were not tried."
         return Parameter(CHUNK, longest, "at_least", whole, low=longest)
@@ -113,35 +113,35 @@ def _torn_streams(profile: LatencyProfile, calls: Sequence[TimedCall], noise: No
     """For each prompt that a stream met; where any was met whole, only for those."""
     blocks: dict[str, list[TimedCall]] = defaultdict(list)
     for call in calls:
-        blocks[call.one.block].append(call)
+        blocks[call.block].append(call)
     found = list[_Torn]()
     for block in blocks.values():
         prompts = [call for call in block if call.label == Label.PROMPT and call.input_tokens]
         for stream in (call for call in block if call.label == Label.STREAM):
             found += _torn(profile, stream, prompts, noise)
-    return [one for one in found if one.whole] or found
+    return [tear for tear in found if tear.whole] or found
 
 
 def _torn(
     profile: LatencyProfile, stream: TimedCall, prompts: Sequence[TimedCall], noise: Noise
 ) -> Iterator[_Torn]:
-    gaps = list(pairwise(stream.one.record.chunks_at))
+    gaps = list(pairwise(stream.record.chunks_at))
     apart_s = [
         elapsed_s(start, end)
         for start, end in gaps
-        if not any(prompt.one.under_way(start, end) for prompt in prompts)
+        if not any(prompt.observation.under_way(start, end) for prompt in prompts)
     ]
     usual_s = median(apart_s) if apart_s else profile.step_s()
     least_s = max(2 * (noise.seconds + noise.rounding_s), noise.share * usual_s)
     for prompt in prompts:
-        record = prompt.one.record
+        record = prompt.record
         computes_at = record.sent_at + profile.rtt_s + profile.overhead_s
         if not gaps or not gaps[0][0] <= record.sent_at <= computes_at < gaps[-1][1]:
             continue
         longer_s = [
             elapsed_s(start, end) - usual_s
             for start, end in gaps
-            if prompt.one.under_way(start, end)
+            if prompt.observation.under_way(start, end)
         ]
         grown = tuple(seconds for seconds in longer_s if seconds > least_s) or (0.0,)
         until = min(record.chunks_at[0], gaps[-1][1])

@@ -14,6 +14,7 @@ from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
 from labtools.model.metrics import percentile
 from labtools.model.profile import LatencyProfile
+from labtools.records import CallRecord
 
 # The axes whose calls have the endpoint to themselves, as far as this client can see.
 LONE = (AxisName.CONTEXT, AxisName.PREFIX, AxisName.STRUCTURED, AxisName.COLD_SCHEMA)
@@ -39,7 +40,7 @@ _ROUNDING_SHARE = 1e-6
 class TimedCall:
     """One call that ended well, in the terms of the latency model."""
 
-    one: Observation
+    observation: Observation
     ttft_s: float
     tpot_s: float | None
     """None where it has fewer than two chunks, or says nothing of its tokens."""
@@ -73,8 +74,16 @@ class TimedCall:
         return profile.step_s(structured=self.structured, context_tokens=context_tokens)
 
     @property
+    def record(self) -> CallRecord:
+        return self.observation.record
+
+    @property
+    def block(self) -> str:
+        return self.observation.block
+
+    @property
     def label(self) -> Label:
-        return self.one.label
+        return self.observation.label
 
     @property
     def structured(self) -> bool:
@@ -90,17 +99,23 @@ class TimedCall:
 def timed_calls(measured: Measured, *axes: AxisName) -> list[TimedCall]:
     """The calls of these axes that ended well and brought output."""
     return [
-        TimedCall(one, ttft_s, one.tpot_s or None, elapsed_s(chunks[0], chunks[-1]), *_prompt(one))
+        TimedCall(
+            observation,
+            ttft_s,
+            observation.tpot_s or None,
+            elapsed_s(chunks[0], chunks[-1]),
+            *_prompt(observation),
+        )
         for axis in axes
-        for one in measured.on(axis)
-        if (ttft_s := one.ttft_s) is not None and (chunks := one.record.chunks_at)
+        for observation in measured.on(axis)
+        if (ttft_s := observation.ttft_s) is not None and (chunks := observation.record.chunks_at)
     ]
 
 
 def lone_calls(measured: Measured) -> list[TimedCall]:
     """The calls during which this client sent no other."""
     crowd = timed_calls(measured, AxisName.CONCURRENCY)
-    alone = [call for call in crowd if call.one.at.get("clients") == 1]
+    alone = [call for call in crowd if call.observation.at.get("clients") == 1]
     return [*timed_calls(measured, *LONE), *alone]
 
 
@@ -132,7 +147,7 @@ def noise_on(measured: Measured, *axes: AxisName) -> Noise:
     """
     if measured.identity.clock == "simulated":
         return Noise(0.0, _ROUNDING_SHARE)
-    blocks = {one.block for axis in axes for one in measured.on(axis)}
+    blocks = {observation.block for axis in axes for observation in measured.on(axis)}
     late_s = [s for noted in measured.overheads if noted.block in blocks for s in noted.lateness_s]
     if not late_s and measured.round_trips_s:
         usual_s = median(measured.round_trips_s)
@@ -140,9 +155,9 @@ def noise_on(measured: Measured, *axes: AxisName) -> Noise:
     return Noise(percentile(late_s, 0.95) if late_s else 0.0, LEAST_SHARE)
 
 
-def _prompt(one: Observation) -> tuple[int | None, int]:
+def _prompt(observation: Observation) -> tuple[int | None, int]:
     """Input and cached tokens as the endpoint counts them; if it does not, what was asked for."""
-    if one.record.input_tokens is not None:
-        return one.record.input_tokens, one.record.cached_tokens or 0
-    asked = LOAD_TOKENS if one.axis in LOADED else one.at.get("input_tokens")
+    if observation.record.input_tokens is not None:
+        return observation.record.input_tokens, observation.record.cached_tokens or 0
+    asked = LOAD_TOKENS if observation.axis in LOADED else observation.at.get("input_tokens")
     return (None if asked is None else int(asked)), 0

@@ -57,8 +57,8 @@ def _context_limit(measured: Measured) -> Parameter:
     """The longest prompt and answer that went through."""
     lengths = [
         (record.input_tokens or 0) + (record.output_tokens or 0)
-        for one in measured.observations
-        if (record := one.record).error is None
+        for observation in measured.observations
+        if (record := observation.record).error is None
     ]
     if not (longest := max(lengths, default=0)):
         return not_probed("context_limit_tokens", "an answer that says how many tokens it took")
@@ -68,7 +68,11 @@ def _context_limit(measured: Measured) -> Parameter:
 
 def _source(measured: Measured, parameters: tuple[Parameter, ...], measured_on: str) -> str:
     identity = measured.identity
-    unknown = [one.name for one in parameters if one.status in ("not_probed", "not_identifiable")]
+    unknown = [
+        parameter.name
+        for parameter in parameters
+        if parameter.status in ("not_probed", "not_identifiable")
+    ]
     on = f" on {measured_on}" if measured_on else ""
     return (
         f"Fitted to {len(measured.observations)} calls of {identity.model} at {identity.endpoint}, "

@@ -81,8 +81,8 @@ def predictions(profile: LatencyProfile, measured: Measured) -> tuple[Prediction
     Steps that failed are neither predicted nor counted. Empty when no step ended well.
     """
     chains = defaultdict[str, list[Observation]](list)
-    for one in measured.on(AxisName.CHAIN):
-        chains[one.block].append(one)
+    for call in measured.on(AxisName.CHAIN):
+        chains[call.block].append(call)
     steps = list(_steps(chains.values(), measured))
     if not steps:
         return ()
@@ -109,13 +109,13 @@ def _steps(chains: Iterable[list[Observation]], measured: Measured) -> Iterator[
     new_schema = structured
     for chain in sorted(chains, key=lambda chain: chain[0].record.sent_at):
         shared_tokens = 0
-        for one in chain:
-            record, tokens = one.record, _input_tokens(one, measured)
+        for call in chain:
+            record, tokens = call.record, _input_tokens(call, measured)
             if record.error is None and record.e2e_latency_s and record.chunks_at:
                 yield _Step(
                     record.e2e_latency_s,
                     tokens,
-                    one.output_tokens or 0,
+                    call.output_tokens or 0,
                     shared_tokens,
                     record.cached_tokens,
                     structured,
@@ -126,8 +126,8 @@ def _steps(chains: Iterable[list[Observation]], measured: Measured) -> Iterator[
             new_schema = False
 
 
-def _input_tokens(one: Observation, measured: Measured) -> int:
+def _input_tokens(call: Observation, measured: Measured) -> int:
     """As the endpoint counts them; where it does not, as they were planned."""
     settings = measured.identity.settings
-    planned = settings.chain_tokens + one.place * settings.chain_growth_tokens
-    return planned if one.record.input_tokens is None else one.record.input_tokens
+    planned = settings.chain_tokens + call.place * settings.chain_growth_tokens
+    return planned if call.record.input_tokens is None else call.record.input_tokens

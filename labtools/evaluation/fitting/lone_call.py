@@ -79,16 +79,17 @@ def fit_lone_calls(
     plain = [call for call in calls if not call.structured]
     of_prompt, no_prompt = _terms_of_prompts(plain, base.rtt_s, noise)
     of_step, no_step = _terms_of_steps(plain, noise)
-    terms, unknown = [*of_prompt, *of_step], {one.name: one for one in (*no_prompt, *no_step)}
+    terms = [*of_prompt, *of_step]
+    unknown = {figure.name: figure for figure in (*no_prompt, *no_step)}
     work_s = [call.ttft_s - base.rtt_s if _work_is_known(call) else math.nan for call in plain]
     step_s = [call.tpot_s if of_step and call.tpot_s else math.nan for call in plain]
     apart, together = (
-        fit_terms(terms, work_s, step_s, one_pace=one) for one in (False, bool(of_step))
+        fit_terms(terms, work_s, step_s, one_pace=shared) for shared in (False, bool(of_step))
     )
     one_pace = together.scatter < _SHARED_BELOW * apart.scatter
     found = together if one_pace else apart
     seconds = {name: estimate.value for name, estimate in found.found.items()}
-    seconds |= {name: one.value for name, one in unknown.items() if one.value}
+    seconds |= {name: figure.value for name, figure in unknown.items() if figure.value}
     draft = Draft(_with(base, seconds), noise, one_pace)
     factor = _factor(draft, calls)
     draft = replace(draft, profile=draft.profile.but(structured_factor=factor.value or 1.0))
@@ -210,7 +211,7 @@ def _jitter(draft: Draft, calls: Sequence[TimedCall]) -> tuple[Paces, list[Param
     """Of whole calls whose work is known: a cache may be silent, a schema new."""
     took_s, logarithms = list[float](), list[float]()
     for call in calls:
-        known = call.label in (*COLD, *FORMS, Label.WARM_SCHEMA) or call.one.record.cached_tokens
+        known = call.label in (*COLD, *FORMS, Label.WARM_SCHEMA) or call.record.cached_tokens
         if call.uncached_tokens is None or not call.tpot_s or not known:
             continue
         steps_s = call.later_tokens * call.step_s(draft.profile)
@@ -227,7 +228,7 @@ def _jitter(draft: Draft, calls: Sequence[TimedCall]) -> tuple[Paces, list[Param
 
 def _factor(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
     """TPOT with a schema over TPOT without, within each round: tool calls where there are any."""
-    freeform = {call.one.block: call for call in calls if call.label == Label.FREEFORM}
+    freeform = {call.block: call for call in calls if call.label == Label.FREEFORM}
 
     def slower(call: TimedCall) -> float:
         pace = draft.pace_of_prefill(call, call.ttft_s - draft.profile.rtt_s)
@@ -239,7 +240,7 @@ def _factor(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
             for call in calls
             if call.label == form
             and call.tpot_s
-            and (free := freeform.get(call.one.block))
+            and (free := freeform.get(call.block))
             and free.tpot_s
         ]
         if len(pairs) < _LEAST_CALLS:
@@ -256,15 +257,15 @@ def _factor(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
 
 def fit_compile(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
     """TTFT of a schema's first call less that of its second, less what their lengths explain."""
-    warm = {call.one.block: call for call in calls if call.label == Label.WARM_SCHEMA}
+    warm = {call.block: call for call in calls if call.label == Label.WARM_SCHEMA}
 
     def beyond_prompt_s(call: TimedCall) -> float:
         return draft.work_s(call) - call.prefill_s(draft.profile)
 
     differences_s = [
-        beyond_prompt_s(call) - beyond_prompt_s(warm[call.one.block])
+        beyond_prompt_s(call) - beyond_prompt_s(warm[call.block])
         for call in calls
-        if call.label == Label.COLD_SCHEMA and call.one.block in warm
+        if call.label == Label.COLD_SCHEMA and call.block in warm
     ]
     if len(differences_s) < _LEAST_CALLS:
         needed = f"{_LEAST_CALLS} new schemas, each asked for twice"

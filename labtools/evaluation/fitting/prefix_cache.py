@@ -39,11 +39,11 @@ class _Pair:
 
     @property
     def idle_s(self) -> float:
-        return elapsed_s(self.cold.one.record.ended_at, self.again.one.record.sent_at)
+        return elapsed_s(self.cold.record.ended_at, self.again.record.sent_at)
 
     @property
     def reported(self) -> int:
-        return self.again.one.record.cached_tokens or 0
+        return self.again.record.cached_tokens or 0
 
 
 def fit_prefix_cache(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
@@ -64,10 +64,10 @@ def _sizes(
     if len(repeats) < _LEAST_PAIRS:
         needed = f"{_LEAST_PAIRS} prompts sent twice"
         return [not_probed(name, needed) for name in (CACHE, *names)], None
-    prefix = [call for call in calls if call.one.axis == AxisName.PREFIX]
-    counts = [n for call in prefix if (n := call.one.record.cached_tokens or 0) > 0]
+    prefix = [call for call in calls if call.observation.axis == AxisName.PREFIX]
+    counts = [n for call in prefix if (n := call.record.cached_tokens or 0) > 0]
     if counts:
-        share = fmean(pair.reported / (pair.again.one.record.input_tokens or 1) for pair in repeats)
+        share = fmean(pair.reported / (pair.again.record.input_tokens or 1) for pair in repeats)
         hits = sum(pair.reported > 0 for pair in repeats)
         how = (
             f"Share of a repeated prompt that cached_tokens says was reused; {hits} of "
@@ -104,11 +104,11 @@ def _sizes(
 
 def _pairs(calls: Sequence[TimedCall], first: Label, second: Label) -> list[_Pair]:
     """Calls of one block under these labels, the n-th with the n-th."""
-    again = {call.one.block: call for call in calls if call.label == second}
+    again = {call.block: call for call in calls if call.label == second}
     return [
-        _Pair(call, again[call.one.block])
+        _Pair(call, again[call.block])
         for call in calls
-        if call.label == first and call.one.axis == AxisName.PREFIX and call.one.block in again
+        if call.label == first and call.observation.axis == AxisName.PREFIX and call.block in again
     ]
 
 
@@ -119,8 +119,8 @@ def _minimum(calls: Sequence[TimedCall], counts: Sequence[int], block: int) -> P
         blocks * block
         for call in calls
         if call.label == Label.SHARED
-        and not call.one.record.cached_tokens
-        and 0 < (blocks := int(call.one.at["shared"]) // block) * block < smallest
+        and not call.record.cached_tokens
+        and 0 < (blocks := int(call.observation.at["shared"]) // block) * block < smallest
     ]
     if not misses:
         how = f"Prompts that shared {smallest} tokens hit, and none that shared a block missed."
@@ -137,7 +137,7 @@ def _by_ttft(draft: Draft, repeats: Sequence[_Pair]) -> Parameter:
     usual_s = median(pair.cold.ttft_s for pair in repeats)
     how = f"TTFT of {len(repeats)} prompts against the same again; cached_tokens says nothing."
     if saved_s <= draft.noise.of(usual_s) * usual_s or low_s <= 0:
-        if any(pair.again.one.record.cached_tokens == 0 for pair in repeats):
+        if any(pair.again.record.cached_tokens == 0 for pair in repeats):
             how = f"{len(repeats)} repeated prompts: cached_tokens is 0, and no TTFT is shorter."
         elif profile.compute_s(0, 1) == 0:
             how = "TTFT does not depend on the prompt's length, so it cannot show a cache."
@@ -154,8 +154,12 @@ def _ttl(
     calls: Sequence[TimedCall], repeats: Sequence[_Pair], default_s: float, *, reported: bool
 ) -> tuple[Parameter, float]:
     """The time to live, and what the profile takes for it."""
-    before = sorted((c for c in calls if c.label == Label.BEFORE_PAUSE), key=lambda c: c.one.place)
-    after = sorted((c for c in calls if c.label == Label.AFTER_PAUSE), key=lambda c: c.one.place)
+    before = sorted(
+        (c for c in calls if c.label == Label.BEFORE_PAUSE), key=lambda c: c.observation.place
+    )
+    after = sorted(
+        (c for c in calls if c.label == Label.AFTER_PAUSE), key=lambda c: c.observation.place
+    )
     saves_s = median(pair.saved_s for pair in repeats) / 2
 
     def hit(pair: _Pair) -> bool:
@@ -195,7 +199,9 @@ def fit_per_slot(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
     default_s = PrefixCache().ttl_s
     how = f"A prefix is lost with its slot, whatever its age; the profile takes {default_s:g} s."
     ttl = Parameter(TTL, None, "not_identifiable", how)
-    parameters = tuple(ttl if one.name == TTL else one for one in draft.parameters)
+    parameters = tuple(
+        ttl if parameter.name == TTL else parameter for parameter in draft.parameters
+    )
     cache = replace(cache, per_slot=True, ttl_s=default_s)
     return replace(draft, parameters=parameters).but(found, prefix_cache=cache)
 
@@ -205,7 +211,7 @@ def _per_slot(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
     silent = False
     for call in calls:
         if call.label in WAVES:
-            silent |= call.one.record.cached_tokens is None
+            silent |= call.record.cached_tokens is None
             waves[call.label].append(call.cached_tokens > _FOUND * (call.input_tokens or 1))
     first, second = (waves[wave] for wave in WAVES)
     if not first or not second:

@@ -47,11 +47,11 @@ class _Served:
 
     @property
     def first_at(self) -> float:
-        return self.call.one.record.chunks_at[0]
+        return self.call.record.chunks_at[0]
 
     @property
     def ended_at(self) -> float:
-        return self.call.one.record.ended_at
+        return self.call.record.ended_at
 
 
 def fit_queue(
@@ -61,7 +61,7 @@ def fit_queue(
     levels: dict[int, list[TimedCall]] = defaultdict(list)
     for call in closed:
         if call.uncached_tokens is not None:
-            levels[int(call.one.at.get("clients", 0))].append(call)
+            levels[int(call.observation.at.get("clients", 0))].append(call)
     arrivals = [call for call in opened if call.uncached_tokens is not None]
     slots = _slots(draft, levels, noise)
     limit = int(slots.value) if slots.status == "measured" and slots.value else None
@@ -73,11 +73,11 @@ def fit_queue(
 def _served(draft: Draft, calls: Sequence[TimedCall], slots: int | None) -> list[_Served]:
     """In order of arrival; a slot is free again when its call was seen to end."""
     ends, found = list[float](), list[_Served]()
-    for call in sorted(calls, key=lambda call: call.one.record.sent_at):
-        slot_at = call.one.record.sent_at + draft.profile.rtt_s
+    for call in sorted(calls, key=lambda call: call.record.sent_at):
+        slot_at = call.record.sent_at + draft.profile.rtt_s
         if slots is not None and len(ends) == slots:
             slot_at = max(slot_at, heappop(ends))
-        heappush(ends, call.one.record.ended_at)
+        heappush(ends, call.record.ended_at)
         found.append(_Served(call, slot_at))
     return found
 
@@ -123,15 +123,15 @@ def _missed_s(draft: Draft, calls: Sequence[TimedCall], slots: int) -> float:
     """By how much first tokens came at other times than so many slots explain; not whose."""
     served = _served(draft, calls, slots)
     due = sorted(_due_at(draft, served))
-    seen = sorted(one.first_at for one in served)
+    seen = sorted(holder.first_at for holder in served)
     return sum(abs(a - b) for a, b in zip(seen, due, strict=True))
 
 
 def _many_wait(draft: Draft, calls: Sequence[TimedCall], noise: Noise) -> bool:
     served = _served(draft, calls, None)
     late = [
-        one.first_at - due_at > one.call.prefill_s(draft.profile) / 2 + 2 * noise.seconds
-        for one, due_at in zip(served, _due_at(draft, served), strict=True)
+        holder.first_at - due_at > holder.call.prefill_s(draft.profile) / 2 + 2 * noise.seconds
+        for holder, due_at in zip(served, _due_at(draft, served), strict=True)
     ]
     return sum(late) > _MANY * len(late)
 
@@ -140,20 +140,20 @@ def _due_at(draft: Draft, served: Sequence[_Served]) -> list[float]:
     """When their first tokens are due."""
     if draft.profile.prefill_chunk_tokens is not None:
         return _due_in_turn(draft, served)
-    streams_s = [one.call.tpot_s for one in served if one.call.tpot_s]
+    streams_s = [holder.call.tpot_s for holder in served if holder.call.tpot_s]
     usual_s = median(streams_s) if draft.one_pace and streams_s else None
     return [
-        one.slot_at
-        + one.call.prefill_s(draft.profile)
-        * (one.call.tpot_s / usual_s if usual_s and one.call.tpot_s else 1.0)
-        for one in served
+        holder.slot_at
+        + holder.call.prefill_s(draft.profile)
+        * (holder.call.tpot_s / usual_s if usual_s and holder.call.tpot_s else 1.0)
+        for holder in served
     ]
 
 
 def _due_in_turn(draft: Draft, served: Sequence[_Served]) -> list[float]:
     """Where prompts are computed in turn, each chunk begins when the one before was seen to end."""
     profile = draft.profile
-    waiting = deque((one, one.call.cached_tokens) for one in served)
+    waiting = deque((holder, holder.call.cached_tokens) for holder in served)
     free_at, due = -math.inf, list[float]()
     while waiting:
         head = waiting[0][0]
@@ -165,16 +165,16 @@ def _due_in_turn(draft: Draft, served: Sequence[_Served]) -> list[float]:
             and waiting
             and waiting[0][0].slot_at + waiting[0][0].call.setup_s(profile) <= latest_at
         ):
-            one, start = waiting.popleft()
-            end = min(start + left, one.call.input_tokens or 0)
+            holder, start = waiting.popleft()
+            end = min(start + left, holder.call.input_tokens or 0)
             free_at += profile.compute_s(start, end)
             left -= end - start
-            if end < (one.call.input_tokens or 0):
-                waiting.appendleft((one, int(end)))
+            if end < (holder.call.input_tokens or 0):
+                waiting.appendleft((holder, int(end)))
             else:
-                ended.append(one)
+                ended.append(holder)
         due += [free_at] * len(ended)
-        free_at = max([one.first_at for one in ended], default=free_at)
+        free_at = max([holder.first_at for holder in ended], default=free_at)
     return due
 
 
@@ -191,14 +191,14 @@ def _penalty(draft: Draft, crowds: Iterable[Sequence[_Served]], noise: Noise) ->
     company, longer, decode_s = list[float](), list[float](), list[float]()
     for crowd in crowds:
         beside = _Crowd(crowd, in_turn)
-        for one in crowd:
-            worked_s = one.first_at - one.slot_at
-            pace = 1.0 if in_turn else draft.pace_of_prefill(one.call, worked_s)
-            for others, seen_s in beside.company(one.call) if step_s else ():
+        for holder in crowd:
+            worked_s = holder.first_at - holder.slot_at
+            pace = 1.0 if in_turn else draft.pace_of_prefill(holder.call, worked_s)
+            for others, seen_s in beside.company(holder.call) if step_s else ():
                 company.append(others)
-                alone_s = one.call.step_s(draft.profile, others + 1)
+                alone_s = holder.call.step_s(draft.profile, others + 1)
                 longer.append((seen_s / pace - alone_s) / step_s)
-                decode_s.append(one.call.decode_s)
+                decode_s.append(holder.call.decode_s)
     if len(company) < _LEAST_CALLS:
         return not_probed(PENALTY, f"{_LEAST_CALLS} streams in company of others, and lone ones")
     [slope] = regress([[others] for others in company], longer)
@@ -217,9 +217,9 @@ class _Crowd:
 
     def __init__(self, served: Sequence[_Served], in_turn: bool) -> None:
         self._in_turn = in_turn
-        self._starts = sorted(one.first_at if in_turn else one.slot_at for one in served)
-        self._ends = sorted(one.ended_at for one in served)
-        self._prompts = [(one.slot_at, one.first_at) for one in served]
+        self._starts = sorted(holder.first_at if in_turn else holder.slot_at for holder in served)
+        self._ends = sorted(holder.ended_at for holder in served)
+        self._prompts = [(holder.slot_at, holder.first_at) for holder in served]
 
     def company(self, call: TimedCall) -> list[tuple[float, float]]:
         """How many others were there during its steps, and how long those were.
@@ -230,7 +230,7 @@ class _Crowd:
         which nobody is between slot and first token: their median for each number of streams, for
         a mean would keep what such a prompt left behind.
         """
-        record = call.one.record
+        record = call.record
         gaps = list(pairwise(record.chunks_at))
         counts = [self._others(start) for start, _ in gaps]
         if self._in_turn:

@@ -75,9 +75,9 @@ class Fit:
         """A lone call's TTFT: what is known of it, even where nothing is of the decode."""
         names = ("rtt_s", "overhead_s", "prefill_tokens_per_s", "attention_pairs_per_s")
         figures: dict[str, Any] = {
-            one.name: one.value
-            for one in self.parameters
-            if one.name in names and one.value is not None
+            parameter.name: parameter.value
+            for parameter in self.parameters
+            if parameter.name in names and parameter.value is not None
         }
         return LatencyProfile("prefill", math.inf, **figures)
 
