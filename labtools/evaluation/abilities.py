@@ -1,25 +1,36 @@
 """What an endpoint knows of the API, found out before anything is measured.
 
-An endpoint without tools is not slow at tools. What is missing here is left out of the probes and
-named in the report.
+An endpoint without tools is not slow at tools. What is missing here is left out of the plan and
+named in the report. A refusal that has nothing to do with the question (a rate limit, a server
+that is down, a timeout) is no verdict: it is waited for and asked again, and what could not be
+asked is not known.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from labtools.errors import EndpointUnusable
-from labtools.evaluation.labels import Label
-from labtools.evaluation.plan import Call
+from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.plan import Block, Call, single
 from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools
-from labtools.records import CallRecord
+from labtools.records import CallError, CallRecord
 
 LIMITS = ("max_completion_tokens", "max_tokens")
 SHORT = 16
+# A model that reasons may refuse to answer in so little.
+ROOMS = (SHORT, 256, 2_048)
 ROOMY = 256
+# Of one question, and of all together: a run announces so many requests.
+TRIES = 4
+MOST_CALLS = 16
+LONGEST_WAIT_S = 60.0
+# What an endpoint answers to a request that it cannot serve, whenever it comes.
+_NO = (400, 404, 405, 413, 415, 422, 501)
 
 Send = Callable[[Call], Awaitable[CallRecord]]
 
@@ -39,6 +50,10 @@ class Abilities:
     json_schema: bool
     notes: tuple[str, ...] = ()
     """What it answered where it could not."""
+    not_known: tuple[str, ...] = ()
+    """"tools" or "json_schema", where the endpoint refused to be asked. Asked again on resume."""
+    least_limit: int = 1
+    """The smallest limit on an answer that it takes, of those that were tried."""
 
     @classmethod
     def all(cls, limit: str) -> Abilities:
@@ -50,79 +65,184 @@ class Abilities:
         forms = {Label.TOOL_CALL: self.tools, Label.JSON_SCHEMA: self.json_schema}
         return forms.get(form, True)
 
+    def request(self, call: Call) -> dict[str, Any]:
+        """The call's request as this endpoint takes it."""
+        request = dict(call.request)
+        if self.least_limit > 1 and self.limit in request:
+            request[self.limit] = max(request[self.limit], self.least_limit)
+        if not self.usage:
+            request["stream_options"] = None
+        return request
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
+def blocks(seed: int) -> list[Block]:
+    """What finding them out sends at most."""
+    calls = [_plain(seed, limit, room, usage=True) for room in ROOMS[1:] for limit in LIMITS]
+    calls += [_tool_call(seed, LIMITS[0]), _json_schema(seed, LIMITS[0])]
+    calls += [_plain(seed, LIMITS[0], SHORT, usage=True)] * (MOST_CALLS - len(calls))
+    return [single("abilities", AxisName.ABILITIES, *calls)]
+
+
 async def find_abilities(send: Send, seed: int = 0) -> Abilities:
     """Ask the endpoint in a few calls. Raises EndpointUnusable when it cannot stream at all."""
-    notes: list[str] = []
-    limit, usage, plain = await _plain(send, seed, notes)
-    tool = await send(_tool_call(seed, limit))
-    schema = await send(_json_schema(seed, limit))
-    if not (has_tools := is_valid(tool, Label.TOOL_CALL, FUNCTIONS[0])):
-        notes.append(f"tool call: {_found(tool)}")
-    if not (has_schema := is_valid(schema, Label.JSON_SCHEMA, FUNCTIONS[-1])):
-        notes.append(f"JSON schema: {_found(schema)}")
-    tokens = plain.output_tokens if usage else len(plain.chunks_at)
-    obeys = tokens is not None and tokens <= SHORT
-    if not obeys:
-        notes.append(f"asked for at most {SHORT} tokens, it answered with {tokens}")
-    return Abilities(
-        limit=limit,
-        obeys_limit=obeys,
-        usage=usage,
-        cached_tokens=plain.cached_tokens is not None,
-        tools=has_tools,
-        json_schema=has_schema,
-        notes=tuple(notes),
-    )
+    return await _Asking(send, seed).abilities()
 
 
-async def _plain(send: Send, seed: int, notes: list[str]) -> tuple[str, bool, CallRecord]:
-    """The first way of asking for a short stream that the endpoint accepts."""
-    record = None
-    for usage in (True, False):
-        for limit in LIMITS:
-            record = await send(_short(seed, limit, usage))
-            if record.error is None:
-                has_usage = record.output_tokens is not None
-                if not has_usage:
-                    notes.append("a stream brings no usage: tokens are counted as chunks")
-                return limit, has_usage, record
-            notes.append(f"{limit}, usage {'asked for' if usage else 'left out'}: {record.error}")
-            if record.error.kind != "status" or record.error.status not in (400, 404, 422):
-                raise EndpointUnusable(_unusable(record))
-    assert record
-    raise EndpointUnusable(_unusable(record))
+class _Asking:
+    """The questions to one endpoint, of which there are `MOST_CALLS` at most."""
+
+    def __init__(self, send: Send, seed: int) -> None:
+        self._send = send
+        self._seed = seed
+        self._left = MOST_CALLS
+        self._notes: list[str] = []
+        self._not_known: list[str] = []
+
+    async def abilities(self) -> Abilities:
+        limit, room, usage, plain = await self._how_to_ask()
+        tool_call = await self._ask(_tool_call(self._seed, limit, room), spare=1)
+        has_tools = self._judged("tools", "tool call", tool_call, Label.TOOL_CALL, FUNCTIONS[0])
+        schema = await self._ask(_json_schema(self._seed, limit, room), spare=0)
+        has_schema = self._judged(
+            "json_schema", "JSON schema", schema, Label.JSON_SCHEMA, FUNCTIONS[-1]
+        )
+        obeys = _obeys(plain, room)
+        if not obeys:
+            found = _answered_tokens(plain)
+            self._notes.append(f"asked for at most {room} tokens, it answered with {found}")
+        return Abilities(
+            limit=limit,
+            obeys_limit=obeys,
+            usage=usage,
+            cached_tokens=plain.cached_tokens is not None,
+            tools=has_tools,
+            json_schema=has_schema,
+            notes=tuple(self._notes),
+            not_known=tuple(self._not_known),
+            least_limit=1 if room == SHORT else room,
+        )
+
+    async def _how_to_ask(self) -> tuple[str, int, bool, CallRecord]:
+        """The name of the limit, its room, whether usage is told, and a short stream.
+
+        Of the names that are accepted the first that is obeyed; where none is, the first.
+        """
+        accepted: list[tuple[str, int, bool, CallRecord]] = []
+        first_refusal: CallError | None = None
+        ways = [(SHORT, True), (SHORT, False), *((room, True) for room in ROOMS[1:])]
+        for room, usage in ways:
+            for limit in LIMITS:
+                record = await self._ask(_plain(self._seed, limit, room, usage=usage), spare=2)
+                if record is None:
+                    break
+                if record.error is None:
+                    way = limit, room, record.output_tokens is not None, record
+                    accepted.append(way)
+                    if _obeys(record, room):
+                        return self._taken(way)
+                    continue
+                first_refusal = first_refusal or record.error
+                told = "usage asked for" if usage else "usage left out"
+                self._notes.append(f"{limit}: {room}, {told}: {record.error}")
+                if not _is_verdict(record.error):
+                    raise EndpointUnusable(_unusable(record.error))
+            if accepted:
+                return self._taken(accepted[0])
+        assert first_refusal
+        raise EndpointUnusable(_unusable(first_refusal))
+
+    def _taken(self, way: tuple[str, int, bool, CallRecord]) -> tuple[str, int, bool, CallRecord]:
+        if not way[2]:
+            self._notes.append("a stream brings no usage: tokens are counted as chunks")
+        return way
+
+    async def _ask(self, call: Call, *, spare: int) -> CallRecord | None:
+        """The answer; what is refused for now is asked again. None when no call is left for it."""
+        record = None
+        for number in range(TRIES):
+            if self._left <= spare:
+                break
+            self._left -= 1
+            record = await self._send(call)
+            if record.error is None or not is_passing(record.error):
+                break
+            wait_s = record.error.retry_after_s
+            if number + 1 < TRIES:
+                await asyncio.sleep(min(2.0**number if wait_s is None else wait_s, LONGEST_WAIT_S))
+        return record
+
+    def _judged(
+        self,
+        name: str,
+        words: str,
+        record: CallRecord | None,
+        form: Label,
+        function: Mapping[str, Any],
+    ) -> bool:
+        if record is not None and is_valid(record, form, function):
+            return True
+        if record is None or (record.error and not _is_verdict(record.error)):
+            self._not_known.append(name)
+        self._notes.append(f"{words}: {'not asked' if record is None else _found(record)}")
+        return False
 
 
-def _unusable(record: CallRecord) -> str:
+def is_passing(error: CallError) -> bool:
+    """Whether the same request may be answered later."""
+    if error.kind == "status":
+        status = error.status or 0
+        return status in (408, 409, 425, 429) or (status >= 500 and status != 501)
+    return error.kind in ("timeout", "connection", "cut_off")
+
+
+def _is_verdict(error: CallError) -> bool:
+    """Whether it says that the endpoint cannot do what it was asked for."""
+    return error.kind == "protocol" or (error.kind == "status" and error.status in _NO)
+
+
+def _answered_tokens(record: CallRecord) -> int:
+    told = record.output_tokens
+    return len(record.chunks_at) if told is None else told
+
+
+def _obeys(record: CallRecord, room: int) -> bool:
+    return _answered_tokens(record) <= room
+
+
+def _unusable(error: CallError) -> str:
+    if is_passing(error):
+        return (
+            f"The endpoint refused every call so far, {TRIES} times the same: "
+            f"{str(error).rstrip('.')}. That says nothing of the model or the key. Nothing was "
+            "measured; try again later, with the same command."
+        )
     return (
-        f"The endpoint does not stream a chat completion: {str(record.error).rstrip('.')}. "
+        f"The endpoint does not stream a chat completion: {str(error).rstrip('.')}. "
         "Nothing can be measured without a stream. Check the model's name and the key, and that "
         'POST /chat/completions answers with "stream": true.'
     )
 
 
-def _short(seed: int, limit: str, usage: bool) -> Call:
-    request = {
-        "messages": asked(200, f"{seed}/ability/{limit}/{usage}", "Count to 100."),
-        limit: SHORT,
-    }
+def _plain(seed: int, limit: str, room: int, *, usage: bool) -> Call:
+    # Long enough that a limit of any room would be noticed, were it passed over.
+    task = "Count to 100." if room == SHORT else f"Count to {room}."
+    request = {"messages": asked(200, f"{seed}/ability/{limit}/{usage}", task), limit: room}
     return Call(Label.PLAIN, request if usage else {**request, "stream_options": None})
 
 
-def _tool_call(seed: int, limit: str) -> Call:
+def _tool_call(seed: int, limit: str, room: int = ROOMY) -> Call:
     messages = asked(200, f"{seed}/ability/tool", "Read src/main.py, lines 1 to 40.")
     request = {"messages": messages, "tools": tools(FUNCTIONS[0]), "tool_choice": "required"}
-    return Call(Label.TOOL_CALL, {**request, limit: ROOMY})
+    return Call(Label.TOOL_CALL, {**request, limit: max(ROOMY, room)})
 
 
-def _json_schema(seed: int, limit: str) -> Call:
+def _json_schema(seed: int, limit: str, room: int = ROOMY) -> Call:
     messages = asked(200, f"{seed}/ability/schema", "Say that the tests pass.")
-    format = response_format(FUNCTIONS[-1])
-    return Call(Label.JSON_SCHEMA, {"messages": messages, "response_format": format, limit: ROOMY})
+    request = {"messages": messages, "response_format": response_format(FUNCTIONS[-1])}
+    return Call(Label.JSON_SCHEMA, {**request, limit: max(ROOMY, room)})
 
 
 def _found(record: CallRecord) -> str:

@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from labtools.errors import ConfigurationError
+from labtools.errors import BudgetExceeded, ConfigurationError
 from labtools.evaluation import axes
 from labtools.evaluation.candidates import Candidate, candidates_of
 from labtools.evaluation.keys import USUAL, refusals_name
@@ -20,7 +20,7 @@ from labtools.evaluation.page import as_text
 from labtools.evaluation.plan import Estimate, estimate
 from labtools.evaluation.reporting import write_comparison, write_profile, write_report
 from labtools.evaluation.results_folder import ResultsFolder
-from labtools.evaluation.session import begun
+from labtools.evaluation.session import held, measure
 from labtools.evaluation.settings import SIZES, Settings, size
 from labtools.lab.budget import Budget
 from labtools.lab.connect import connect
@@ -104,7 +104,7 @@ def add_command(commands: Any) -> None:
         settings.add_argument(
             f"--{field.name.replace('_', '-')}",
             metavar="N,N" if many else "N",
-            help=f"default: {_shown(getattr(SIZES['default'], field.name))}",
+            help=f"default: {_as_typed(getattr(SIZES['default'], field.name))}",
         )
 
 
@@ -114,9 +114,9 @@ def _measure(options: argparse.Namespace) -> None:
     prices = _prices(options.prices)
     expected = estimate(axes.everything(settings))
     budget = _budget(options, expected, prices)
-    said = _said(expected, prices, len(candidates))
+    announcement = _announcement(expected, prices, len(candidates))
     if options.dry_run:
-        print(said)
+        print(announcement)
         return
     out = Path(options.out)
     with ExitStack() as open_labs:
@@ -124,10 +124,12 @@ def _measure(options: argparse.Namespace) -> None:
             one.name: open_labs.enter_context(_connected(one, _left(budget, out / one.name)))
             for one in candidates
         }
-        measure = open_labs.enter_context(begun(labs, out, settings))
-        print(said)
+        sessions = open_labs.enter_context(held(labs, out, settings))
+        print(announcement)
         try:
-            measure()
+            measure(sessions)
+        except BudgetExceeded:
+            raise _limit_reached(budget, [session.folder for session in sessions]) from None
         finally:
             # Whatever stopped it, what was measured until then is worth reading.
             folders = [out / name for name in labs if not ResultsFolder(out / name).empty]
@@ -135,6 +137,24 @@ def _measure(options: argparse.Namespace) -> None:
                 _report_on(folder, prices)
     if len(folders) > 1:
         _compare_all(folders, out / "comparison")
+
+
+def _limit_reached(budget: Budget, folders: Sequence[ResultsFolder]) -> BudgetExceeded:
+    """The error in the words of this command; what was spent is on disk."""
+    spent = []
+    for folder in folders:
+        made = folder.read()
+        usd = "" if budget.prices is None else f", {made.spent_usd(budget.prices):.4f} US dollars"
+        spent.append(
+            f"{folder.path} has {len(made.made):,} requests and {made.spent_tokens:,} tokens{usd}"
+        )
+    money = "" if budget.usd is None else f", --max-usd {budget.usd:g}"
+    return BudgetExceeded(
+        f"The next request would pass a limit of this command: --max-requests "
+        f"{budget.requests:.0f}, --max-tokens {budget.tokens:.0f}{money} for each endpoint, all "
+        f"runs into its folder together. {'; '.join(spent)}. To go on from there, give the same "
+        "command with a higher limit."
+    )
 
 
 def _connected(one: Candidate, budget: Budget) -> Lab:
@@ -258,7 +278,7 @@ def _left(budget: Budget, folder: Path) -> Budget:
     )
 
 
-def _said(expected: Estimate, prices: Prices | None, endpoints: int) -> str:
+def _announcement(expected: Estimate, prices: Prices | None, endpoints: int) -> str:
     money = f", {expected.cost_usd(prices):.2f} US dollars" if prices else ""
     each = "" if endpoints == 1 else f", for each of {endpoints} endpoints"
     return (
@@ -267,5 +287,5 @@ def _said(expected: Estimate, prices: Prices | None, endpoints: int) -> str:
     )
 
 
-def _shown(value: object) -> str:
+def _as_typed(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

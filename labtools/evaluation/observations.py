@@ -14,6 +14,10 @@ from labtools.evaluation.settings import Settings
 from labtools.model.profile import Prices
 from labtools.records import CallRecord, Count, Seconds
 
+# A lone stream of any engine takes longer for a token; from so few nothing is concluded.
+FASTEST_TOKEN_S = 1e-4
+LEAST_TOKENS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -46,9 +50,26 @@ class Observation:
         return self.record.error is not None
 
     @property
+    def in_one_piece(self) -> bool:
+        """Whether a stream came all at once: something on the way, or the server, held it back.
+
+        When its first token came and how fast the others, nobody can tell. A tool call in a single
+        chunk is no such stream: many servers send one when it is whole.
+        """
+        tokens, chunks = self.output_tokens or 0, self.record.chunks_at
+        if tokens < LEAST_TOKENS or not chunks or (self.record.tool_calls and len(chunks) == 1):
+            return False
+        return elapsed_s(chunks[0], chunks[-1]) < FASTEST_TOKEN_S * (tokens - 1)
+
+    @property
     def ttft_s(self) -> float | None:
-        """TTFT of a call that ended well."""
-        return None if self.failed else self.record.ttft_s
+        """TTFT of a call that ended well, if it can be known."""
+        return None if self.failed or self.in_one_piece else self.record.ttft_s
+
+    @property
+    def decode_s(self) -> float | None:
+        """First output to the end of the stream, if it can be known."""
+        return None if self.in_one_piece else self.record.decode_s
 
     @property
     def output_tokens(self) -> int | None:
@@ -60,8 +81,10 @@ class Observation:
 
     @property
     def tpot_s(self) -> float | None:
-        """Seconds a token after the first; without usage, seconds a chunk. None of a failure."""
+        """Seconds a token after the first; without usage, seconds a chunk. None: not known."""
         chunks = self.record.chunks_at
+        if self.in_one_piece:
+            return None
         if self.record.output_tokens is not None or self.failed or len(chunks) < 2:
             return self.record.tpot_s
         return elapsed_s(chunks[0], chunks[-1]) / (len(chunks) - 1)

@@ -38,6 +38,7 @@ _LACKS: Mapping[str, tuple[str, str]] = {
         "Answers are longer than planned, so end-to-end latencies compare with no other endpoint.",
     ),
 }
+_ASKED = {"tools": "tool calls", "json_schema": "answers by a JSON schema"}
 # Lateness of the measuring machine above this share of a TTFT blurs it.
 BLURRING_SHARE = 0.1
 
@@ -154,7 +155,7 @@ def lacks(abilities: Abilities | None) -> tuple[Lack, ...]:
     return tuple(
         Lack(what, consequence)
         for name, (what, consequence) in missing.items()
-        if not getattr(abilities, name)
+        if not getattr(abilities, name) and name not in abilities.not_known
     )
 
 
@@ -261,6 +262,29 @@ def lacking(report: Report) -> str | None:
         return None
     told = " ".join(f"{one.what} {one.consequence}" for one in report.lacks)
     return f"The endpoint lacks something, which is not slowness. {told}"
+
+
+def not_known(report: Report) -> str | None:
+    """What the endpoint refused to be asked, which is no verdict on it."""
+    names = report.abilities.not_known if report.abilities else ()
+    if not names:
+        return None
+    told = joined(_ASKED[name] for name in names)
+    return (
+        f"Whether the endpoint can do {told} is not known: it refused to be asked, and that was "
+        "not measured. The same command asks again."
+    )
+
+
+def in_one_piece(report: Report) -> str | None:
+    """Streams that something held back."""
+    if not report.in_one_piece:
+        return None
+    return (
+        f"{count(report.in_one_piece, 'stream')} came in one piece, as from a proxy or a server "
+        "that holds a stream back: TTFT and TPOT of these calls are not known, and are in no "
+        "figure here. End-to-end latencies stand."
+    )
 
 
 def blurred(report: Report) -> str | None:

@@ -99,6 +99,8 @@ class Report(Part):
     lacks: tuple[Lack, ...]
     fit: Fitted | None
     verdict: tuple[Sentence, ...] = ()
+    in_one_piece: int = 0
+    """Calls whose stream came all at once. When their first token came is not known."""
 
     @property
     def loads(self) -> tuple[Load, ...]:
@@ -113,6 +115,8 @@ RULES: Mapping[str, Callable[[Report], str | None]] = {
         *(rule for axis in AXES for rule in axis.rules),
         outcome.failed,
         outcome.lacking,
+        outcome.not_known,
+        outcome.in_one_piece,
         outcome.blurred,
         outcome.too_few,
         outcome.prediction,
@@ -152,6 +156,7 @@ def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None 
         overhead_reason=overhead_reason,
         lacks=outcome.lacks(measured.abilities),
         fit=Fitted(fit.parameters, fit.held_out) if fit else None,
+        in_one_piece=sum(one.in_one_piece for one in measured.observations),
         **by_axis,
     )
     sentences = ((name, rule(report)) for name, rule in RULES.items())

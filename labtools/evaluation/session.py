@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -22,7 +22,7 @@ import openai
 from labtools.clock import elapsed_s, monotonic_s
 from labtools.errors import EndpointUnreachable
 from labtools.evaluation import axes
-from labtools.evaluation.abilities import Abilities, find_abilities
+from labtools.evaluation.abilities import LONGEST_WAIT_S, Abilities, find_abilities
 from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import (
     Identity,
@@ -36,11 +36,10 @@ from labtools.evaluation.settings import Settings
 from labtools.lab.lab import Lab
 from labtools.lab.stopwatch import timed_call
 from labtools.progress import Progress
-from labtools.records import CallRecord
+from labtools.records import CallError, CallRecord
 from labtools.transport.arrivals import EXTENSION
 
 ROUND_TRIPS = 10
-LONGEST_RETRY_AFTER_S = 60.0
 # This many blocks in a row without any answer: the endpoint has gone.
 SILENT_BLOCKS = 3
 
@@ -55,60 +54,55 @@ def evaluate(
     """Measure each lab's endpoint into the folder OUT/NAME, and return what was measured.
 
     What a folder already holds of the same run is not measured again. `progress` says whether to
-    show how far it is; left out, it does on a terminal and on the wall clock. Raises what `begun`
+    show how far it is; left out, it does on a terminal and on the wall clock. Raises what `held`
     raises, EndpointUnusable for an endpoint that does not stream, EndpointUnreachable when one
     stops answering, BudgetExceeded at a lab's limit. Whatever is raised, every call that ended is
     kept, and the same command goes on from there.
     """
-    with begun(labs, out, settings, progress=progress) as measure:
-        return measure()
+    with held(labs, out, settings) as sessions:
+        return measure(sessions, progress)
 
 
 @contextmanager
-def begun(
-    labs: Mapping[str, Lab],
-    out: str | Path,
-    settings: Settings,
-    *,
-    progress: bool | None = None,
-) -> Iterator[Callable[[], dict[str, Measured]]]:
-    """The folders, held for this run; what is yielded measures into them.
+def held(labs: Mapping[str, Lab], out: str | Path, settings: Settings) -> Iterator[list[Session]]:
+    """A session for each lab, its folder held for this run.
 
     Raises ConfigurationError, before anything is measured, when a folder holds another run, or
     another run is writing it.
     """
-    if progress is None:
-        progress = sys.stderr.isatty() or any(lab.clock == "wall" for lab in labs.values())
-    sessions = [_Session(name, lab, Path(out) / name, settings) for name, lab in labs.items()]
+    sessions = [Session(name, lab, Path(out) / name, settings) for name, lab in labs.items()]
     with ExitStack() as folders:
         for session in sessions:
             folders.enter_context(session.folder.writing(session.identity()))
-        yield partial(_measure, sessions, settings.seed, progress)
+        yield sessions
 
 
-def _measure(sessions: Sequence[_Session], seed: int, shown: bool) -> dict[str, Measured]:
+def measure(sessions: Sequence[Session], progress: bool | None = None) -> dict[str, Measured]:
+    """Measure what is left of the plan, at every endpoint in turn."""
     for session in sessions:
         session.prepare()
-    order = _order(sessions, seed)
+    order = _order(sessions)
     total, numbers = sum(len(block.calls) for _, block in order), count(1)
-    progress = Progress(monotonic_s(), shown)
+    if progress is None:
+        progress = sys.stderr.isatty() or any(not session.simulated for session in sessions)
+    shown = Progress(monotonic_s(), progress)
 
     def called(where: str) -> None:
-        progress.say(f"{where}: {next(numbers)} of {total} calls", monotonic_s())
+        shown.say(f"{where}: {next(numbers)} of {total} calls", monotonic_s())
 
     try:
         for session, block in order:
             session.measure(block, partial(called, f"{session.name}, {block.axis}"))
     finally:
-        progress.end()
+        shown.end()
     for session in sessions:
         session.finish()
     return {session.name: session.folder.read() for session in sessions}
 
 
-def _order(sessions: Iterable[_Session], seed: int) -> list[tuple[_Session, Block]]:
+def _order(sessions: Sequence[Session]) -> list[tuple[Session, Block]]:
     """What is still to be measured: blocks shuffled, and for each the endpoints shuffled."""
-    rng = random.Random(f"{seed}/order")
+    rng = random.Random(f"{sessions[0].settings.seed}/order" if sessions else 0)
     left = {session: {block.name: block for block in session.left()} for session in sessions}
     names = sorted({name for blocks in left.values() for name in blocks})
     rng.shuffle(names)
@@ -120,7 +114,7 @@ def _order(sessions: Iterable[_Session], seed: int) -> list[tuple[_Session, Bloc
     ]
 
 
-class _Session:
+class Session:
     """One endpoint being measured into its folder."""
 
     def __init__(self, name: str, lab: Lab, path: Path, settings: Settings) -> None:
@@ -128,31 +122,39 @@ class _Session:
         self.folder = ResultsFolder(path)
         self._lab = lab
         self._model = lab.model_for("default")
-        self._settings = settings
+        self.settings = settings
         self._abilities: Abilities | None = None
         self._attempts: dict[str, int] = {}
         self._unanswered: list[dict[str, Any]] = []
+        self._not_before = 0.0
+        """When the endpoint may be asked again, by its own word."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its clock is."""
+        return self._lab.clock == "simulated"
 
     def identity(self) -> Identity:
         """What is measured here, and by what."""
         where = (self.name, self._lab.endpoint, self._model, self._lab.clock)
-        return Identity(*where, self._settings, version("labtools"))
+        return Identity(*where, self.settings, version("labtools"))
 
     def prepare(self) -> None:
-        """Find out what the endpoint can do, unless that is known, and warm it up."""
+        """Find out what the endpoint can do, unless that is known, and warm it up for the rest."""
         self._attempts = dict(self.folder.attempts())
         measured = self.folder.read()
         self._abilities = measured.abilities
         self._lab.run(self._prepare(already=len(measured.round_trips_s)))
         assert self._abilities
-        for block in axes.warm_up(self._settings, self._abilities):
-            self.measure(block, lambda: None)
+        if self.left():
+            for block in axes.warm_up(self.settings, self._abilities):
+                self.measure(block, lambda: None)
 
     def left(self) -> list[Block]:
         """The plan's blocks that are not finished."""
         assert self._abilities
         finished = self.folder.read().finished
-        plan = axes.plan(self._settings, self._abilities)
+        plan = axes.plan(self.settings, self._abilities)
         return [block for block in plan if block.name not in finished]
 
     def measure(self, block: Block, on_call: Callable[[], object]) -> None:
@@ -177,16 +179,18 @@ class _Session:
 
     async def _prepare(self, already: int) -> None:
         for _ in range(already, ROUND_TRIPS):
-            if (seconds := await _round_trip_s(self._lab.client, self._model)) is not None:
+            seconds = await _round_trip_s(self._lab.client, self._model, self.settings.timeout_s)
+            if seconds is not None:
                 self.folder.append("round_trip", {"seconds": seconds})
-        if self._abilities is None:
+        if self._abilities is None or self._abilities.not_known:
+            self._abilities = None
             numbers = iter(range(1000))
 
             async def send(call: Call) -> CallRecord:
                 block = single("abilities", AxisName.ABILITIES, call)
                 return await self._call(block, call, 0, next(numbers))
 
-            self._abilities = await find_abilities(send, self._settings.seed)
+            self._abilities = await find_abilities(send, self.settings.seed)
             self.folder.append("abilities", self._abilities.as_dict())
 
     async def _run(self, block: Block, on_call: Callable[[], object]) -> bool:
@@ -218,14 +222,15 @@ class _Session:
         if load.lateness_s:
             values = {"lateness_s": load.lateness_s, "cpu_s": load.cpu_s, "calls": len(records)}
             self.folder.append("overhead", {"block": block.name, **values})
-        await asyncio.sleep(_asked_to_wait_s(records))
         return any(record.error is None or record.error.status for record in records)
 
     async def _call(self, block: Block, call: Call, lane: int, place: int) -> CallRecord:
-        request = {"timeout": self._settings.timeout_s, **call.request}
-        if self._abilities and not self._abilities.usage:
-            request["stream_options"] = None
-        record = await timed_call(self._lab.client, model=self._model, **request)
+        request = self._abilities.request(call) if self._abilities else dict(call.request)
+        record = await self._timed({"timeout": self.settings.timeout_s, **request})
+        if record.error and record.error.retry_after_s:
+            wait_s = min(record.error.retry_after_s, LONGEST_WAIT_S)
+            until = asyncio.get_running_loop().time() + wait_s
+            self._not_before = max(self._not_before, until)
         attempt = self._attempts.get(block.name, 1)
         self.folder.add(
             Observation(
@@ -234,24 +239,32 @@ class _Session:
         )
         return record
 
+    async def _timed(self, request: dict[str, Any]) -> CallRecord:
+        """One call, when the endpoint may be asked; a failure if it takes too long as a whole."""
+        time, timeout_s = asyncio.get_running_loop().time, self.settings.timeout_s
+        while (wait_s := elapsed_s(time(), self._not_before)) > 0:  # noqa: ASYNC110  a later refusal moves it
+            await asyncio.sleep(wait_s)
+        sent_at = time()
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await timed_call(self._lab.client, model=self._model, **request)
+        except TimeoutError:
+            error = CallError("timeout", f"the answer was not whole after {timeout_s:g} s")
+            return CallRecord(self._model, sent_at, time(), error=error)
+
 
 def _is_consequence(raised: BaseException) -> bool:
     return isinstance(raised, asyncio.BrokenBarrierError)
 
 
-async def _round_trip_s(client: openai.AsyncOpenAI, model: str) -> float | None:
+async def _round_trip_s(client: openai.AsyncOpenAI, model: str, timeout_s: float) -> float | None:
     """One exchange in which nothing is inferred, whatever its status. None if nobody answered."""
     try:
-        response = (await client.models.with_raw_response.retrieve(model)).http_response
+        async with asyncio.timeout(timeout_s):
+            response = (await client.models.with_raw_response.retrieve(model)).http_response
     except openai.APIStatusError as refusal:
         response = refusal.response
-    except openai.APIConnectionError:
+    except (openai.APIConnectionError, TimeoutError):
         return None
     arrivals = response.extensions[EXTENSION]
     return elapsed_s(arrivals.sent_at, arrivals.ended_at)
-
-
-def _asked_to_wait_s(records: Iterable[CallRecord]) -> float:
-    """What the endpoint asked for with its refusals; to go on at once would only be refused."""
-    waits = (record.error.retry_after_s or 0.0 for record in records if record.error)
-    return min(max(waits, default=0.0), LONGEST_RETRY_AFTER_S)

@@ -63,6 +63,7 @@ class Settings:
     slo_s: float = 2.0
     """Goodput counts the calls that end within this."""
     timeout_s: float = 120.0
+    """The longest that a call may take, from sent to the end of its stream."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

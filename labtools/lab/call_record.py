@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 
+from labtools.clock import unix_time_s
 from labtools.errors import redacted
 from labtools.records import CallError, CallRecord
 from labtools.transport.arrivals import Arrivals
@@ -45,9 +47,13 @@ def record_of(
 
 
 def retry_after_s(header: str | None) -> float | None:
-    """The seconds of a `retry-after` header; None for a date, or what is no length of time."""
+    """How long a `retry-after` header asks to wait, be it seconds or a date; None for neither."""
+    text = (header or "").strip()
     try:
-        seconds = float(header or "")
+        seconds = float(text)
     except ValueError:
-        return None
+        try:
+            seconds = max(0.0, parsedate_to_datetime(text).timestamp() - unix_time_s())
+        except (ValueError, OverflowError):
+            return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None

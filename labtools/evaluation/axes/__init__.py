@@ -6,6 +6,7 @@ something of it, also its fields in `Report`.
 
 from __future__ import annotations
 
+from labtools.evaluation import abilities
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import Axis
 from labtools.evaluation.axes.chain import CHAIN
@@ -30,17 +31,17 @@ AXES: tuple[Axis, ...] = (
 """In the order in which a report tells of them."""
 
 
-def plan(settings: Settings, abilities: Abilities) -> list[Block]:
+def plan(settings: Settings, able: Abilities) -> list[Block]:
     """All that an evaluation measures at an endpoint that can do this much."""
-    return [block for axis in AXES for block in axis.blocks(settings, abilities)]
+    return [block for axis in AXES for block in axis.blocks(settings, able)]
 
 
-def warm_up(settings: Settings, abilities: Abilities) -> list[Block]:
+def warm_up(settings: Settings, able: Abilities) -> list[Block]:
     """What is sent before anything counts: connections, and each schema's first use."""
-    return [block for axis in AXES for block in axis.warm_up(settings, abilities)]
+    return [block for axis in AXES for block in axis.warm_up(settings, able)]
 
 
 def everything(settings: Settings) -> list[Block]:
-    """Plan and warm-up at an endpoint that lacks nothing: what an evaluation costs at most."""
-    abilities = Abilities.all("max_tokens")
-    return [*warm_up(settings, abilities), *plan(settings, abilities)]
+    """At an endpoint that lacks nothing, what it can do to find out included: the most it costs."""
+    able = Abilities.all("max_tokens")
+    return [*abilities.blocks(settings.seed), *warm_up(settings, able), *plan(settings, able)]

@@ -102,7 +102,7 @@ class ChainStep(Part):
 
 @dataclass(frozen=True, slots=True)
 class ChainRun(Part):
-    """One run of the chain. Its sums are null unless every step was answered."""
+    """One run of the chain. Its sums are null unless every step was answered and can be told."""
 
     run: int
     steps: int
@@ -135,6 +135,7 @@ def chain(measured: Measured) -> Chain:
     complete = [run for run in summed if run.total_s is not None]
     total_s = median(run.total_s for run in complete)
     whole_s = sum(run.total_s or 0.0 for run in complete)
+    ttfts_s = [run.ttft_s for run in complete if run.ttft_s is not None]
     if not runs:
         reason = "Not measured."
     elif not complete:
@@ -145,50 +146,49 @@ def chain(measured: Measured) -> Chain:
         steps=tuple(_step(number, steps[number]) for number in sorted(steps)),
         runs=tuple(sorted(summed, key=lambda run: run.run)),
         total_s=total_s,
-        ttft_share=sum(run.ttft_s or 0.0 for run in complete) / whole_s if whole_s else None,
+        ttft_share=sum(ttfts_s) / whole_s if whole_s and len(ttfts_s) == len(complete) else None,
         reason=reason,
     )
 
 
 def _step(number: int, calls: Sequence[Observation]) -> ChainStep:
-    answered = [one.record for one in calls if not one.record.error]
+    answered = [one for one in calls if not one.failed]
     return ChainStep(
         step=number,
         samples=len(answered),
         failed=len(calls) - len(answered),
-        input_tokens=median(record.input_tokens for record in answered),
-        cached_tokens=median(record.cached_tokens for record in answered),
-        ttft_s=median(record.ttft_s for record in answered),
-        decode_s=median(record.decode_s for record in answered),
-        e2e_latency_s=median(record.e2e_latency_s for record in answered),
+        input_tokens=median(one.record.input_tokens for one in answered),
+        cached_tokens=median(one.record.cached_tokens for one in answered),
+        ttft_s=median(one.ttft_s for one in answered),
+        decode_s=median(one.decode_s for one in answered),
+        e2e_latency_s=median(one.record.e2e_latency_s for one in answered),
     )
 
 
 def _run(number: int, calls: Sequence[Observation]) -> ChainRun:
-    answered = [one.record for one in calls if not one.record.error]
-    if len(answered) < len(calls):
-        return ChainRun(number, len(calls), len(answered), None, None)
-    return ChainRun(
-        number,
-        len(calls),
-        len(answered),
-        sum(record.e2e_latency_s or 0.0 for record in answered),
-        # A stream that ended well without any output was waited for all the same.
-        sum((record.e2e_latency_s or 0.0) - (record.decode_s or 0.0) for record in answered),
-    )
+    failed = sum(one.failed for one in calls)
+    if failed:
+        return ChainRun(number, len(calls), len(calls) - failed, None, None)
+    total_s = sum(one.record.e2e_latency_s or 0.0 for one in calls)
+    # A stream that ended well without any output was waited for all the same.
+    ttft_s = sum((one.record.e2e_latency_s or 0.0) - (one.decode_s or 0.0) for one in calls)
+    known = not any(one.in_one_piece for one in calls)
+    return ChainRun(number, len(calls), len(calls), total_s, ttft_s if known else None)
 
 
 def chain_total(report: Report) -> str | None:
     """How long the chain takes, and what dominates it."""
     chain, share = report.chain, report.chain.ttft_share
-    if chain.total_s is None or share is None:
+    if chain.total_s is None:
         return None
     totals = [run.total_s for run in chain.runs if run.total_s is not None]
     spread = ""
     if len(totals) > 1:
         spread = f", {duration(min(totals))} to {duration(max(totals))} in {len(totals)} runs"
     low, high = EVEN_SHARES
-    if share > high:
+    if share is None:
+        what = "How much of that is TTFT is not known"
+    elif share > high:
         what = f"TTFT dominates: it is {share:.0%} of that"
     elif share < low:
         what = f"Decode dominates: TTFT is {share:.0%} of that"
