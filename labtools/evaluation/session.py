@@ -22,7 +22,7 @@ import openai
 from labtools.clock import elapsed_s, monotonic_s
 from labtools.errors import EndpointUnreachable
 from labtools.evaluation import axes
-from labtools.evaluation.abilities import LONGEST_WAIT_S, Abilities, find_abilities
+from labtools.evaluation.abilities import LONGEST_WAIT_S, Abilities, find_abilities, is_passing
 from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import (
     Identity,
@@ -151,11 +151,22 @@ class Session:
                 self.measure(block, lambda: None)
 
     def left(self) -> list[Block]:
-        """The plan's blocks that are not finished."""
+        """The plan's blocks that are not finished, and lone calls that were refused for now.
+
+        Where calls are sent together, a refusal is a finding; a lone call was only not measured.
+        """
         assert self._abilities
-        finished = self.folder.read().finished
-        plan = axes.plan(self.settings, self._abilities)
-        return [block for block in plan if block.name not in finished]
+        found = self.folder.read()
+        refused = {
+            one.block
+            for one in found.observations
+            if one.record.error and one.record.error.status and is_passing(one.record.error)
+        }
+        return [
+            block
+            for block in axes.plan(self.settings, self._abilities)
+            if block.name not in found.finished or (len(block.lanes) == 1 and block.name in refused)
+        ]
 
     def measure(self, block: Block, on_call: Callable[[], object]) -> None:
         """Run one block, and keep it."""

@@ -234,6 +234,19 @@ def test_what_could_not_be_asked_is_asked_again_by_the_next_run(tmp_path):
     assert summarise(second).completeness.complete
 
 
+@pytest.mark.parametrize("fault", [Fault("429", seconds=1), Fault("503"), Fault("500")])
+def test_a_lone_call_that_was_refused_is_made_by_the_next_run(tmp_path, fault):
+    faults = FaultPlan(dict.fromkeys((20, 40, 60), fault))
+    with connect("sim", profile=EVERYTHING, faults=faults) as lab:
+        first = evaluate({"a": lab}, tmp_path, SMALL, progress=False)["a"]
+    blocks = {one.block for one in first.observations if one.failed}
+    together = {"concurrency/3", "open_loop", "interference/0", "warm_up/connections"}
+    assert blocks - together
+    with connect("sim", profile=EVERYTHING) as lab:
+        second = evaluate({"a": lab}, tmp_path, SMALL, progress=False)["a"]
+    assert {one.block for one in second.observations if one.failed} <= blocks & together
+
+
 def test_a_finished_run_sends_nothing_more(tmp_path):
     for sent in (True, False, False):
         with connect("sim", profile=EVERYTHING) as lab:
