@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 import labtools.evaluation.load_test
 from labtools.errors import ConfigurationError, NothingMeasured
-from labtools.evaluation.load_test.allowance import Allowance, share
 from labtools.evaluation.load_test.command import run_load
-from labtools.evaluation.load_test.plan import LoadPlan
-from labtools.evaluation.load_test.processes import commands_for_machines
+from labtools.evaluation.load_test.plan import (
+    Allowance,
+    LoadPlan,
+    commands_for_machines,
+    share,
+)
 from labtools.evaluation.load_test.results import read_load
 from labtools.evaluation.observations import Observation, Overhead
 from labtools.evaluation.settings import Settings
@@ -199,7 +202,7 @@ def test_a_line_that_is_json_and_no_line_of_a_load_test_is_named(tmp_path, line)
 # Locust patches the process that imports it.
 
 PATCHING = {"locust", "gevent", "geventhttpclient"}
-IN_LOCUSTS_PROCESS = {"locustfile.py", "measuring.py", "connections.py"}
+IN_LOCUSTS_PROCESS = {"locustfile.py", "connections.py"}
 
 
 def test_only_what_runs_in_locusts_process_imports_it():
@@ -214,7 +217,7 @@ def test_only_what_runs_in_locusts_process_imports_it():
             else:
                 continue
             for name in names:
-                leaf = set(name.split(".")) & {"locustfile", "measuring", "connections"}
+                leaf = set(name.split(".")) & {"locustfile", "connections"}
                 if name.split(".")[0] in PATCHING or ("load_test" in name and leaf):
                     imported_by.setdefault(path.name, set()).add(name)
     assert set(imported_by) == IN_LOCUSTS_PROCESS

@@ -12,8 +12,8 @@ from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities, find_abilities
 from labtools.evaluation.candidates import require_folder_name
 from labtools.evaluation.keys import USUAL, key_in, refusals_name
-from labtools.evaluation.load_test.plan import LoadPlan
-from labtools.evaluation.load_test.processes import (
+from labtools.evaluation.load_test.plan import (
+    LoadPlan,
     commands_for_machines,
     require_locust,
     run_locust,
