@@ -159,6 +159,18 @@ CASES = {
         (measured(abilities=replace(ALL, tools=False)), "which is not slowness. No tool calls."),
         (measured(), None),
     ],
+    "not_known": [
+        (
+            measured(abilities=replace(ALL, tools=False, not_known=("tools",))),
+            "Whether the endpoint can do tool calls is not known",
+        ),
+        (measured(abilities=replace(ALL, tools=False)), None),
+        (measured(abilities=None), None),
+    ],
+    "in_one_piece": [
+        (measured(*at_context(600, 0.2, step_s=0.0)), "1 stream came in one piece"),
+        (measured(*at_context(600, 0.2)), None),
+    ],
     "blurred": [
         (measured(*SLOPE, overheads=late(0.03)), "woke 30 ms late at p95"),
         (measured(*SLOPE, overheads=late(0.003)), None),
