@@ -1,1 +1,45 @@
-"""The course: a folder a chapter, with its figures, checks, claims and data."""
+"""The course: a folder a chapter, with its figures, the checks of its exercises and its claims.
+
+`CHAPTERS` is the only list of them within the package: the ledger and the numbers in the book
+follow it, and a test holds it to `_toc.yml`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labtools.errors import one_of
+
+CHAPTERS = (
+    "multiplier",
+    "model_size",
+    "routing",
+    "parallel_calls",
+    "prefix_caching",
+    "coding_agent",
+    "evaluation",
+    "compounding",
+)
+"""The numbered chapters in their order: of each its folder here, its page and its lab."""
+
+FOLDER = Path(__file__).parent
+
+
+def number_of(chapter: str) -> int:
+    """The chapter's number in the book, and its lab's. Raises ConfigurationError."""
+    if chapter not in CHAPTERS:
+        raise one_of("chapter", chapter, CHAPTERS)
+    return 1 + CHAPTERS.index(chapter)
+
+
+def recordings() -> dict[str, Path]:
+    """What a real engine answered in the labs: each recording's file by its name."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*/recordings/*.jsonl"))}
+
+
+def recorded(name: str) -> str:
+    """The endpoint that plays a recording again, for `connect`. Raises ConfigurationError."""
+    found = recordings()
+    if name not in found:
+        raise one_of("recording", name, found)
+    return f"replay:{found[name]}"

@@ -1,4 +1,4 @@
-"""Checks of Lab 6."""
+"""The checks of the lab on the coding agent."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import fields, replace
 from typing import Any
 
 from labtools.coding_agent import Outcome, Switches
-from labtools.course.verdict import Verdict, not_yet, right
+from labtools.course.verdict import Verdict, check, list_from, not_yet, right
 from labtools.lab.trace import Trace
 from labtools.model.metrics import critical_path
 from labtools.records import Span
 
-__all__ = ["check_critical_path", "check_switches", "check_unsafe_steps"]
-
 _NEEDS_THE_BIG_MODEL = ("plan", "generate_fix", "verify")
 
 
+@check
 def check_critical_path(path_of: Callable[[Sequence[Span]], Sequence[str]]) -> Verdict:
     """`path_of(spans)` names the steps that decide when the last one ends, first step first."""
     for spans in (
@@ -26,31 +25,29 @@ def check_critical_path(path_of: Callable[[Sequence[Span]], Sequence[str]]) -> V
         _spans(search=(0, 2.5), locate=(0, 0.4), read=(0.4, 0.7), plan=(2.5, 3)),
     ):  # fmt: skip
         expected = [span.name for span in critical_path(spans).spans]
-        try:
-            found = list(path_of(spans))
-        except Exception as error:  # whatever it is, the reader should see it in words
-            return not_yet(f"path_of raised {type(error).__name__}: {error}")
+        found = list_from(path_of, spans)
         if found == expected:
             continue
         case = f"You say {', '.join(map(str, found)) or 'nothing'}"
         if set(found) == {span.name for span in spans}:
             beside = next(span.name for span in spans if span.name not in expected)
-            return not_yet(f"{case}. {beside} ran beside another step that ended no earlier.")
+            not_yet(f"{case}. {beside} ran beside another step that ended no earlier.")
         if found == expected[::-1]:
-            return not_yet(f"{case}. Those are the steps; return the first one first.")
+            not_yet(f"{case}. Those are the steps; return the first one first.")
         if expected[-1] not in found:
-            return not_yet(f"{case}. The path ends with the step that ends last, {expected[-1]}.")
+            not_yet(f"{case}. The path ends with the step that ends last, {expected[-1]}.")
         beside_path = [name for name in found if name not in expected]
         if beside_path:
-            return not_yet(
+            not_yet(
                 f"{case}. Nothing waited for {beside_path[0]}: of the steps that had ended when "
                 "the next one started, take the one that ended last."
             )
         missing = next(name for name in expected if name not in found)
-        return not_yet(f"{case}. {missing} is missing: the next step waited for it.")
+        not_yet(f"{case}. {missing} is missing: the next step waited for it.")
     return right("shorten a step that is not on the path, and the run takes as long as before.")
 
 
+@check
 def check_switches(
     run: Callable[..., Trace], switches: Mapping[str, Any], target_s: float
 ) -> Verdict:
@@ -61,11 +58,11 @@ def check_switches(
     try:
         Switches(**switches)
     except (TypeError, ValueError) as error:
-        return not_yet(f"these are not switches of the agent: {error}")
+        not_yet(f"these are not switches of the agent: {error}")
     routed = dict(switches.get("routing", {}))
     for step in _NEEDS_THE_BIG_MODEL:
         if step in routed:
-            return not_yet(
+            not_yet(
                 f"{step} goes to {routed[step]}. That may be fast enough, but not one run of "
                 "these scenarios says that it is safe. Route only what calls a tool and judges "
                 "nothing."
@@ -75,11 +72,11 @@ def check_switches(
         more = ""
         if switches.get("parallel_reads") and switches.get("several_tool_calls"):
             more = " parallel_reads and several_tool_calls do the same work; one of them is idle."
-        return not_yet(f"it takes {took_s:.3f} s, {took_s - target_s:.3f} s too long.{more}")
+        not_yet(f"it takes {took_s:.3f} s, {took_s - target_s:.3f} s too long.{more}")
     for name, fewer in _one_less(switches):
         fewer_s = run(**fewer).duration_s
         if fewer_s <= target_s:
-            return not_yet(
+            not_yet(
                 f"it takes {took_s:.3f} s, but without {name} it takes {fewer_s:.3f} s, which is "
                 "enough."
             )
@@ -87,6 +84,7 @@ def check_switches(
     return right(f"{took_s:.3f} s with {changes} changes, and none of them can be left out.")
 
 
+@check
 def check_unsafe_steps(
     unsafe_steps: Callable[[Callable[[Mapping[str, str]], Outcome], Sequence[str]], Sequence[str]],
 ) -> Verdict:
@@ -106,10 +104,7 @@ def check_unsafe_steps(
     def run(routing: Mapping[str, str]) -> Outcome:
         return next((outcomes[step] for step in routing if step in outcomes), good)
 
-    try:
-        found = list(unsafe_steps(run, list(outcomes)))
-    except Exception as error:  # whatever it is, the reader should see it in words
-        return not_yet(f"unsafe_steps raised {type(error).__name__}: {error}")
+    found = list_from(unsafe_steps, run, list(outcomes))
     if found == ["verify"]:
         return right(
             "accepted and not solved. The tests that the agent sees cannot tell you; hidden ones "
@@ -117,16 +112,16 @@ def check_unsafe_steps(
         )
     said = f"you name {', '.join(map(str, found)) or 'no step'}"
     if "verify" not in found:
-        return not_yet(
+        not_yet(
             f"{said}. With verify routed, the visible tests pass and the fix is wrong all the "
             "same. Look at `solved`."
         )
     if "plan" in found or "apply_patch" in found:
-        return not_yet(
+        not_yet(
             f"{said}. With plan or apply_patch routed, the agent gives up and hands nothing over: "
             "that costs time, and fools nobody. Look for runs that are accepted and not solved."
         )
-    return not_yet(f"{said}. Only verify is accepted and not solved; the others end well.")
+    not_yet(f"{said}. Only verify is accepted and not solved; the others end well.")
 
 
 def _one_less(switches: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:

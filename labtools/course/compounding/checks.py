@@ -1,82 +1,85 @@
-"""Checks of Lab 8."""
+"""The checks of the lab on the compounding effect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import accumulate, repeat
 
 from labtools.course.compounding.chains import both_accept, cap, chain_outcomes, checker
-from labtools.course.routing.verifiers import Verifier
-from labtools.course.verdict import Verdict, close, not_yet, number_from, right
+from labtools.course.verdict import Verdict, check, expect, not_yet, number_from, right
 
 _CASES = ((0.9, 0.9, 0.05), (0.6, 0.5, 0.2), (0.99, 0.8, 0.1))
 
 
+@check
 def check_cap(best_share: Callable[[float, float, float], float]) -> Verdict:
     """`best_share(p, catch, alarm)` is the share of accepted steps that are right."""
     for p, catch, alarm in _CASES:
         truth = cap(p, checker(catch, alarm))
         found = number_from(best_share, p, catch, alarm)
-        if isinstance(found, Verdict):
-            return found
-        if close(found, truth):
-            continue
-        case = f"With p={p:g}, catch={catch:g} and alarm={alarm:g} you get {found:.3g}"
         accepted_right, accepted_wrong = p * (1 - alarm), (1 - p) * (1 - catch)
-        if close(found, catch):
-            return not_yet(
-                f"{case}: the share of wrong steps that are caught. Asked is, of the steps that "
-                "are accepted, the share that is right."
-            )
-        if close(found, accepted_right):
-            return not_yet(f"{case}: accepted and right, as a share of all. Divide by accepted.")
-        if close(found, 100 * truth):
-            return not_yet(f"{case}, a percentage. Return a share between 0 and 1.")
-        if close(found, p / (p + accepted_wrong)):
-            return not_yet(f"{case}. False alarms: of the right steps only 1 - alarm are accepted.")
-        if close(found, accepted_right / (accepted_right + (1 - p) * catch)):
-            return not_yet(f"{case}. A wrong step is accepted when it is not caught: 1 - catch.")
-        return not_yet(
-            f"{case}. Of 1,000 steps {1000 * accepted_right:.0f} are accepted and right, "
-            f"{1000 * accepted_wrong:.0f} accepted and wrong."
+        expect(
+            found,
+            truth,
+            f"With p={p:g}, catch={catch:g} and alarm={alarm:g} you get {found:.3g}",
+            (
+                catch,
+                ": the share of wrong steps that are caught. Asked is, of the steps that are "
+                "accepted, the share that is right.",
+            ),
+            (accepted_right, ": accepted and right, as a share of all. Divide by accepted."),
+            (100 * truth, ", a percentage. Return a share between 0 and 1."),
+            (
+                p / (p + accepted_wrong),
+                ". False alarms: of the right steps only 1 - alarm are accepted.",
+            ),
+            (
+                accepted_right / (accepted_right + (1 - p) * catch),
+                ". A wrong step is accepted when it is not caught: 1 - catch.",
+            ),
+            otherwise=f". Of 1,000 steps {1000 * accepted_right:.0f} are accepted and right, "
+            f"{1000 * accepted_wrong:.0f} accepted and wrong.",
         )
     return right("a chain of n steps can reach that to the power of n, at any speed.")
 
 
+@check
 def check_chain(success: Callable[[float, int, float, float, int], float]) -> Verdict:
     """`success(p, steps, catch, alarm, attempts)` is the share of chains that end right."""
     for steps, attempts in ((10, 3), (5, 2), (3, 1)):
         for p, catch, alarm in _CASES:
-            check = checker(catch, alarm)
-            truth = chain_outcomes(p, steps, check, attempts).right
+            verifier = checker(catch, alarm)
+            ends = chain_outcomes(p, steps, verifier, attempts)
             found = number_from(success, p, steps, catch, alarm, attempts)
-            if isinstance(found, Verdict):
-                return found
-            if close(found, truth):
-                continue
-            case = (
+            expect(
+                found,
+                ends.right,
                 f"{steps} steps of p={p:g}, catch={catch:g}, alarm={alarm:g}, {attempts} "
-                f"attempts: you say {found:.3g}"
+                f"attempts: you say {found:.3g}",
+                (p**steps, ", the share without a check. A rejected step is repeated."),
+                (
+                    (1 - (1 - p) ** attempts) ** steps,
+                    f": as if one right attempt among {attempts} sufficed. The check has to see "
+                    "which one it is.",
+                ),
+                (
+                    chain_outcomes(p, 1, verifier, attempts).right,
+                    f", the share for one step. All {steps} have to be right.",
+                ),
+                (
+                    cap(p, verifier) ** steps,
+                    f", the limit for any number of attempts. There are {attempts}.",
+                ),
+                (
+                    ends.right + ends.wrong,
+                    ": that counts wrong steps that were accepted as right.",
+                ),
+                otherwise=f"; chains drawn at random end right in {ends.right:.3g} of the runs.",
             )
-            if close(found, p**steps):
-                return not_yet(f"{case}, the share without a check. A rejected step is repeated.")
-            if close(found, (1 - (1 - p) ** attempts) ** steps):
-                return not_yet(
-                    f"{case}: as if one right attempt among {attempts} sufficed. The check has to "
-                    "see which one it is."
-                )
-            if close(found, chain_outcomes(p, 1, check, attempts).right):
-                return not_yet(f"{case}, the share for one step. All {steps} have to be right.")
-            if close(found, cap(p, check) ** steps):
-                return not_yet(
-                    f"{case}, the limit for any number of attempts. There are {attempts}."
-                )
-            ends = chain_outcomes(p, steps, check, attempts)
-            if close(found, ends.right + ends.wrong):
-                return not_yet(f"{case}: that counts wrong steps that were accepted as right.")
-            return not_yet(f"{case}; chains drawn at random end right in {truth:.3g} of the runs.")
     return right("three attempts take ten steps of 90% from 35% to 87%, with this check.")
 
 
+@check
 def check_checks_needed(
     checks_needed: Callable[[float, float, float, int, float], float],
 ) -> Verdict:
@@ -89,11 +92,10 @@ def check_checks_needed(
         (0.9, 0.9, 0.05, 10, 0.85),
         (0.7, 0.8, 0.1, 20, 0.95),
     ):
-        caps = [cap(p, check) ** steps for check in _checks(catch, alarm, 20)]
+        verifiers = accumulate(repeat(checker(catch, alarm), 20), both_accept)
+        caps = [cap(p, together) ** steps for together in verifiers]
         truth = next(number for number, limit in enumerate(caps, 1) if limit >= target)
         found = number_from(checks_needed, p, catch, alarm, steps, target)
-        if isinstance(found, Verdict):
-            return found
         if found == truth:
             continue
         case = (
@@ -101,19 +103,12 @@ def check_checks_needed(
             f"say {found:g}"
         )
         if found != int(found) or not 1 <= found <= 20:
-            return not_yet(f"{case}. The answer is a whole number of checks, at least 1.")
+            not_yet(f"{case}. The answer is a whole number of checks, at least 1.")
         limit = caps[int(found) - 1]
         of_step = next(n for n, reached in enumerate(caps, 1) if reached ** (1 / steps) >= target)
         if found == of_step:
-            return not_yet(f"{case}. That is enough for one step; the chain reaches {limit:.1%}.")
+            not_yet(f"{case}. That is enough for one step; the chain reaches {limit:.1%}.")
         if found < truth:
-            return not_yet(f"{case}. With so many checks the chain cannot pass {limit:.1%}.")
-        return not_yet(f"{case}. It suffices ({limit:.1%}), and so do fewer.")
+            not_yet(f"{case}. With so many checks the chain cannot pass {limit:.1%}.")
+        not_yet(f"{case}. It suffices ({limit:.1%}), and so do fewer.")
     return right("a few checks that err independently do what no number of retries does.")
-
-
-def _checks(catch: float, alarm: float, most: int) -> Iterator[Verifier]:
-    one = both = checker(catch, alarm)
-    for _ in range(most):
-        yield both
-        both = both_accept(both, one)

@@ -1,4 +1,4 @@
-"""Checks of Lab 7."""
+"""The checks of the lab on evaluating a provider."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labtools.course.evaluation.leaderboard import LARCH, PROVIDERS
-from labtools.course.verdict import Verdict, close, not_yet, number_from, right
+from labtools.course.verdict import (
+    Verdict,
+    check,
+    close,
+    expect,
+    list_from,
+    not_yet,
+    number_from,
+    right,
+)
 from labtools.model.metrics import (
     PercentileInterval,
     percentile,
@@ -27,36 +36,36 @@ AGENTS = {
 }
 
 
+@check
 def check_calls_needed(calls_needed: Callable[[float], int]) -> Verdict:
     """`calls_needed(q)` is the fewest calls whose extremes enclose percentile q with 95%."""
     for q in (0.95, 0.5, 0.9, 0.99):
         found = number_from(calls_needed, q)
-        if isinstance(found, Verdict):
-            return found
         expected = samples_needed(q)
         if found == expected:
             continue
         case = f"p{100 * q:g}: you say {found:g} calls"
         if found == 50:
             reached = _reached(50, q)
-            return not_yet(f"{case}, whose extremes enclose it with {reached:.1%}, not 95%.")
+            not_yet(f"{case}, whose extremes enclose it with {reached:.1%}, not 95%.")
         if close(found, math.log(0.05) / math.log(q)):
-            return not_yet(f"{case}. Calls are whole: round up, then see whether it is enough.")
+            not_yet(f"{case}. Calls are whole: round up, then see whether it is enough.")
         if found == math.ceil(math.log(0.05) / math.log(q)):
-            return not_yet(f"{case}. Count both ends: all calls may also lie above it.")
+            not_yet(f"{case}. Count both ends: all calls may also lie above it.")
         if close(found, 1 / (1 - q)):
-            return not_yet(f"{case}. So many hold one call above it on average, often none.")
+            not_yet(f"{case}. So many hold one call above it on average, often none.")
         if found == expected - 1:
-            return not_yet(f"{case}. One too few: they reach {_reached(int(found), q):.2%}.")
+            not_yet(f"{case}. One too few: they reach {_reached(int(found), q):.2%}.")
         if found > expected:
-            return not_yet(f"{case}. Fewer are enough: stop at the first number that reaches 95%.")
-        return not_yet(f"{case}. They enclose it with {_reached(int(found), q):.1%}, not 95%.")
+            not_yet(f"{case}. Fewer are enough: stop at the first number that reaches 95%.")
+        not_yet(f"{case}. They enclose it with {_reached(int(found), q):.1%}, not 95%.")
     return right(
         f"{samples_needed(0.5)} calls for p50, {samples_needed(0.95)} for p95, "
         f"{samples_needed(0.99)} for p99. To tell two endpoints apart takes more."
     )
 
 
+@check
 def check_paired_difference(
     paired_difference: Callable[[Times, Times], tuple[float, float, float]],
 ) -> Verdict:
@@ -72,15 +81,13 @@ def check_paired_difference(
         for name in by_length
     }
     first[by_length[3]] = None
-    try:
-        found = tuple(paired_difference(first, second))
-    except Exception as error:  # whatever it is, the reader should see it in words
-        return not_yet(f"paired_difference raised {type(error).__name__}: {error}")
+    found = tuple(list_from(paired_difference, first, second))
     if len(found) != 3 or not all(isinstance(value, int | float) for value in found):
-        return not_yet(f"paired_difference returned {found!r}; it should be (low, median, high).")
+        not_yet(f"paired_difference returned {found!r}; it should be (low, median, high).")
     return _judged((found[0], found[1], found[2]), first, second)
 
 
+@check
 def check_agent_s(agent_s: Callable[..., float]) -> Verdict:
     """`agent_s(profile, calls, input_tokens, new_tokens, output_tokens)` is the agent's wait."""
     chosen: dict[str, str] = {}
@@ -88,12 +95,10 @@ def check_agent_s(agent_s: Callable[..., float]) -> Verdict:
         seconds: dict[str, float] = {}
         for profile in PROVIDERS:
             found = number_from(agent_s, profile, *mix)
-            if isinstance(found, Verdict):
-                return found
             truth = _agent_s(profile, *mix)
             if not close(found, truth):
                 said = f"{agent} on {profile.name}: you say {found:.2f} s, it takes {truth:.2f} s."
-                return not_yet(f"{said} {_mistake(found, profile, *mix)}".rstrip())
+                not_yet(f"{said} {_mistake(found, profile, *mix)}".rstrip())
             seconds[profile.name] = found
         fastest = min(seconds, key=lambda name: seconds[name])
         slowest = max(seconds, key=lambda name: seconds[name])
@@ -122,27 +127,33 @@ def _judged(found: tuple[float, float, float], first: Times, second: Times) -> V
             f"{truth:.3f} s ({bounds.low:.3f} to {bounds.high:.3f}) from {len(differences_s)} "
             "pairs: the calls differ far more from each other than the endpoints do."
         )
-    said = f"You say {middle:.3f} s, the pairs say {truth:.3f} s."
     here, there = _answered(first), _answered(second)
-    if close(middle, percentile(there, 0.5) - percentile(here, 0.5)):
-        return not_yet(
-            f"{said} These are medians of different calls: the second endpoint failed on the "
-            "longest."
-        )
     by_place = [b - a for a, b in zip(first.values(), second.values(), strict=True) if a and b]
-    if close(middle, percentile(by_place, 0.5)):
-        return not_yet(f"{said} Pair the calls by name; the second endpoint's order is another.")
     as_zero = [(second[name] or 0.0) - (first[name] or 0.0) for name in first]
-    if close(middle, percentile(as_zero, 0.5)):
-        return not_yet(f"{said} A failed call has no time, not a time of 0: leave its pair out.")
-    if close(middle, truth):
-        return not_yet(
-            f"The median is right, the interval is not: {low:.3f} to {high:.3f}, expected "
-            f"{bounds.low:.3f} to {bounds.high:.3f}. Take percentile_interval of the differences."
-        )
-    if middle < 0:
-        return not_yet(f"{said} Take the second less the first: above 0, the second is slower.")
-    return not_yet(said)
+    expect(
+        middle,
+        truth,
+        f"You say {middle:.3f} s, the pairs say {truth:.3f} s.",
+        (
+            percentile(there, 0.5) - percentile(here, 0.5),
+            " These are medians of different calls: the second endpoint failed on the longest.",
+        ),
+        (
+            percentile(by_place, 0.5),
+            " Pair the calls by name; the second endpoint's order is another.",
+        ),
+        (
+            percentile(as_zero, 0.5),
+            " A failed call has no time, not a time of 0: leave its pair out.",
+        ),
+        otherwise=" Take the second less the first: above 0, the second is slower."
+        if middle < 0
+        else "",
+    )
+    not_yet(
+        f"The median is right, the interval is not: {low:.3f} to {high:.3f}, expected "
+        f"{bounds.low:.3f} to {bounds.high:.3f}. Take percentile_interval of the differences."
+    )
 
 
 def _answered(times: Times) -> list[float]:

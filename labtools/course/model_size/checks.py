@@ -1,4 +1,4 @@
-"""Checks of Lab 2."""
+"""The checks of the lab on model size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import fmean, median
 from types import MappingProxyType
 from typing import Any
 
-from labtools.course.verdict import Verdict, close, not_yet, number_from, right
+from labtools.course.verdict import Verdict, answer_of, check, expect, not_yet, number_from, right
 from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import TooFewSamples, percentile, percentile_interval
 from labtools.model.profile import LatencyProfile
@@ -18,33 +18,27 @@ from labtools.model.roofline import ACCELERATORS, decode_bound_tokens_per_s
 _A100, _H100 = (ACCELERATORS[n].bandwidth_bytes_per_s for n in ("A100 80GB SXM", "H100 SXM"))
 
 
+@check
 def check_bound(bound: Callable[[float, float, int, float], float]) -> Verdict:
     """`bound(parameters, bits, accelerators, bandwidth_bytes_per_s)` in tokens per second."""
     for billions, bits, accelerators, bandwidth in ((13, 16, 1, _A100), (70, 8, 4, _H100)):
         found = number_from(bound, billions * 1e9, bits, accelerators, bandwidth)
-        if isinstance(found, Verdict):
-            return found
         expected = decode_bound_tokens_per_s(billions * 1e9, bits / 8, accelerators, bandwidth)
-        if close(found, expected):
-            continue
-        case = (
+        expect(
+            found,
+            expected,
             f"With {billions}B parameters of {bits} bits on {accelerators} at "
-            f"{bandwidth / 1e12:.2f} TB/s each you get {found:.3g}"
-        )
-        if close(found, 1 / expected):
-            return not_yet(f"{case}: seconds for a token. Return tokens per second.")
-        if close(found, expected / 8):
-            return not_yet(f"{case}. You divided by bits; the bandwidth is in bytes.")
-        if close(found, expected / accelerators):
-            return not_yet(
-                f"{case}. Each of the {accelerators} reads its share at the same time: their "
-                "bandwidths add up."
-            )
-        if close(found, expected / accelerators**2):
-            return not_yet(f"{case}. More accelerators make it faster, not slower.")
-        return not_yet(
-            f"{case}. The weights are {billions * bits / 8:.0f} GB, read at "
-            f"{accelerators * bandwidth / 1e12:.2f} TB/s in all: {expected:.0f} a second."
+            f"{bandwidth / 1e12:.2f} TB/s each you get {found:.3g}",
+            (1 / expected, ": seconds for a token. Return tokens per second."),
+            (expected / 8, ". You divided by bits; the bandwidth is in bytes."),
+            (
+                expected / accelerators,
+                f". Each of the {accelerators} reads its share at the same time: their bandwidths "
+                "add up.",
+            ),
+            (expected / accelerators**2, ". More accelerators make it faster, not slower."),
+            otherwise=f". The weights are {billions * bits / 8:.0f} GB, read at "
+            f"{accelerators * bandwidth / 1e12:.2f} TB/s in all: {expected:.0f} a second.",
         )
     return right("78 for the 13B in fp16 on one A100, 191 for the 70B in fp8 on four H100.")
 
@@ -103,6 +97,7 @@ _MISTAKES: Mapping[str, list[str]] = MappingProxyType(
 )
 
 
+@check
 def check_choose(
     choose: Callable[[Sequence[LatencyProfile], int, Sequence[int]], str],
 ) -> Verdict:
@@ -112,13 +107,10 @@ def check_choose(
     """
     chosen: list[Any] = []
     for profiles, clients, answers in _CASES:
-        try:
-            name = choose(list(profiles), clients, list(answers))
-        except Exception as error:  # whatever it is, the reader should see it in words
-            return not_yet(f"choose raised {type(error).__name__}: {error}")
+        name = answer_of(choose, list(profiles), clients, list(answers))
         names = [profile.name for profile in profiles]
         if name not in names:
-            return not_yet(f"choose returned {name!r}; it should return one of {names}.")
+            not_yet(f"choose returned {name!r}; it should return one of {names}.")
         chosen.append(name)
     truth = _fastest(_mean_s)
     if chosen == truth:
@@ -126,12 +118,11 @@ def check_choose(
     case = next(index for index, name in enumerate(chosen) if name != truth[index])
     profiles, clients, answers = _CASES[case]
     seconds = ", ".join(f"{p.name} {_mean_s(p, clients, answers):.2f} s" for p in profiles)
-    said = (
-        f"with {clients} clients and answers of {fmean(answers):.0f} tokens on average you choose "
-        f"{chosen[case]}, but a call takes: {seconds}."
-    )
     hint = next((hint for hint, names in _MISTAKES.items() if names == chosen), "")
-    return not_yet(f"{said} {hint}".strip())
+    not_yet(
+        f"with {clients} clients and answers of {fmean(answers):.0f} tokens on average you choose "
+        f"{chosen[case]}, but a call takes: {seconds}. {hint}".rstrip()
+    )
 
 
 def _sample(calls: int, typical_s: float, seed: int) -> list[float]:
@@ -149,6 +140,7 @@ _SAMPLES = (
 )
 
 
+@check
 def check_compare(compare: Callable[[list[float], list[float], float], str]) -> Verdict:
     """`compare(first, second, q)` is "first" or "second", the faster one, or "cannot tell".
 
@@ -157,15 +149,10 @@ def check_compare(compare: Callable[[list[float], list[float], float], str]) -> 
     allowed = ("first", "second", "cannot tell")
     answers: list[str] = []
     for first, second, q in _SAMPLES:
-        try:
-            answers.append(compare(list(first), list(second), q))
-        except Exception as error:  # whatever it is, the reader should see it in words
-            return not_yet(
-                f"compare raised {type(error).__name__}: {error} ({len(first)} calls, q={q}). "
-                "percentile_interval may return TooFewSamples."
-            )
+        hint = f" ({len(first)} calls, q={q}). percentile_interval may return TooFewSamples."
+        answers.append(answer_of(compare, list(first), list(second), q, hint=hint))
         if answers[-1] not in allowed:
-            return not_yet(f"compare returned {answers[-1]!r}; allowed: {', '.join(allowed)}.")
+            not_yet(f"compare returned {answers[-1]!r}; allowed: {', '.join(allowed)}.")
     truth = [_told_apart(*sample) for sample in _SAMPLES]
     if answers == truth:
         return right("fifty calls can compare medians. For p95 it takes at least 59, and a gap.")
@@ -174,28 +161,28 @@ def check_compare(compare: Callable[[list[float], list[float], float], str]) -> 
     label, calls = f"p{q * 100:.0f}", len(first)
     said = f"For the {label} of {calls} calls each you say {answers[case]!r}"
     if set(answers) == {"cannot tell"}:
-        return not_yet(f"{said}, as for every sample. Here the intervals do not overlap.")
+        not_yet(f"{said}, as for every sample. Here the intervals do not overlap.")
     if {answers[case], truth[case]} == {"first", "second"}:
-        return not_yet(f"{said}. The faster one is the one with the smaller {label}.")
+        not_yet(f"{said}. The faster one is the one with the smaller {label}.")
     interval = percentile_interval(first, q)
     if isinstance(interval, TooFewSamples):
-        return not_yet(
+        not_yet(
             f"{said}. {calls} calls have no 95% interval for it: the best reaches "
             f"{interval.best_coverage:.1%}, and {interval.needed} are needed."
         )
     if truth[case] == "cannot tell":
         points = [percentile(sample, q) for sample in (first, second)]
-        return not_yet(
+        not_yet(
             f"{said}, from {points[0]:.3f} and {points[1]:.3f} s. Both samples are from the same "
             "endpoint: their intervals overlap."
         )
-    return not_yet(f"{said}. The intervals do not overlap: {truth[case]!r} is faster.")
+    not_yet(f"{said}. The intervals do not overlap: {truth[case]!r} is faster.")
 
 
 def _told_apart(first: Sequence[float], second: Sequence[float], q: float) -> str:
-    one, other = percentile_interval(first, q), percentile_interval(second, q)
-    if isinstance(one, TooFewSamples) or isinstance(other, TooFewSamples):
+    here, there = percentile_interval(first, q), percentile_interval(second, q)
+    if isinstance(here, TooFewSamples) or isinstance(there, TooFewSamples):
         return "cannot tell"
-    if one.high < other.low:
+    if here.high < there.low:
         return "first"
-    return "second" if other.high < one.low else "cannot tell"
+    return "second" if there.high < here.low else "cannot tell"

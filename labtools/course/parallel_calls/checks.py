@@ -1,4 +1,4 @@
-"""Checks of Lab 4."""
+"""The checks of the lab on parallel calls."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
-from labtools.course.verdict import Verdict, not_yet, number_from, right
+from labtools.course.verdict import Verdict, check, not_yet, number_from, right
 from labtools.dispatch.hedging import hedged
 from labtools.errors import Deadlock
 from labtools.lab.connect import connect
@@ -47,55 +47,52 @@ TAILED = FAST.but(
 _MOST_EXTRA = 0.15
 
 
+@check
 def check_gather_context(gather_context: Callable[[Read, list[str]], Any]) -> Verdict:
     """`await gather_context(read, paths)` is what each path holds, in their order, at once."""
     same = ["cart.py", "test_cart.py", "money.py"]
     for paths in (same, ["slow.py", "money.py"]):
         found = _run(partial(_read_all, gather_context=gather_context, paths=paths))
-        if isinstance(found, Verdict):
-            return found
         lengths_s = [FAST.e2e_latency_s(_READ_TOKENS[path]) for path in paths]
         expected = [f"the text of {path}" for path in paths]
         if found.result != expected:
-            return _wrong_texts(found.result, expected)
+            _wrong_texts(found.result, expected)
         took = f"the {len(paths)} reads took {found.duration_s:.2f} s"
         if math.isclose(found.duration_s, sum(lengths_s)):
-            return not_yet(
-                f"{took}, the sum of their times. Each call was awaited before the next began."
-            )
+            not_yet(f"{took}, the sum of their times. Each call was awaited before the next began.")
         if not math.isclose(found.duration_s, max(lengths_s)):
-            return not_yet(f"{took}; the slowest takes {max(lengths_s):.2f} s. Not all overlap.")
+            not_yet(f"{took}; the slowest takes {max(lengths_s):.2f} s. Not all overlap.")
     return right("three reads of 0.80 s take 0.80 s, and each text is where its path was.")
 
 
+@check
 def check_plan(agent: Callable[[Step], Any]) -> Verdict:
     """`await agent(step)` runs the six steps, each after what it needs, and no later."""
     began_without: list[str] = []
     found = _run(partial(_plan, agent=agent, began_without=began_without))
-    if isinstance(found, Verdict):
-        return found
     done = [span.name for span in found.spans]
     if missing := [name for name in _NEEDS if name not in done]:
-        return not_yet(f"nobody ran {' and '.join(missing)}.")
+        not_yet(f"nobody ran {' and '.join(missing)}.")
     if began_without:
-        return not_yet(
+        not_yet(
             f"in {found.duration_s:.2f} s, but wrong. {began_without[0]} No error was raised: "
             "the plan is for the wrong file."
         )
     if found.result != "plan":
-        return not_yet(f"the agent should return what `plan` said; it returned {found.result!r}.")
+        not_yet(f"the agent should return what `plan` said; it returned {found.result!r}.")
     best_s, row_s = _best_plan_s(), sum(map(_step_s, done))
     took = f"the plan is right and took {found.duration_s:.2f} s"
     if math.isclose(found.duration_s, best_s):
         return right(f"{found.duration_s:.2f} s instead of {row_s:.2f} s, and the same plan.")
     if math.isclose(found.duration_s, row_s):
-        return not_yet(f"{took}, all steps in a row. Three of them need only what `parse` says.")
-    return not_yet(
+        not_yet(f"{took}, all steps in a row. Three of them need only what `parse` says.")
+    not_yet(
         f"{took}; {best_s:.2f} s is possible. A step waits for one that it does not need: "
         "`read source` needs `locate`, not the search."
     )
 
 
+@check
 def check_hedge_delay(
     hedge_delay_s: Callable[[Sequence[float]], float], latencies_s: Sequence[float]
 ) -> Verdict:
@@ -104,27 +101,25 @@ def check_hedge_delay(
     It is tried on 300 new calls to the endpoint from which `latencies_s` are.
     """
     delay_s = number_from(hedge_delay_s, latencies_s)
-    if isinstance(delay_s, Verdict):
-        return delay_s
     if delay_s < 0:
-        return not_yet(f"a delay of {delay_s:.2f} s lies in the past.")
+        not_yet(f"a delay of {delay_s:.2f} s lies in the past.")
     plain_s = percentile(latencies_s, 0.99)
     if delay_s > 100 * percentile(latencies_s, 0.5):
-        return not_yet(f"a delay of {delay_s:.0f} s. Are these milliseconds?")
+        not_yet(f"a delay of {delay_s:.0f} s. Are these milliseconds?")
     seen = _hedged_reads(delay_s)
     extra = sum(requests - 1 for _, requests in seen) / len(seen)
     p99_s = percentile([latency_s for latency_s, _ in seen], 0.99)
     case = f"after {delay_s:.2f} s, {extra:.0%} more requests and a p99 of {p99_s:.2f} s"
     if extra > 0.9:
-        return not_yet(f"{case}. Almost every call is sent twice: that doubles the bill.")
+        not_yet(f"{case}. Almost every call is sent twice: that doubles the bill.")
     if extra > _MOST_EXTRA:
-        return not_yet(
+        not_yet(
             f"{case}. So many calls are not late. Wait for a higher quantile than "
             f"{_quantile(latencies_s, delay_s):.0%}."
         )
     # Without any second request a low p99 is luck.
     if extra == 0 or p99_s > 0.6 * plain_s:
-        return not_yet(
+        not_yet(
             f"{case}, where no hedge has {plain_s:.2f} s. The second request goes out too late "
             "to help: the delay is itself in the tail."
         )
@@ -149,7 +144,7 @@ async def _plan(lab: Lab, agent: Callable[[Step], Any], began_without: list[str]
         if name not in _NEEDS:
             raise ValueError(f"there is no step {name!r}. Steps: {', '.join(_NEEDS)}")
         lacking = [need for need in _NEEDS[name] if need not in inputs or need not in said]
-        if lacking and not any(str(one).endswith(_GUESS) for one in inputs):
+        if lacking and not any(str(given).endswith(_GUESS) for given in inputs):
             began_without.append(f"`{name}` ran without what `{lacking[0]}` says, and guessed.")
         says = name + (_GUESS if lacking else "")
         call = await lab.call(
@@ -161,39 +156,38 @@ async def _plan(lab: Lab, agent: Callable[[Step], Any], began_without: list[str]
     return await agent(step)
 
 
-def _run(run: Callable[[Lab], Coroutine[Any, Any, Any]]) -> Trace | Verdict:
+def _run(run: Callable[[Lab], Coroutine[Any, Any, Any]]) -> Trace:
     """The reader's coroutine on a lab of its own, or what went wrong with it in words."""
     with connect("sim", profile="fast") as lab:
         try:
             found = lab.run(run(lab))
         except TypeError as error:
             if "awaitable" not in str(error) and "await" not in str(error):
-                return not_yet(f"your function raised TypeError: {error}")
-            return not_yet(
+                not_yet(f"your function raised TypeError: {error}")
+            not_yet(
                 f"TypeError: {error}. `gather` takes calls that are under way, not their "
                 "results: leave out the inner `await`, and write `async def`."
             )
         except Deadlock:
-            return not_yet("your function waits for something that never comes.")
+            not_yet("your function waits for something that never comes.")
         except Exception as error:  # whatever it is, the reader should see it in words
-            return not_yet(f"your function raised {type(error).__name__}: {error}")
+            not_yet(f"your function raised {type(error).__name__}: {error}")
         if isinstance(found.result, list | tuple) and any(map(inspect.isawaitable, found.result)):
-            for one in found.result:
-                if inspect.iscoroutine(one):
-                    one.close()
-            return not_yet("you return calls that nobody awaited. `await asyncio.gather(...)`.")
+            for call in filter(inspect.iscoroutine, found.result):
+                call.close()
+            not_yet("you return calls that nobody awaited. `await asyncio.gather(...)`.")
         return found
 
 
-def _wrong_texts(found: Any, expected: list[str]) -> Verdict:
+def _wrong_texts(found: Any, expected: list[str]) -> NoReturn:
     if isinstance(found, tuple) and list(found) == expected:
-        return not_yet("you return a tuple; return a list.")
+        not_yet("you return a tuple; return a list.")
     if isinstance(found, list) and sorted(map(str, found)) == sorted(expected):
-        return not_yet(
+        not_yet(
             "all texts are there, but in the order in which they came. `gather` keeps the order "
             "of the paths."
         )
-    return not_yet(f"expected {expected}; found {found!r}.")
+    not_yet(f"expected {expected}; found {found!r}.")
 
 
 def _step_s(name: str) -> float:

@@ -1,4 +1,4 @@
-"""Checks of Lab 3."""
+"""The checks of the lab on routing."""
 
 from __future__ import annotations
 
@@ -16,56 +16,69 @@ from labtools.course.routing.router_score import (
     by_length,
     score,
 )
-from labtools.course.verdict import Verdict, close, not_yet, number_from, right
+from labtools.course.verdict import (
+    Verdict,
+    answer_of,
+    check,
+    close,
+    expect,
+    not_yet,
+    number_from,
+    right,
+)
 from labtools.dispatch.routing import Cascaded, break_even_escalation, cascade
 from labtools.lab.connect import connect
+from labtools.model.metrics import amdahl_speedup
 from labtools.model.profile import LatencyProfile
 from labtools.records import CallRecord
 
 
+@check
 def check_gain(gain: Callable[[Sequence[EssayStep], set[str], float], float]) -> Verdict:
     """`gain(steps, routed, factor)` is how many times faster the whole task becomes.
 
     The task is run with and without the router; the ratio of the two is the truth.
     """
     for routed, factor in (({"tool_call"}, 3.0), ({"tool_call", "verify"}, 3.0), ({"plan"}, 2.0)):
-        before_s, after_s = (_task_s(routed, one) for one in (1.0, factor))
+        before_s, after_s = (_task_s(routed, speed) for speed in (1.0, factor))
         truth = before_s / after_s
         found = number_from(gain, STEPS, routed, factor)
-        if isinstance(found, Verdict):
-            return found
-        if close(found, truth):
-            continue
-        types = " and ".join(sorted(routed))
-        case = f"With {types} on a model {factor:g} times faster you say {found:.2f} times"
-        ran = f"the task takes {before_s:.2f} s without the router and {after_s:.2f} s with it"
+        ran = (
+            f", but the task takes {before_s:.2f} s without the router and {after_s:.2f} s with it"
+        )
         calls = [step for step in STEPS if step.is_call]
         chosen = [step for step in calls if step.type in routed]
         inference_s = sum(step.total_s for step in calls)
         chosen_s = sum(step.total_s for step in chosen)
-
-        def amdahl(share: float, factor: float = factor) -> float:
-            return 1 / (1 - share + share / factor)
-
-        if close(found, amdahl(len(chosen) / len(calls))):
-            return not_yet(
-                f"{case}, but {ran}. You weighed the calls by their number: {len(chosen)} of "
-                f"{len(calls)} calls are {chosen_s / inference_s:.0%} of the inference."
-            )
-        if close(found, amdahl(len(chosen) / len(STEPS))):
-            return not_yet(f"{case}, but {ran}. You weighed the steps by their number.")
-        if close(found, amdahl(chosen_s / inference_s)):
-            return not_yet(f"{case}, but {ran}. The tests belong to the task too.")
-        if close(found, factor):
-            return not_yet(f"{case}, but {ran}. Only some of the steps get faster.")
-        if close(found, after_s) or close(found, before_s - after_s):
-            return not_yet(f"{case}. Those are seconds. Give the old time over the new one.")
-        if close(found, 1 / truth):
-            return not_yet(f"{case}. A speed-up is the old time over the new one.")
-        return not_yet(f"{case}, but {ran}: {truth:.2f} times.")
+        seconds = ". Those are seconds. Give the old time over the new one."
+        expect(
+            found,
+            truth,
+            f"With {' and '.join(sorted(routed))} on a model {factor:g} times faster you say "
+            f"{found:.2f} times",
+            (
+                amdahl_speedup(len(chosen) / len(calls), factor),
+                f"{ran}. You weighed the calls by their number: {len(chosen)} of {len(calls)} "
+                f"calls are {chosen_s / inference_s:.0%} of the inference.",
+            ),
+            (
+                amdahl_speedup(len(chosen) / len(STEPS), factor),
+                f"{ran}. You weighed the steps by their number.",
+            ),
+            (
+                amdahl_speedup(chosen_s / inference_s, factor),
+                f"{ran}. The tests belong to the task too.",
+            ),
+            (factor, f"{ran}. Only some of the steps get faster."),
+            (after_s, seconds),
+            (before_s - after_s, seconds),
+            (1 / truth, ". A speed-up is the old time over the new one."),
+            otherwise=f"{ran}: {truth:.2f} times.",
+        )
     return right("five of the eight calls, three times faster, make the task 1.16 times faster.")
 
 
+@check
 def check_break_even(break_even: Callable[[float, float, float], float]) -> Verdict:
     """`break_even(small_s, check_s, big_s)` is the escalation rate at which nothing is gained.
 
@@ -74,37 +87,39 @@ def check_break_even(break_even: Callable[[float, float, float], float]) -> Verd
     for small_s, check_s, big_s in ((0.2, 0.1, 0.6), (0.3, 0.0, 1.2), (0.5, 0.7, 1.0)):
         truth = break_even_escalation(small_s, check_s, big_s)
         found = number_from(break_even, small_s, check_s, big_s)
-        if isinstance(found, Verdict):
-            return found
         if close(found, truth):
             continue
         case = f"Small {small_s:g} s, check {check_s:g} s, big {big_s:g} s: you say {found:.3g}"
         if found < 0:
-            return not_yet(
+            not_yet(
                 f"{case}. A rate is not negative: here the cascade is slower even if it never "
                 "escalates, so the answer is 0."
             )
-        if close(found, 100 * truth):
-            return not_yet(f"{case}, a percentage. Return a share between 0 and 1.")
-        if close(found, max(0.0, 1 - small_s / big_s)):
-            return not_yet(f"{case}. The check takes time at every call too.")
-        if close(found, min(1.0, (small_s + check_s) / big_s)):
-            return not_yet(f"{case}. That share has to be accepted; the rest may escalate.")
-        if close(found, 1.0):
-            return not_yet(
-                f"{case}. An escalated call waits for the small model and the check, and then for "
-                "the big model: it never takes the big model's time alone."
-            )
+        mistakes = (
+            (100 * truth, ", a percentage. Return a share between 0 and 1."),
+            (max(0.0, 1 - small_s / big_s), ". The check takes time at every call too."),
+            (
+                min(1.0, (small_s + check_s) / big_s),
+                ". That share has to be accepted; the rest may escalate.",
+            ),
+            (
+                1.0,
+                ". An escalated call waits for the small model and the check, and then for the "
+                "big model: it never takes the big model's time alone.",
+            ),
+        )
         if found > 1:
-            return not_yet(f"{case}. A rate is a share between 0 and 1.")
-        cascade_s, alone_s = _run_cascade(small_s, check_s, big_s, found)
-        return not_yet(
-            f"{case}. Of 1,000 calls at that rate a cascade makes {cascade_s:.0f} s; the big model "
+            expect(found, truth, case, *mistakes, otherwise=". A rate is a share between 0 and 1.")
+        cascade_s, alone_s = _run_cascade(small_s, check_s, big_s, min(found, 1.0))
+        ran = (
+            f". Of 1,000 calls at that rate a cascade makes {cascade_s:.0f} s; the big model "
             f"alone takes {alone_s:.0f} s."
         )
+        expect(found, truth, case, *mistakes, otherwise=ran)
     return right("1 - (small + check) / big. A check by a model costs as much as a small call.")
 
 
+@check
 def check_router(route: Callable[[StepRequest], Any]) -> Verdict:
     """`route(request)` beats always small, always big and by length on the held-out steps."""
     steps = labelled_steps()
@@ -113,10 +128,7 @@ def check_router(route: Callable[[StepRequest], Any]) -> Verdict:
     limit = best_length(fit, SCOUT, MAVERICK, SECOND_PASS)
     always_big = _score(always("big"), held_out)
     length = _score(by_length(limit), held_out)
-    try:
-        found, on_fit = _score(route, held_out), _score(route, fit)
-    except Exception as error:  # whatever it is, the reader should see it in words
-        return not_yet(f"route raised {type(error).__name__}: {error}")
+    found, on_fit = (answer_of(_score, route, part, name="route") for part in (held_out, fit))
     table = found.confusion
     case = (
         f"On the held-out steps your router takes {found.total_s:.2f} s a step "
@@ -130,17 +142,17 @@ def check_router(route: Callable[[StepRequest], Any]) -> Verdict:
             "prove a failure rate: see how many it takes."
         )
     if on_fit.total_s < _score(always("big"), fit).total_s:
-        return not_yet(
+        not_yet(
             f"{case}; {bars}. On the steps you could look at it takes {on_fit.total_s:.2f} s: it "
             "has learnt those steps, not the boundary. Fewer and more general rules hold better."
         )
     if not table.rightly_big + table.wrongly_big:
-        return not_yet(f"{case}; {bars}. It sends everything to the small model.")
+        not_yet(f"{case}; {bars}. It sends everything to the small model.")
     if not table.rightly_small + table.wrongly_small:
-        return not_yet(f"{case}. It sends everything to the big model, and saves nothing.")
+        not_yet(f"{case}. It sends everything to the big model, and saves nothing.")
     if found.total_s < length.total_s:
-        return not_yet(f"{case}; {bars}. It beats by length, but so does not routing at all.")
-    return not_yet(
+        not_yet(f"{case}; {bars}. It beats by length, but so does not routing at all.")
+    not_yet(
         f"{case}; {bars}. A failed "
         f"step costs {SECOND_PASS.seconds:g} s, far more than a routed one saves."
     )
@@ -181,7 +193,7 @@ def _run_cascade(small_s: float, check_s: float, big_s: float, rate: float) -> t
         for name, seconds in (("small", small_s), ("big", big_s))
     }
 
-    async def one(accepted: bool) -> Cascaded[CallRecord]:
+    async def one_call(accepted: bool) -> Cascaded[CallRecord]:
         async def ask(model: str) -> CallRecord:
             return await lab.call("step", model=model, output_tokens=1)
 
@@ -195,7 +207,9 @@ def _run_cascade(small_s: float, check_s: float, big_s: float, rate: float) -> t
         await lab.call("step", model="big", output_tokens=1)
 
     with connect("sim", profile=profiles) as lab:
-        taken_s, escalated_s = (lab.run(one(accepted)).duration_s for accepted in (True, False))
+        taken_s, escalated_s = (
+            lab.run(one_call(accepted)).duration_s for accepted in (True, False)
+        )
         alone_s = lab.run(alone()).duration_s
     escalated = round(1000 * rate)
     return (1000 - escalated) * taken_s + escalated * escalated_s, 1000 * alone_s
