@@ -20,7 +20,7 @@ from labtools.course.coding_agent.audit import (
     pass_s,
     smallest_additions,
 )
-from labtools.course.parallel_calls.slowest import fan_out_speedup, mean_of_slowest
+from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
 from labtools.model.metrics import amdahl_speedup
 from labtools.model.named_profiles import FAST, SLOW
 from labtools.model.profile import LatencyProfile

@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from store_outputs import CELL_TIMEOUT_S, KERNEL
 
-from labtools.course.engine.runs import COURSE
+from labtools.course import FOLDER
 
 _REPLAY = re.compile(r'connect\(recorded\("([a-z_]+)-(\w+)"\)\)')
 
@@ -61,7 +61,7 @@ def record(path: Path) -> list[str]:
         except CellExecutionError as problem:
             return [str(problem)]
         for file in sorted(Path(temporary).glob("*.jsonl")):
-            kept = COURSE / path.stem / "recordings" / file.name
+            kept = FOLDER / path.stem / "recordings" / file.name
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(file.read_bytes())
             print(f"{kept}: {file.stat().st_size / 1000:.0f} kB")

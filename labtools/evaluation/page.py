@@ -14,7 +14,8 @@ from labtools.evaluation.axes.structured import FORM_LABELS
 from labtools.evaluation.comparison import Against, Comparison, Fact
 from labtools.evaluation.labels import Label
 from labtools.evaluation.report import Report
-from labtools.plots.evaluation import Spread, times_as_long
+from labtools.plots.bands import Spread
+from labtools.plots.evaluation import times_as_long
 from labtools.wording import duration, joined
 
 

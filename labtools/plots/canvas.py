@@ -11,12 +11,13 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labtools.errors import NothingMeasured
 from labtools.files import write_whole
 
 if TYPE_CHECKING:
@@ -125,6 +126,13 @@ class Canvas:
         label.set_in_layout(False)
         self._at_ends.append(label)
 
+    def note(
+        self, x: float, y: float, words: str, right_points: float, up_points: float, **style: Any
+    ) -> None:
+        """Words beside a place, so many points to its right and above it."""
+        at = (right_points, up_points)
+        self.axes.annotate(words, (x, y), xytext=at, textcoords="offset points", **style)
+
     def label_within(self, text: Text, left: float, right: float) -> None:
         """Show the text only where it fits between two places on the horizontal axis."""
         text.set_in_layout(False)
@@ -229,6 +237,12 @@ def _beside(words: Text, others: Sequence[Text]) -> list[Bbox]:
     box = words.get_window_extent()
     boxes = (other.get_window_extent() for other in others)
     return [other for other in boxes if other.x0 < box.x1 and box.x0 < other.x1]
+
+
+def require(rows: Sized, what: str) -> None:
+    """Raises NothingMeasured where there is nothing to draw, and says of what."""
+    if not rows:
+        raise NothingMeasured(f"There is nothing to draw: no {what} was given.")
 
 
 @contextmanager

@@ -1,15 +1,12 @@
-"""The figures of an evaluation: what was measured, with the interval of each value.
-
-A `Spread` is a value with the two ends of its interval, or None where there were too few samples.
-"""
+"""The figures of an evaluation: what was measured, with the interval of each value."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labtools.errors import NothingMeasured
+from labtools.plots.bands import Spread, band, spread_words, whisker
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -20,6 +17,7 @@ from labtools.plots.canvas import (
     WAITING,
     LabFigure,
     canvas,
+    require,
     thousands,
     words_in,
 )
@@ -28,14 +26,12 @@ from labtools.wording import duration
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
-Spread = tuple[float, tuple[float, float] | None]
-
 LONGEST_NAME = 24
 
 
 def ttft_by_prompt(rows: Mapping[float, tuple[Spread, Spread]]) -> LabFigure:
     """p50 and p95 of TTFT, in seconds, by input tokens; nothing cached."""
-    _require(rows)
+    require(rows, "value")
     lengths = sorted(rows)
     with canvas(height_in=3.3) as drawing:
         axes = drawing.axes
@@ -46,25 +42,15 @@ def ttft_by_prompt(rows: Mapping[float, tuple[Spread, Spread]]) -> LabFigure:
             values = [value for value, _ in spreads]
             axes.plot(lengths, values, style, marker="o", color=colour, markersize=5, linewidth=2)
             for length, (_, ends) in zip(lengths, spreads, strict=True):
-                if ends:
-                    axes.plot(
-                        [length] * 2,
-                        ends,
-                        color=colour,
-                        linewidth=6,
-                        alpha=0.35,
-                        solid_capstyle="butt",
-                    )
+                band(axes, length, ends, colour)
             ink = words_in(colour)
             drawing.label_end(lengths[-1], values[-1], words, gap_points=9, color=ink)
-        axes.set_ylim(0)
-        axes.set_xlim(0, 1.03 * lengths[-1])
+        axes.set(ylim=(0, None), xlim=(0, 1.03 * lengths[-1]))
         thousands(axes.xaxis)
-        axes.set_xlabel("input tokens, none of them cached")
-        axes.set_ylabel("TTFT (seconds)")
+        axes.set(xlabel="input tokens, none of them cached", ylabel="TTFT (seconds)")
         told = "; ".join(
-            f"at {length:,.0f} tokens p50 {_told(rows[length][0])}, p95 {_told(rows[length][1])}"
-            for length in lengths
+            f"at {length:,.0f} tokens p50 {spread_words(p50)}, p95 {spread_words(p95)}"
+            for length, (p50, p95) in sorted(rows.items())
         )
         return drawing.done(
             f"TTFT by length of the prompt: {told}.",
@@ -77,7 +63,7 @@ def by_clients(
     rows: Mapping[int, Spread], quantity: str, *, colour: str = INK, mark_s: float | None = None
 ) -> LabFigure:
     """p50 of one quantity, in seconds, by calls at once; `mark_s` is where it counts as slowed."""
-    _require(rows)
+    require(rows, "value")
     clients = sorted(rows)
     values = [rows[n][0] for n in clients]
     with canvas(height_in=3.0) as drawing:
@@ -86,17 +72,15 @@ def by_clients(
         axes.plot(places, values, "-o", color=colour, linewidth=2, markersize=5)
         for place, n in zip(places, clients, strict=True):
             ends = rows[n][1]
-            if ends:
-                axes.plot(
-                    [place] * 2, ends, color=colour, linewidth=6, alpha=0.35, solid_capstyle="butt"
-                )
+            band(axes, place, ends, colour)
             lowest, highest = ends or (rows[n][0], rows[n][0])
             below = mark_s is not None and rows[n][0] < mark_s  # where the mark's line is not
-            axes.annotate(
+            drawing.note(
+                place,
+                lowest if below else highest,
                 duration(rows[n][0]),
-                (place, lowest if below else highest),
-                textcoords="offset points",
-                xytext=(0, -16 if below else 7),
+                0,
+                -16 if below else 7,
                 ha="center",
                 fontsize=10,
             )
@@ -108,11 +92,13 @@ def by_clients(
                 color=MUTED, fontsize=10,
             )  # fmt: skip
         axes.set_xticks(places, [f"{n}" for n in clients])
-        axes.set_xlim(-0.45, len(clients) - 0.55)
-        axes.set_ylim(0, 1.2 * top or 1)
-        axes.set_xlabel("calls at once")
-        axes.set_ylabel(f"{quantity} (seconds)")
-        told = "; ".join(f"{n} at once {_told(rows[n])}" for n in clients)
+        axes.set(
+            xlim=(-0.45, len(clients) - 0.55),
+            ylim=(0, 1.2 * top or 1),
+            xlabel="calls at once",
+            ylabel=f"{quantity} (seconds)",
+        )
+        told = "; ".join(f"{n} at once {spread_words(rows[n])}" for n in clients)
         return drawing.done(
             f"Median {quantity} by calls at once: {told}.",
             f"p50 of {quantity} in a closed loop. Bands: 95% intervals, too narrow where calls "
@@ -122,18 +108,17 @@ def by_clients(
 
 def ttft_after_edits(bars: Mapping[str, Spread]) -> LabFigure:
     """p50 of TTFT, in seconds, of a prompt's first time and of each way of coming back to it."""
-    _require(bars)
+    require(bars, "value")
     with canvas(height_in=1.0 + 0.48 * len(bars)) as drawing:
         axes = drawing.axes
         for row, (value, ends) in enumerate(bars.values()):
             drawing.bar(-row, (value, WAITING if row == 0 else TTFT, ""))
-            if ends:
-                axes.plot(ends, [-row, -row], color=INK, linewidth=1.5)
+            whisker(axes, -row, ends, INK)
             right = max(value, ends[1] if ends else 0.0)
             drawing.label_end(right, -row, duration(value))
         drawing.rows(list(bars))
         axes.set_xlabel("TTFT (seconds)")
-        told = "; ".join(f"{name} {_told(spread)}" for name, spread in bars.items())
+        told = "; ".join(f"{name} {spread_words(spread)}" for name, spread in bars.items())
         return drawing.done(
             f"Median TTFT of the same prompt: {told}.",
             "Median TTFT. Grey: the prompt's first time. A shorter bar is prefill that was saved; "
@@ -143,7 +128,7 @@ def ttft_after_edits(bars: Mapping[str, Spread]) -> LabFigure:
 
 def latency_by_form(rows: Mapping[str, tuple[Spread, Spread]]) -> LabFigure:
     """p50 and p95 of a call, in seconds, by the form of its answer."""
-    _require(rows)
+    require(rows, "value")
     with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
         axes = drawing.axes
         longest_s = 0.0
@@ -152,31 +137,27 @@ def latency_by_form(rows: Mapping[str, tuple[Spread, Spread]]) -> LabFigure:
                 pair, (INK, HIGHLIGHT), ("p50", "p95"), strict=True
             ):
                 longest_s = max(longest_s, value, *(ends or (0.0,)))
-                if ends:
-                    axes.plot(
-                        ends,
-                        [-row, -row],
-                        color=colour,
-                        linewidth=6,
-                        alpha=0.35,
-                        solid_capstyle="butt",
-                    )
+                band(axes, -row, ends, colour, across=True)
                 axes.plot([value], [-row], "o", color=colour, markersize=7)
-                axes.annotate(
+                drawing.note(
+                    value,
+                    -row,
                     label,
-                    (value, -row),
-                    textcoords="offset points",
-                    xytext=(0, 8 if label == "p50" else -17),
+                    0,
+                    8 if label == "p50" else -17,
                     ha="center",
                     color=INK if label == "p50" else HIGHLIGHT_TEXT,
                     fontsize=10,
                 )
         drawing.rows(list(rows))
-        axes.set_ylim(-len(rows) + 0.4, 0.6)
-        axes.set_xlim(0, 1.08 * longest_s or 1)
-        axes.set_xlabel("seconds for a call")
+        axes.set(
+            ylim=(-len(rows) + 0.4, 0.6),
+            xlim=(0, 1.08 * longest_s or 1),
+            xlabel="seconds for a call",
+        )
         told = "; ".join(
-            f"{name} p50 {_told(p50)}, p95 {_told(p95)}" for name, (p50, p95) in rows.items()
+            f"{name} p50 {spread_words(p50)}, p95 {spread_words(p95)}"
+            for name, (p50, p95) in rows.items()
         )
         return drawing.done(
             f"End-to-end latency by form of the answer: {told}.",
@@ -187,7 +168,7 @@ def latency_by_form(rows: Mapping[str, tuple[Spread, Spread]]) -> LabFigure:
 
 def chain_by_step(steps: Mapping[int, tuple[float, float]]) -> LabFigure:
     """TTFT and decode, in seconds, of each step of a chain."""
-    _require(steps)
+    require(steps, "value")
     numbers = sorted(steps)
     ttfts_s = [steps[n][0] for n in numbers]
     decodes_s = [steps[n][1] for n in numbers]
@@ -197,8 +178,7 @@ def chain_by_step(steps: Mapping[int, tuple[float, float]]) -> LabFigure:
         axes.bar(numbers, decodes_s, width=0.8, bottom=ttfts_s, color=DECODE)
         axes.set_xlim(numbers[0] - 0.7, numbers[-1] + 0.7)
         axes.set_xticks(_ticks(numbers))
-        axes.set_xlabel("step of the chain")
-        axes.set_ylabel("seconds")
+        axes.set(xlabel="step of the chain", ylabel="seconds")
         drawing.key({"TTFT": TTFT, "decode": DECODE})
         return drawing.done(
             f"TTFT and decode of {len(numbers)} steps of a chain. TTFT goes from "
@@ -216,7 +196,7 @@ def times_as_long(rows: Mapping[str, Sequence[Spread | None]], names: Sequence[s
     `names` are the endpoints in the rows' order. None: not measured on both. Multiples outside a
     twentieth to twenty are drawn at that edge.
     """
-    _require(rows)
+    require(rows, "value")
     gap = 0.7 / len(names)
     with canvas(height_in=1.5 + 0.3 * len(rows) * max(1.0, 0.6 * len(names))) as drawing:
         axes = drawing.axes
@@ -239,8 +219,7 @@ def times_as_long(rows: Mapping[str, Sequence[Spread | None]], names: Sequence[s
         ticks = range(low, high + 1)
         axes.set_xticks(ticks, [f"{2**n}×" if n >= 0 else f"1/{2**-n}" for n in ticks])
         drawing.rows(list(rows))
-        axes.set_ylim(-len(rows) + 0.4, 0.6)
-        axes.set_xlabel("multiple of the first (log scale)")
+        axes.set(ylim=(-len(rows) + 0.4, 0.6), xlabel="multiple of the first (log scale)")
         drawing.legend(_name_marks(names))
         told = "; ".join(
             f"{row}: "
@@ -276,23 +255,8 @@ def _name_marks(names: Sequence[str]) -> list[Line2D]:
     return marks
 
 
-def _require(rows: Sized) -> None:
-    if not rows:
-        raise NothingMeasured("There is nothing to draw: no group has a value.")
-
-
-def _told(spread: Spread) -> str:
-    value, ends = spread
-    between = f"{duration(ends[0])} to {duration(ends[1])}" if ends else "no interval"
-    return f"{duration(value)} ({between})"
-
-
 def _multiple(spread: Spread | None) -> str:
-    if spread is None:
-        return "not measured"
-    value, ends = spread
-    between = f"{ends[0]:.3g} to {ends[1]:.3g}" if ends else "no interval"
-    return f"{value:.3g} ({between})"
+    return spread_words(spread, "{:.3g}".format) if spread else "not measured"
 
 
 def _ticks(numbers: Sequence[int]) -> list[int]:

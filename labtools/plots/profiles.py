@@ -92,15 +92,13 @@ def _drawn(
         raise NothingMeasured("There is no curve to draw: pass profiles that have one.")
     with canvas(height_in=3.6) as drawing:
         axes = drawing.axes
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        axes.set(xscale="log", yscale="log")
         for index, (xs, ys) in enumerate(curves.values()):
             axes.plot(xs, ys, color=colour, linestyle=_STYLES[index % 4], linewidth=2)
         _label_ends(axes, curves)
         for axis in (axes.xaxis, axes.yaxis):
             plain(axis)
-        axes.set_xlabel(x_label)
-        axes.set_ylabel(y_label)
+        axes.set(xlabel=x_label, ylabel=y_label)
         return drawing.done(alt, caption)
 
 

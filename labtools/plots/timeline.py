@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
 from labtools.lab.span_layout import in_order, lanes
 from labtools.plots.canvas import DECODE, PAPER, TOOL, TTFT, WAITING, LabFigure, canvas
 from labtools.records import Span, failures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def timeline(
@@ -23,29 +27,30 @@ def timeline(
     with canvas(height_in=1.3 + 0.42 * rows) as drawing:
         axes = drawing.axes
         for span in shown:
-            for kind, start, end in _parts(span):
-                axes.barh(
-                    -lane[span.id],
-                    end - start,
-                    left=elapsed_s(started_at, start),
-                    height=0.62,
-                    color=_COLOURS[kind],
-                    edgecolor=PAPER,
-                    linewidth=0.5,
-                )
+            span_bar(axes, -lane[span.id], span, started_at, height=0.62)
         for span in shown:
             left = elapsed_s(started_at, span.started_at)
             name = axes.text(left, -lane[span.id] + 0.31, span.name, fontsize=10, va="bottom")
             drawing.label_within(name, left, elapsed_s(started_at, span.ended_at))
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("seconds since the start of the run")
-        axes.set_xlim(0, elapsed_s(started_at, ended_at) or 1)
+        axes.set(
+            xlabel="seconds since the start of the run",
+            xlim=(0, elapsed_s(started_at, ended_at) or 1),
+        )
         kinds = {kind for span in shown for kind, _, _ in _parts(span)}
         drawing.key({name: _COLOURS[kind] for kind, name in _NAMES.items() if kind in kinds}, title)
         failed = failures([span.call for span in shown if span.call is not None])
         caption = f"{title}. {failed}" if title and failed else title or failed
         return drawing.done(_timeline_alt(shown, started_at, ended_at, failed), caption)
+
+
+def span_bar(axes: Axes, row: float, span: Span, started_at: float, **style: Any) -> None:
+    """A span at this height: TTFT and decode of a call, each in its colour, or the tool."""
+    for kind, start, end in _parts(span):
+        left = elapsed_s(started_at, start)
+        look = {"color": _COLOURS[kind], "edgecolor": PAPER, "linewidth": 0.5, **style}
+        axes.barh(row, end - start, left=left, **look)
 
 
 _COLOURS = {"ttft": TTFT, "decode": DECODE, "tool": TOOL, "failed": WAITING, "group": WAITING}

@@ -10,8 +10,8 @@ import pytest
 from lab_runner import LABS, cells
 from record_engine import recording_source
 
-from labtools.course.engine.measured import PREDICTION
-from labtools.course.engine.runs import fitted_profile, recorded, recordings
+from labtools.course import recorded, recordings
+from labtools.course.engine.measured import PREDICTION, fitted_profile
 from labtools.errors import ConfigurationError
 from labtools.model.profile import PrefixCache
 from labtools.transport.recording_file import Recording

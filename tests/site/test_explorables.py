@@ -22,7 +22,7 @@ from labtools.course.coding_agent.audit import (
     Changes,
     pass_s,
 )
-from labtools.course.parallel_calls.slowest import fan_out_speedup, mean_of_slowest
+from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
 from labtools.model.metrics import amdahl_speedup
 from labtools.model.profile import LatencyProfile
 

@@ -6,7 +6,7 @@ import math
 
 from labtools.coding_agent.essay import STEPS, pass_from
 from labtools.course.coding_agent.audit import READS, WARM_FROM, Changes, pass_s, slower_for
-from labtools.course.ledger.claim import Finding, about
+from labtools.course.ledger import Finding, about
 from labtools.model.named_profiles import FAST
 
 CUT = 0.31

@@ -1,4 +1,4 @@
-"""The figures of Chapter 6: a run step by step, backends, and what the switches save together."""
+"""The figures on the coding agent: a run step by step, backends, what the switches save."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from labtools.plots.canvas import (
     LabFigure,
     canvas,
 )
+from labtools.plots.timeline import span_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from labtools.lab.trace import Trace
-    from labtools.records import Span
 
 _OFF_PATH_ALPHA = 0.3
 # Behind a text that a line would cross.
@@ -50,9 +50,8 @@ def steps_over_time(trace: Trace, title: str = "") -> LabFigure:
         axes = drawing.axes
         for row, span in enumerate(spans):
             alpha = 1.0 if span.id in on_path else _OFF_PATH_ALPHA
-            for colour, start, end in _parts(span):
-                left = elapsed_s(trace.started_at, start)
-                axes.barh(-row, end - start, left=left, height=0.66, color=colour, alpha=alpha)
+            look = {"height": 0.66, "alpha": alpha, "linewidth": 0}
+            span_bar(axes, -row, span, trace.started_at, **look)
             drawing.label_end(
                 elapsed_s(trace.started_at, span.ended_at),
                 -row,
@@ -101,8 +100,7 @@ def backends(traces: Mapping[str, Trace], marks: Mapping[float, str]) -> LabFigu
                 bbox=_COVER,
             )
         _rows(drawing, list(traces))
-        axes.set_ylim(-len(traces) - 0.1, 0.6)
-        axes.set_xlabel("seconds for the whole run")
+        axes.set(ylim=(-len(traces) - 0.1, 0.6), xlabel="seconds for the whole run")
         drawing.key({"TTFT": TTFT, "decode": DECODE, "tests": TOOL})
         return drawing.done(
             f"Seconds for the whole run: {', '.join(told)}.",
@@ -133,25 +131,24 @@ def overlaps(alone_s: Mapping[str, float], pairs_s: Mapping[frozenset[str], floa
     names = list(alone_s)
     with canvas(height_in=0.6 + 0.62 * len(names)) as drawing:
         axes, told = drawing.axes, []
-        for row, one in enumerate(names[1:], start=1):
+        for row, name in enumerate(names[1:], start=1):
             for column, other in enumerate(names[:row]):
-                saved_s = pairs_s[frozenset((one, other))]
-                lost_s = alone_s[one] + alone_s[other] - saved_s
+                saved_s = pairs_s[frozenset((name, other))]
+                lost_s = alone_s[name] + alone_s[other] - saved_s
                 overlap = lost_s > 0.0005
                 _cell(axes, column, row, HIGHLIGHT if overlap else "#E5E5E5")
                 text = f"{saved_s:.2f}" + (f"\n{-lost_s:.2f}" if overlap else "")
                 axes.text(column, -row, text.replace("-", "−"), ha="center", va="center")
                 if overlap:
                     told.append(
-                        f"{_one_line(other)} with {_one_line(one)}: {saved_s:.3f} s, "
+                        f"{_one_line(other)} with {_one_line(name)}: {saved_s:.3f} s, "
                         f"{lost_s:.3f} s less than their sum"
                     )
         axes.set_yticks([-row for row in range(1, len(names))], names[1:])
         columns = [textwrap.fill(_one_line(name), 9) for name in names[:-1]]
         axes.set_xticks(range(len(columns)), columns)
         axes.tick_params(length=0)
-        axes.set_xlim(-0.5, len(names) - 1.5)
-        axes.set_ylim(-len(names) + 0.5, -0.5)
+        axes.set(xlim=(-0.5, len(names) - 1.5), ylim=(-len(names) + 0.5, -0.5))
         for side in ("left", "bottom"):
             axes.spines[side].set_visible(False)
         return drawing.done(
@@ -160,16 +157,6 @@ def overlaps(alone_s: Mapping[str, float], pairs_s: Mapping[frozenset[str], floa
             "Seconds saved by each pair. Where the two overlap, the cell is coloured, and the "
             "second number is what is missing from the sum of the parts.",
         )
-
-
-def _parts(span: Span) -> list[tuple[str, float, float]]:
-    call = span.call
-    if call is None:
-        return [(TOOL, span.started_at, span.ended_at)]
-    if not call.chunks_at:
-        return [(WAITING, call.sent_at, call.ended_at)]
-    first_at = call.chunks_at[0]
-    return [(TTFT, call.sent_at, first_at), (DECODE, first_at, call.ended_at)]
 
 
 def _rows(drawing: Canvas, names: Sequence[str]) -> None:

@@ -1,1 +1,9 @@
-"""Chapter 8, the compounding effect."""
+"""The compounding effect: what steps, checks and retries buy within a budget of seconds."""
+
+from labtools.course import recorded
+from labtools.course.compounding import checks as check
+from labtools.course.compounding import figures
+from labtools.course.compounding.chains import NO_CHECK, chain_outcomes, chance_within, checker
+from labtools.course.engine.measured import fitted_profile
+from labtools.errors import BudgetExceeded
+from labtools.model.tokens import filler

@@ -35,9 +35,9 @@ def both_accept(first: Verifier, second: Verifier) -> Verifier:
     return checker(_either(*catches), _either(first.false_alarm_rate, second.false_alarm_rate))
 
 
-def _either(one: float, other: float) -> float:
+def _either(first: float, second: float) -> float:
     """The chance of at least one of two independent events."""
-    return one + other - one * other
+    return first + second - first * second
 
 
 @dataclass(frozen=True, slots=True)

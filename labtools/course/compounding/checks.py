@@ -70,10 +70,7 @@ def check_chain(success: Callable[[float, int, float, float, int], float]) -> Ve
                     cap(p, verifier) ** steps,
                     f", the limit for any number of attempts. There are {attempts}.",
                 ),
-                (
-                    ends.right + ends.wrong,
-                    ": that counts wrong steps that were accepted as right.",
-                ),
+                (ends.right + ends.wrong, ": that counts wrong steps that were accepted as right."),
                 otherwise=f"; chains drawn at random end right in {ends.right:.3g} of the runs.",
             )
     return right("three attempts take ten steps of 90% from 35% to 87%, with this check.")

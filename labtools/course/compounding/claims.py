@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labtools.course.compounding.chains import NO_CHECK, chance_within, checker, tries_that_fit
-from labtools.course.ledger.claim import Finding
+from labtools.course.ledger import Finding
 from labtools.model.named_profiles import FAST, SLOW
 
 RIGHT_RATE = 0.9
@@ -14,9 +14,9 @@ NOT_THERE = 0.001
 
 def more_steps(*, budget_s: float) -> Finding:
     """The calls of 100 tokens that fit, alone and each followed by a tool of a second."""
-    slow, fast = (tries_that_fit(budget_s, one.e2e_latency_s(100)) for one in (SLOW, FAST))
+    slow, fast = (tries_that_fit(budget_s, p.e2e_latency_s(100)) for p in (SLOW, FAST))
     slow_tools, fast_tools = (
-        tries_that_fit(budget_s, one.e2e_latency_s(100) + 1.0) for one in (SLOW, FAST)
+        tries_that_fit(budget_s, p.e2e_latency_s(100) + 1.0) for p in (SLOW, FAST)
     )
     values = {"slow": slow, "fast": fast, "slow_tools": slow_tools, "fast_tools": fast_tools}
     return Finding(values, slow < fast and slow_tools < fast_tools)

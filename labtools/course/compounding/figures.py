@@ -1,4 +1,4 @@
-"""The figures of Chapter 8: what fits in a budget, what patterns buy, where it ends."""
+"""The figures on the compounding effect: what fits in a budget, what patterns buy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from labtools.course.compounding.chains import NO_CHECK, ChainOutcomes, cap, chance_within
 from labtools.course.routing.verifiers import Verifier
-from labtools.errors import NothingMeasured
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -17,6 +16,7 @@ from labtools.plots.canvas import (
     LabFigure,
     canvas,
     percent,
+    require,
 )
 
 _STYLES = ("-", "--", "-.", ":")
@@ -45,12 +45,11 @@ def chain_ends(
     outcomes: Mapping[str, ChainOutcomes], notes: Mapping[str, str], noted: str
 ) -> LabFigure:
     """How chains end, a bar for each pattern, with a note under its name; `noted` says of what."""
-    if not outcomes:
-        raise NothingMeasured("There is no pattern to draw. Pass at least one.")
+    require(outcomes, "pattern")
     with canvas(height_in=1.1 + 0.6 * len(outcomes)) as drawing:
         axes = drawing.axes
-        for row, one in enumerate(outcomes.values()):
-            shares = ((one.right, DECODE), (one.wrong, HIGHLIGHT), (one.stopped, WAITING))
+        for row, ends in enumerate(outcomes.values()):
+            shares = ((ends.right, DECODE), (ends.wrong, HIGHLIGHT), (ends.stopped, WAITING))
             drawing.bar(-row, *((share, colour, f"{share:.0%}") for share, colour in shares))
         drawing.rows([f"{name}\n{notes[name]}" for name in outcomes])
         axes.set_xlim(0, 1)
@@ -58,13 +57,12 @@ def chain_ends(
         axes.set_xlabel("share of the chains")
         drawing.key({"right": DECODE, "wrong, unnoticed": HIGHLIGHT, "given up": WAITING})
         told = "; ".join(
-            f"{name}: {one.right:.0%} right, {one.wrong:.0%} wrong unnoticed, "
-            f"{one.stopped:.0%} given up"
-            for name, one in outcomes.items()
+            f"{name}: {ends.right:.0%} right, {ends.wrong:.0%} wrong unnoticed, "
+            f"{ends.stopped:.0%} given up"
+            for name, ends in outcomes.items()
         )
         return drawing.done(
-            f"How the chains end. {told}.",
-            f"How the chains end. Under each pattern: {noted}.",
+            f"How the chains end. {told}.", f"How the chains end. Under each pattern: {noted}."
         )
 
 
@@ -83,11 +81,9 @@ def success_by_tries(
             axes.plot([tries[-1]], [limit], "o", color=INK, markersize=4, clip_on=False)
             axes.text(tries[-1] - 0.3, limit - 0.025, f"{name}: {limit:.0%}", ha="right", va="top")
             told.append(f"{name} {limit:.0%}")
-        axes.set_xlim(tries[0], tries[-1])
-        axes.set_ylim(0, 1.02)
+        axes.set(xlim=(tries[0], tries[-1]), ylim=(0, 1.02))
         percent(axes.yaxis)
-        axes.set_xlabel("tries that fit in the budget")
-        axes.set_ylabel(f"chains of {steps} that end right")
+        axes.set(xlabel="tries that fit in the budget", ylabel=f"chains of {steps} that end right")
         return drawing.done(
             f"The chance that {steps} steps, each right with {right_rate:.0%}, all end right, by "
             f"the tries they may spend. It levels off at {', '.join(told)}.",
@@ -120,12 +116,10 @@ def few_or_many(
         lone = ", ".join(f"{chance_within(few, r, few):.0%} at {r:.0%}" for r in marked)
         drawing.legend(axes.get_lines()[1:], f"{many} steps, half are checks that", 2.5)
         axes.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)))
-        axes.set_xlim(0.5, 1)
-        axes.set_ylim(0, 1.05)
+        axes.set(xlim=(0.5, 1), ylim=(0, 1.05))
         percent(axes.xaxis)
         percent(axes.yaxis)
-        axes.set_xlabel("chance that a step is right")
-        axes.set_ylabel(f"chains of {few} that end right")
+        axes.set(xlabel="chance that a step is right", ylabel=f"chains of {few} that end right")
         return drawing.done(
             f"Chains of {few} steps that end right. Without checks: {lone}; {'; '.join(told)}.",
             f"{many} steps instead of {few} buy nothing at either end, and a lot between.",

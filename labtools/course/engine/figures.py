@@ -1,18 +1,27 @@
-"""The figures of the page on the real engine: what it does, and what the mock foretold."""
+"""The figures on the real engine: what it does, and what the mock foretold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from labtools.errors import NothingMeasured
-from labtools.plots.canvas import DECODE, HIGHLIGHT, INK, MUTED, TTFT, LabFigure, canvas, thousands
+from labtools.plots.canvas import (
+    DECODE,
+    HIGHLIGHT,
+    INK,
+    MUTED,
+    TTFT,
+    LabFigure,
+    canvas,
+    require,
+    thousands,
+)
 from labtools.wording import duration, joined
 
 
 def ttft_cold_and_warm(points: Sequence[tuple[int, float, float]]) -> LabFigure:
     """TTFT in seconds by input tokens, cold and again, and what proportion would make of it."""
-    _require(points)
+    require(points, "measurement")
     lengths = [tokens for tokens, _, _ in points]
     first, first_s, _ = points[0]
     with canvas(height_in=3.3) as drawing:
@@ -24,11 +33,9 @@ def ttft_cold_and_warm(points: Sequence[tuple[int, float, float]]) -> LabFigure:
         last, cold_s, warm_s = points[-1]
         for text, y in (("cold", cold_s), ("in proportion", straight[-1]), ("warm", warm_s)):
             drawing.label_end(last, y, text, gap_points=8)
-        axes.set_xlim(0, 1.03 * last)
-        axes.set_ylim(-0.02 * cold_s)
+        axes.set(xlim=(0, 1.03 * last), ylim=-0.02 * cold_s)
         thousands(axes.xaxis)
-        axes.set_xlabel("input tokens")
-        axes.set_ylabel("TTFT (seconds)")
+        axes.set(xlabel="input tokens", ylabel="TTFT (seconds)")
         told = joined(f"{duration(c)} at {n:,}, {duration(w)} warm" for n, c, w in points)
         return drawing.done(
             f"TTFT of the engine by the length of the prompt: {told}. In proportion to the "
@@ -42,18 +49,16 @@ def steps_by_context(
     points: Sequence[tuple[int, float]], base_s: float, token_s: float
 ) -> LabFigure:
     """TPOT in seconds of lone streams by input tokens, and the fitted line through them."""
-    _require(points)
+    require(points, "measurement")
     longest = points[-1][0]
     with canvas(height_in=3.0) as drawing:
         axes = drawing.axes
         ends = (0, longest)
         axes.plot(ends, [1e3 * (base_s + n * token_s) for n in ends], color=MUTED, linewidth=1.5)
         axes.plot([n for n, _ in points], [1e3 * s for _, s in points], "o", color=DECODE)
-        axes.set_xlim(0, 1.05 * longest)
-        axes.set_ylim(0)
+        axes.set(xlim=(0, 1.05 * longest), ylim=(0, None))
         thousands(axes.xaxis)
-        axes.set_xlabel("input tokens before the answer")
-        axes.set_ylabel("a step of decode (ms)")
+        axes.set(xlabel="input tokens before the answer", ylabel="a step of decode (ms)")
         told = joined(f"{duration(s)} after {n:,} tokens" for n, s in points)
         return drawing.done(
             f"A lone stream's step: {told}. The fitted line begins at {duration(base_s)}.",
@@ -61,11 +66,9 @@ def steps_by_context(
         )
 
 
-def held_against_engine(
-    rows: Mapping[str, tuple[float, float, Sequence[float]]],
-) -> LabFigure:
+def held_against_engine(rows: Mapping[str, tuple[float, float, Sequence[float]]]) -> LabFigure:
     """Seconds measured and predicted under each name, and the errors of each run as shares."""
-    _require(rows)
+    require(rows, "measurement")
     with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
         told = []
         for row, (name, (measured_s, predicted_s, errors)) in enumerate(rows.items()):
@@ -86,11 +89,6 @@ def held_against_engine(
             f"Prediction against measurement: {'; '.join(told)}.",
             "Medians over the runs; behind each pair of bars the median error and its range.",
         )
-
-
-def _require(rows: Sequence[object] | Mapping[str, object]) -> None:
-    if not rows:
-        raise NothingMeasured("There is nothing to draw: no measurement was given.")
 
 
 def _percent(share: float) -> str:

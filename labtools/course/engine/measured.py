@@ -1,4 +1,4 @@
-"""What a real engine did, and how well the mock foretold it: figures as they were measured.
+"""What a real engine did, and how well the mock foretold it: numbers as they were measured.
 
 `PHYSICS` is the output of benchmarks/engine_physics.py, `PREDICTION` that of
 benchmarks/engine_prediction.py; each says in `source` on what.
@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib.resources import files
 from statistics import median
 from typing import Any
+
+from pydantic import TypeAdapter
+
+from labtools.course import FOLDER
+from labtools.model.profile import LatencyProfile
 
 PARTS = ("end_to_end_s", "ttft_cold_s", "ttft_warm_s", "decode_s")
 """Of a program: from its first call to its last, and where all its calls' time went. Warm is a call
@@ -18,8 +22,7 @@ whose prompt was cached for more than half."""
 
 
 def _data(name: str) -> dict[str, Any]:
-    text = (files("labtools.course.engine") / name).read_text(encoding="utf-8")
-    values: dict[str, Any] = json.loads(text)
+    values: dict[str, Any] = json.loads((FOLDER / "engine" / name).read_text(encoding="utf-8"))
     return values
 
 
@@ -48,3 +51,8 @@ def held_against(program: str, part: str) -> HeldAgainst:
     predicted = [run[part] for run in PREDICTION["predicted"][program]]
     errors = tuple(p / m - 1 for p, m in zip(predicted, measured, strict=True))
     return HeldAgainst(median(measured), median(predicted), errors)
+
+
+def fitted_profile() -> LatencyProfile:
+    """The engine as the mock imitates it, fitted to another evaluation of it."""
+    return TypeAdapter(LatencyProfile).validate_python(PREDICTION["profile"])

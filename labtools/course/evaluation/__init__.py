@@ -1,1 +1,8 @@
-"""Chapter 7, evaluating a provider."""
+"""Evaluating a provider: what a leaderboard does not tell about an endpoint."""
+
+from labtools.course import recorded
+from labtools.course.engine.measured import fitted_profile
+from labtools.course.evaluation import checks as check
+from labtools.course.evaluation import figures
+from labtools.course.evaluation.leaderboard import JUNIPER, LARCH, SPRUCE
+from labtools.model.tokens import filler

@@ -1,13 +1,13 @@
-"""The figures of Chapter 7: providers that a leaderboard cannot tell apart, and how to tell them.
+"""The figures on evaluating a provider: what a leaderboard cannot tell apart, and what can.
 
 Providers have no colours of their own: names and marks tell them apart, colours keep their meaning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 
-from labtools.errors import NothingMeasured
+from labtools.plots.bands import Spread, band, spread_words, whisker
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -18,9 +18,9 @@ from labtools.plots.canvas import (
     WAITING,
     LabFigure,
     canvas,
+    require,
     thousands,
 )
-from labtools.plots.evaluation import Spread
 from labtools.wording import duration, joined
 
 _MARKS = "osD^v"
@@ -29,7 +29,7 @@ _PARTS = {"fixed": WAITING, "reading": TTFT, "decode": DECODE, "schema": HIGHLIG
 
 def chain_by_provider(rows: Mapping[str, tuple[float, float, float]]) -> LabFigure:
     """Leaderboard's tokens a second under each name; TTFT and decode of a chain, in seconds."""
-    _require(rows)
+    require(rows, "provider")
     with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
         for row, (_, ttft_s, decode_s) in enumerate(rows.values()):
             parts = ((ttft_s, TTFT, ""), (decode_s, DECODE, ""))
@@ -50,7 +50,7 @@ def chain_by_provider(rows: Mapping[str, tuple[float, float, float]]) -> LabFigu
 
 def ttft_by_provider(rows: Mapping[str, Mapping[float, Spread]]) -> LabFigure:
     """p50 of TTFT, in seconds, by input tokens that nobody has cached: a line for each provider."""
-    _require(rows)
+    require(rows, "provider")
     with canvas(height_in=3.3) as drawing:
         axes = drawing.axes
         longest = 0.0
@@ -59,26 +59,17 @@ def ttft_by_provider(rows: Mapping[str, Mapping[float, Spread]]) -> LabFigure:
             values = [spreads[length][0] for length in lengths]
             axes.plot(lengths, values, f"-{mark}", color=TTFT, markersize=5, linewidth=2)
             for length in lengths:
-                if ends := spreads[length][1]:
-                    axes.plot(
-                        [length] * 2,
-                        ends,
-                        color=TTFT,
-                        linewidth=7,
-                        alpha=0.3,
-                        solid_capstyle="butt",
-                    )
+                band(axes, length, spreads[length][1], TTFT)
             drawing.label_end(lengths[-1], values[-1], name, gap_points=9)
             longest = max(longest, lengths[-1])
-        axes.set_ylim(0)
-        axes.set_xlim(0, 1.03 * longest)
+        axes.set(ylim=(0, None), xlim=(0, 1.03 * longest))
         thousands(axes.xaxis)
-        axes.set_xlabel("input tokens, none of them cached")
-        axes.set_ylabel("TTFT (seconds)")
+        axes.set(xlabel="input tokens, none of them cached", ylabel="TTFT (seconds)")
         told = "; ".join(
             f"{name} "
             + joined(
-                f"{_told(spreads[n])} at {n:,.0f} tokens" for n in (min(spreads), max(spreads))
+                f"{spread_words(spreads[n])} at {n:,.0f} tokens"
+                for n in (min(spreads), max(spreads))
             )
             for name, spreads in rows.items()
         )
@@ -91,7 +82,7 @@ def ttft_by_provider(rows: Mapping[str, Mapping[float, Spread]]) -> LabFigure:
 
 def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> LabFigure:
     """p50 of TTFT, in seconds, of a prompt's first time and of its repeat; the share reported."""
-    _require(rows)
+    require(rows, "provider")
     with canvas(height_in=1.2 + 0.72 * len(rows)) as drawing:
         axes = drawing.axes
         for row, (cold, again, share) in enumerate(rows.values()):
@@ -101,15 +92,14 @@ def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> L
                 (-row - 0.19, again, TTFT, f", {said}"),
             ):
                 drawing.bar(y, (value, colour, ""), height=0.34)
-                if ends:
-                    axes.plot(ends, [y, y], color=INK, linewidth=1.5)
+                whisker(axes, y, ends, INK)
                 right = max(value, ends[1] if ends else 0.0)
                 drawing.label_end(right, y, f"{duration(value)}{words}", fontsize=10)
         drawing.rows(list(rows))
         axes.set_xlabel("TTFT (seconds)")
         drawing.key({"first time": WAITING, "the same prompt again": TTFT})
         told = "; ".join(
-            f"{name} {_told(cold)} the first time and {_told(again)} again, and "
+            f"{name} {spread_words(cold)} the first time and {spread_words(again)} again, and "
             f"{'says nothing' if share is None else f'says {share:.0%} cached'}"
             for name, (cold, again, share) in rows.items()
         )
@@ -122,7 +112,7 @@ def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> L
 
 def chain_parts(rows: Mapping[str, Mapping[str, float]]) -> LabFigure:
     """What a chain's time is made of: seconds of fixed, reading, decode and schema, by provider."""
-    _require(rows)
+    require(rows, "provider")
     with canvas(height_in=1.2 + 0.5 * len(rows)) as drawing:
         for row, parts in enumerate(rows.values()):
             amounts = ((parts.get(name, 0.0), colour) for name, colour in _PARTS.items())
@@ -143,35 +133,23 @@ def chain_parts(rows: Mapping[str, Mapping[str, float]]) -> LabFigure:
 
 def found_differences(rows: Mapping[str, Spread]) -> LabFigure:
     """What was found to be one endpoint's TTFT less another's, in seconds, by how it was found."""
-    _require(rows)
+    require(rows, "provider")
     reach_s = max(abs(end) for value, ends in rows.values() for end in (value, *(ends or ())))
     with canvas(height_in=1.0 + 0.6 * len(rows)) as drawing:
         axes = drawing.axes
         axes.axvline(0, color=MUTED, linewidth=1)
         for row, (value, ends) in enumerate(rows.values()):
-            if ends:
-                axes.plot(
-                    ends,
-                    [-row, -row],
-                    color=HIGHLIGHT,
-                    linewidth=6,
-                    alpha=0.5,
-                    solid_capstyle="butt",
-                )
+            band(axes, -row, ends, HIGHLIGHT, across=True)
             axes.plot([value], [-row], "o", color=HIGHLIGHT_TEXT, markersize=7)
-            axes.annotate(
-                duration(value).replace("-", "−"),
-                (value, -row),
-                textcoords="offset points",
-                xytext=(0, 9),
-                ha="center",
-                fontsize=10,
-            )
+            words = duration(value).replace("-", "−")
+            drawing.note(value, -row, words, 0, 9, ha="center", fontsize=10)
         drawing.rows(list(rows))
-        axes.set_ylim(-len(rows) + 0.5, 0.6)
-        axes.set_xlim(-1.25 * reach_s, 1.25 * reach_s)
-        axes.set_xlabel("TTFT, second less first (seconds)")
-        told = "; ".join(f"{' '.join(name.split())} {_told(s)}" for name, s in rows.items())
+        axes.set(
+            ylim=(-len(rows) + 0.5, 0.6),
+            xlim=(-1.25 * reach_s, 1.25 * reach_s),
+            xlabel="TTFT, second less first (seconds)",
+        )
+        told = "; ".join(f"{' '.join(name.split())} {spread_words(s)}" for name, s in rows.items())
         return drawing.done(
             f"The difference that was found: {told}.",
             "Median of the paired differences, with its 95% interval. The truth is 0.",
@@ -180,7 +158,7 @@ def found_differences(rows: Mapping[str, Spread]) -> LabFigure:
 
 def stall_seen(runs: Mapping[str, Sequence[tuple[float, float]]]) -> LabFigure:
     """When each call was sent and how long it took, in seconds: a row of stems for each loop."""
-    _require(runs)
+    require(runs, "provider")
     longest_s = max(latency_s for calls in runs.values() for _, latency_s in calls)
     looks = zip(runs.items(), (INK, HIGHLIGHT), _MARKS, strict=False)
     with canvas(height_in=3.3) as drawing:
@@ -189,9 +167,11 @@ def stall_seen(runs: Mapping[str, Sequence[tuple[float, float]]]) -> LabFigure:
             sent, latencies_s = zip(*calls, strict=True)
             axes.plot(sent, latencies_s, mark, color=colour, mfc="none", markersize=5, label=name)
         axes.legend(loc="upper right", frameon=False, fontsize=10, handletextpad=0.2)
-        axes.set_ylim(0, 1.12 * longest_s)
-        axes.set_xlabel("sent at (seconds)")
-        axes.set_ylabel("end-to-end latency (seconds)")
+        axes.set(
+            ylim=(0, 1.12 * longest_s),
+            xlabel="sent at (seconds)",
+            ylabel="end-to-end latency (seconds)",
+        )
         told = "; ".join(
             f"{name}: {sum(latency_s > longest_s / 10 for _, latency_s in calls)} of {len(calls)} "
             f"calls took more than {duration(longest_s / 10)}"
@@ -202,17 +182,3 @@ def stall_seen(runs: Mapping[str, Sequence[tuple[float, float]]]) -> LabFigure:
             "One stall, met by a client that waits for its answer and by calls that come anyway. "
             "Each mark is a call.",
         )
-
-
-def _require(rows: Sized) -> None:
-    if not rows:
-        raise NothingMeasured("There is nothing to draw: no provider has a value.")
-
-
-def _told(spread: Spread) -> str:
-    value, ends = spread
-    return (
-        f"{duration(value)} ({duration(ends[0])} to {duration(ends[1])})"
-        if ends
-        else (duration(value))
-    )

@@ -1,1 +1,9 @@
-"""Chapter 2, why model size is not the only variable."""
+"""Model size: why a larger model can answer sooner than a small one."""
+
+from labtools.course import recorded
+from labtools.course.model_size import checks as check
+from labtools.course.model_size import figures
+from labtools.course.model_size.backends import SCHEMA_ENGINES, bound_by
+from labtools.model.metrics import TooFewSamples, percentile, percentile_interval
+from labtools.model.named_profiles import FAST
+from labtools.model.published_profiles import BATCH_13B, LATENCY_70B

@@ -98,9 +98,7 @@ _MISTAKES: Mapping[str, list[str]] = MappingProxyType(
 
 
 @check
-def check_choose(
-    choose: Callable[[Sequence[LatencyProfile], int, Sequence[int]], str],
-) -> Verdict:
+def check_choose(choose: Callable[[Sequence[LatencyProfile], int, Sequence[int]], str]) -> Verdict:
     """`choose(profiles, clients, answers)` names the one whose calls take the least, on average.
 
     `clients` run in a closed loop, and each cycles through `answers`, lengths in tokens.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from labtools.course.ledger.claim import Finding
-from labtools.course.model_size.crossover import crossover_clients
-from labtools.course.model_size.schema_engines import SCHEMA_ENGINES, slowdown
+from labtools.course.ledger import Finding
+from labtools.course.model_size.backends import SCHEMA_ENGINES, crossover_clients, slowdown
 from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import interval_coverage, samples_needed
 from labtools.model.named_profiles import FAST, SLOW

@@ -1,14 +1,14 @@
-"""The figures of Chapter 2: the roofline, two backends under load, the plane of TTFT and rate."""
+"""The figures on model size: the roofline, load, the plane of TTFT and rate, what a schema adds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from labtools.course.model_size.crossover import crossover_clients
-from labtools.errors import NothingMeasured
+from labtools.course.model_size.backends import crossover_clients
 from labtools.model.closed_loop import closed_loop
+from labtools.model.metrics import PercentileInterval, percentile, percentile_interval
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
+from labtools.plots.bands import band
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -17,21 +17,20 @@ from labtools.plots.canvas import (
     PAPER,
     REST,
     TTFT,
+    WAITING,
+    Canvas,
     LabFigure,
     canvas,
     plain,
+    require,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _STYLES = ("-", "--", "-.", ":")
 
 
 def decode_bounds(bounds: Mapping[str, float], reached: Mapping[str, float]) -> LabFigure:
     """The roofline's tokens per second by set-up, and what was reached, in the filled part."""
-    if not bounds:
-        raise NothingMeasured("There is no bound to draw: pass at least one.")
+    require(bounds, "bound")
     with canvas(height_in=0.9 + 0.5 * len(bounds)) as drawing:
         told = []
         for row, (name, bound) in enumerate(bounds.items()):
@@ -81,18 +80,11 @@ def call_by_clients(
         if flip is not None:
             at_s = closed_loop(profiles[1], flip, output_tokens).e2e_latency_s
             axes.plot([flip], [at_s], "o", color=HIGHLIGHT, markersize=8)
-            axes.annotate(
-                f"flips at {flip}",
-                (flip, at_s),
-                textcoords="offset points",
-                xytext=(-8, 10),
-                ha="right",
-            )
+            drawing.note(flip, at_s, f"flips at {flip}", -8, 10, ha="right")
         axes.set_xlim(1, clients[-1])
         for axis in (axes.xaxis, axes.yaxis):
             plain(axis)
-        axes.set_xlabel("clients at once (log scale)")
-        axes.set_ylabel("seconds for a call (log scale)")
+        axes.set(xlabel="clients at once (log scale)", ylabel="seconds for a call (log scale)")
         where = f" The first is slower from {flip} clients on." if flip else ""
         return drawing.done(
             f"A call of {output_tokens} tokens takes longer as clients are added: "
@@ -103,10 +95,7 @@ def call_by_clients(
 
 
 def faster_by_load_and_length(
-    first: LatencyProfile,
-    second: LatencyProfile,
-    most_clients: int = 256,
-    most_tokens: int = 2000,
+    first: LatencyProfile, second: LatencyProfile, most_clients: int = 256, most_tokens: int = 2000
 ) -> LabFigure:
     """Which endpoint is faster at each number of clients and length of answer."""
     lengths = sorted({round(most_tokens ** (step / 60)) for step in range(61)})
@@ -125,12 +114,10 @@ def faster_by_load_and_length(
             ((edge[0] * most_clients) ** 0.5, second.name),
         ):
             axes.text(x, middle, f"{name}\nfaster", ha="center", va="center")
-        axes.set_xlim(1, most_clients)
-        axes.set_ylim(1, most_tokens)
+        axes.set(xlim=(1, most_clients), ylim=(1, most_tokens))
         for axis in (axes.xaxis, axes.yaxis):
             plain(axis)
-        axes.set_xlabel("clients at once (log scale)")
-        axes.set_ylabel("output tokens (log scale)")
+        axes.set(xlabel="clients at once (log scale)", ylabel="output tokens (log scale)")
         return drawing.done(
             f"{first.name} is the faster one on the left, {second.name} on the right. The line "
             f"between them stands at {edge[0]} clients for answers of {lengths[0]} token and at "
@@ -150,48 +137,48 @@ def ttft_against_rate(
 
     `points` are lone calls; `path` is one endpoint under growing load, labelled at each point.
     """
-    if not points:
-        raise NothingMeasured("There is no endpoint to draw: pass at least one.")
+    require(points, "endpoint")
     everything = [*points.values(), *(path or {}).values()]
     low, high = min(r for _, r in everything) / 1.5, max(r for _, r in everything) * 1.6
     with canvas(height_in=4.2) as drawing:
         axes = drawing.axes
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        axes.set(xscale="log", yscale="log")
         bottom = min(t for t, _ in everything) / 1.6
         top = max(t for t, _ in everything) * 1.6
         for tokens in lines:
             axes.plot([low, high], [tokens / low, tokens / high], color=MUTED, linewidth=1)
-            axes.annotate(
+            drawing.note(
+                high,
+                tokens / high,
                 f"{tokens} tokens",
-                (high, tokens / high),
-                textcoords="offset points",
-                xytext=(4, 0),
+                4,
+                0,
                 va="center",
                 color=MUTED,
                 fontsize=10,
                 annotation_clip=False,
             )
-        axes.set_xlim(low, high)
-        axes.set_ylim(bottom, top)
+        axes.set(xlim=(low, high), ylim=(bottom, top))
         for name, (ttft_s, rate) in points.items():
             axes.plot([rate], [ttft_s], "o", color=TTFT, markersize=7)
             level = [r for t, r in everything if r != rate and 0.7 < t / ttft_s < 1.4]
             side = "left" if rate > high / 2 else "right"
             if any(r < rate if side == "left" else rate < r < 2 * rate for r in level):
                 side = "below"
-            _name(axes, name, rate, ttft_s, side)
+            _name(drawing, name, rate, ttft_s, side)
         if path:
             rates, times = [r for _, r in path.values()], [t for t, _ in path.values()]
             axes.plot(rates, times, "o-", color=HIGHLIGHT, linewidth=1.5, markersize=5)
             for name, (ttft_s, rate) in path.items():
-                _name(axes, name, rate, ttft_s, "right")
+                _name(drawing, name, rate, ttft_s, "right")
         axes.set_xticks([20, 50, 100, 200])
         axes.xaxis.set_minor_formatter("")
         for axis in (axes.xaxis, axes.yaxis):
             plain(axis)
-        axes.set_xlabel("tokens per second while decoding (log scale)")
-        axes.set_ylabel("TTFT in seconds (log scale)")
+        axes.set(
+            xlabel="tokens per second while decoding (log scale)",
+            ylabel="TTFT in seconds (log scale)",
+        )
         told = "; ".join(
             f"{name} {ttft_s:.3g} s and {rate:.0f}, breaking even at {ttft_s * rate:.0f} tokens"
             for name, (ttft_s, rate) in {**points, **(path or {})}.items()
@@ -204,20 +191,72 @@ def ttft_against_rate(
         )
 
 
-def _name(axes: Axes, name: str, rate: float, ttft_s: float, side: str) -> None:
+def schema_cost(calls: Mapping[str, tuple[float, float, float]]) -> LabFigure:
+    """What a call is made of, by engine: seconds of compiling, of TTFT without it, of decode."""
+    require(calls, "call")
+    with canvas(height_in=1.1 + 0.42 * len(calls)) as drawing:
+        for row, (compiling_s, ttft_s, decode_s) in enumerate(calls.values()):
+            parts = ((compiling_s, WAITING, ""), (ttft_s, TTFT, ""), (decode_s, DECODE, ""))
+            drawing.bar(-row, *parts, end=f"{compiling_s + ttft_s + decode_s:.2f} s")
+        drawing.rows(list(calls))
+        drawing.axes.set_xlabel("seconds for the first call with a schema")
+        drawing.key({"compiling": WAITING, "rest of TTFT": TTFT, "decode": DECODE})
+        told = "; ".join(
+            f"{name} {sum(parts):.2f} s, of which {parts[0]:.3g} s compiling"
+            for name, parts in calls.items()
+        )
+        return drawing.done(
+            f"The first call that is bound to a schema, by engine: {told}.",
+            "The first call with a new schema. Later calls have no grey part.",
+        )
+
+
+def percentiles_of_calls(
+    latencies_s: Mapping[str, Sequence[float]], confidence: float = 0.95
+) -> LabFigure:
+    """Every call as a dot, with p50 and p95 and the interval of each, where the sample has one."""
+    require(latencies_s, "sample")
+    longest_s = max(max(sample) for sample in latencies_s.values())
+    with canvas(height_in=1.1 + 0.72 * len(latencies_s)) as drawing:
+        axes = drawing.axes
+        told = []
+        for row, (name, sample) in enumerate(latencies_s.items()):
+            axes.plot(sample, [-row - 0.22] * len(sample), "|", color=MUTED, markersize=6)
+            words = []
+            for q, colour, side in ((0.5, INK, "right"), (0.95, HIGHLIGHT, "left")):
+                value, label = percentile(sample, q), f"p{q * 100:.0f}"
+                axes.plot([value], [-row], "o", color=colour, markersize=6)
+                interval = percentile_interval(sample, q, confidence)
+                if isinstance(interval, PercentileInterval):
+                    ends = (interval.low, interval.high)
+                    band(axes, -row, ends, colour, across=True)
+                    words.append(f"{label} {value:.2f} s ({ends[0]:.2f} to {ends[1]:.2f})")
+                else:
+                    words.append(
+                        f"{label} {value:.2f} s (no interval: {interval.needed} calls needed)"
+                    )
+                drawing.note(value, -row, label, 0, 6, ha=side, fontsize=10)
+            told.append(f"{name}: {', '.join(words)}")
+        drawing.rows(list(latencies_s))
+        axes.set(
+            ylim=(-len(latencies_s) + 0.55, 0.5),
+            xlim=(0, longest_s * 1.05),
+            xlabel="seconds for a call",
+        )
+        calls = len(next(iter(latencies_s.values())))
+        return drawing.done(
+            f"p50 and p95 of {calls} calls each: {'; '.join(told)}.",
+            f"{calls} calls each, a tick for every one. The band around p50 holds the true median "
+            f"with at least {confidence:.0%} confidence. A p95 without a band has no interval.",
+        )
+
+
+def _name(drawing: Canvas, name: str, rate: float, ttft_s: float, side: str) -> None:
     """The point's name beside or below it, on paper so that no line runs through it."""
     offset, across, up = {
         "left": ((-8, 0), "right", "center"),
         "right": ((8, 0), "left", "center"),
         "below": ((0, -7), "center", "top"),
     }[side]
-    axes.annotate(
-        name,
-        (rate, ttft_s),
-        textcoords="offset points",
-        xytext=offset,
-        ha=across,
-        va=up,
-        fontsize=10,
-        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.8},
-    )
+    cover = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
+    drawing.note(rate, ttft_s, name, *offset, ha=across, va=up, fontsize=10, bbox=cover)

@@ -1,20 +1,45 @@
-"""Claims about one call, many calls, and the share of inference."""
+"""Claims about one call, many calls, and the share of inference.
+
+The published figures about the runs of real coding agents were measured by others, as their
+`source` says, the key of the work in the bibliography.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from labtools.coding_agent.essay import CASE_STUDY_SHARE
-from labtools.course.ledger.claim import Finding, about
-from labtools.course.multiplier.published_traces import (
-    CODEX_CALLS,
-    DEVELOPERS_CALLS,
-    INFERENCE_SHARES,
-)
+from labtools.course.ledger import Finding, about
 from labtools.model.metrics import amdahl_speedup
 from labtools.model.named_profiles import FAST, SLOW
 from labtools.model.profile import LatencyProfile
+
+
+@dataclass(frozen=True, slots=True)
+class CallsPerTask:
+    """Percentiles of the number of LLM calls that one task takes."""
+
+    source: str
+    p50: int
+    p90: int
+    p99: int
+
+
+CODEX_CALLS = CallsPerTask("codextraces", 30, 57, 90)
+"""Codex on SWE-bench Pro, 610 successful runs; the mean is 33."""
+DEVELOPERS_CALLS = CallsPerTask("tracelab2026", 1, 20, 86)
+"""A request of one of 43 developers to their agent."""
+
+CODEX_MEAN_CALLS = 33
+CODEX_FIRST_TOKENS, CODEX_LAST_TOKENS = 12_000, 84_000
+"""The context of Codex's first and last call."""
+DEVELOPERS_INPUT_TOKENS = 119_000 + 875
+"""A developer's median call: cached and uncached input tokens."""
+
+INFERENCE_SHARES = {"tracelab2026": 0.410, "bian2025agentic": 1 - 0.537, "raj2025cpu": 1 - 0.906}
+"""Inference's share of the wall clock. The last two are what the heaviest tools leave of it."""
 
 
 def one_call_or_twenty(*, calls: int) -> Finding:

@@ -1,22 +1,29 @@
-"""The figures of Chapter 1: one call, twenty calls, break-even, Amdahl's law, tails."""
+"""The figures on the multiplier: one call, twenty calls, break-even, Amdahl's law, tails."""
 
 from __future__ import annotations
 
+import asyncio
+import html
+import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
+from labtools.lab.connect import connect
+from labtools.lab.lab import Lab
+from labtools.lab.prompts import prompt_of
 from labtools.lab.trace import Trace
 from labtools.model.metrics import amdahl_speedup, chance_one_exceeds
-from labtools.model.profile import LatencyProfile
+from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
 from labtools.plots.canvas import DECODE, INK, MUTED, TOOL, TTFT, LabFigure, canvas, percent
+from labtools.plots.timeline import span_bar
 from labtools.records import CallRecord
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    import ipywidgets
 
-
+REFRESH_S = 0.1
+_SHOWN_CHARS = 400
 _IN_WORDS = {1: "one", 2: "two", 3: "three", 4: "four"}
 
 
@@ -52,12 +59,9 @@ def race(traces: Mapping[str, Trace]) -> LabFigure:
     with canvas(height_in=0.9 + 0.6 * len(traces)) as drawing:
         axes = drawing.axes
         for row, trace in enumerate(traces.values()):
-            for call in trace.calls:
-                _call_bar(axes, -row, call, trace.started_at)
             for span in trace.spans:
-                if span.kind == "tool":
-                    left = elapsed_s(trace.started_at, span.started_at)
-                    axes.barh(-row, span.duration_s, left=left, height=0.5, color=TOOL)
+                if span.kind != "group":
+                    span_bar(axes, -row, span, trace.started_at, height=0.5)
             drawing.label_end(trace.duration_s, -row, f"{trace.duration_s:.1f} s")
         drawing.rows(list(traces))
         axes.set_xlabel("seconds since the start of the run")
@@ -92,12 +96,12 @@ def ttft_share(profiles: Sequence[LatencyProfile], marked_tokens: int) -> LabFig
         axes.axvline(marked_tokens, color=MUTED, linewidth=1)
         axes.axhline(0.5, color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
         axes.text(marked_tokens, 0.97, f" {marked_tokens} tokens", color=MUTED, va="top")
-        _label_ends(axes, told, tokens[-1], profiles)
-        axes.set_ylim(0, 1)
-        axes.set_xlim(0, tokens[-1])
+        for index, (name, even, _) in enumerate(sorted(told, key=lambda row: row[1])):
+            beside, side = ((-6, -16), "right") if index == 0 else ((8, 8), "left")
+            drawing.note(even, 0.5, f"{name}: {even:.0f}", *beside, ha=side)
+        axes.set(ylim=(0, 1), xlim=(0, tokens[-1]))
         percent(axes.yaxis)
-        axes.set_xlabel("output tokens")
-        axes.set_ylabel("TTFT's share of the call")
+        axes.set(xlabel="output tokens", ylabel="TTFT's share of the call")
         words = "; ".join(
             f"{name} breaks even at {even:.0f} tokens and is at {share:.0%} with {marked_tokens}"
             for name, even, share in told
@@ -124,11 +128,9 @@ def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
             words = f"share measured on\nthe {side} backend"
             axes.text(x, y, words, transform=axes.transAxes)
         axes.axvspan(share_low, share_high, color=MUTED, alpha=0.15, linewidth=0)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(1, factor * 1.02)
+        axes.set(xlim=(0, 1), ylim=(1, factor * 1.02))
         percent(axes.xaxis)
-        axes.set_xlabel("inference's share of the wall clock")
-        axes.set_ylabel("end-to-end speed-up (times)")
+        axes.set(xlabel="inference's share of the wall clock", ylabel="end-to-end speed-up (times)")
         span = [
             amdahl_speedup(share, factor, measured_on=side)
             for side in sides
@@ -153,17 +155,10 @@ def chance_of_a_slow_call(marked: Sequence[int], q: float = 0.95) -> LabFigure:
         for n in marked:
             chance = chance_one_exceeds(n, q)
             axes.plot([n], [chance], "o", color=INK, markersize=5)
-            axes.annotate(
-                f"{n} calls: {chance:.0%}",
-                (n, chance),
-                textcoords="offset points",
-                xytext=(6, -14),
-            )
-        axes.set_ylim(0, 1)
-        axes.set_xlim(0, calls[-1])
+            drawing.note(n, chance, f"{n} calls: {chance:.0%}", 6, -14)
+        axes.set(ylim=(0, 1), xlim=(0, calls[-1]))
         percent(axes.yaxis)
-        axes.set_xlabel("calls in the run")
-        axes.set_ylabel(f"runs with a call above p{q * 100:.0f}")
+        axes.set(xlabel="calls in the run", ylabel=f"runs with a call above p{q * 100:.0f}")
         told = ", ".join(f"{chance_one_exceeds(n, q):.0%} with {n} calls" for n in marked)
         return drawing.done(
             f"The chance that a run meets a call slower than its p{q * 100:.0f}: {told}.",
@@ -191,25 +186,61 @@ def inference_shares(published: Mapping[str, float], claimed: tuple[float, float
         )
 
 
-def _call_bar(axes: Axes, row: float, call: CallRecord, started_at: float) -> None:
-    left = elapsed_s(started_at, call.sent_at)
-    style: dict[str, Any] = {"height": 0.5, "edgecolor": "white", "linewidth": 0.4}
-    axes.barh(row, call.ttft_s or 0, left=left, color=TTFT, **style)
-    axes.barh(row, call.decode_s or 0, left=left + (call.ttft_s or 0), color=DECODE, **style)
+def race_live(profiles: Sequence[str] = ("slow", "fast"), calls: int = 5) -> ipywidgets.VBox:
+    """The same calls on several profiles at once, streaming in real time: a widget.
+
+    A button starts the mock over HTTP, on the wall clock; `calls` is where the slider stands.
+    """
+    import ipywidgets as widgets
+
+    count = widgets.IntSlider(calls, 1, 20, description="calls")
+    button = widgets.Button(description="Start", button_style="primary")
+    panes = {name: widgets.HTML(_pane(name, 0, count.value, 0.0, "")) for name in profiles}
+
+    async def run_all(lab: Lab) -> None:
+        runs = (_stream_calls(lab, name, panes[name], count.value) for name in panes)
+        await asyncio.gather(*runs)
+
+    def start(_: object) -> None:
+        button.disabled = True
+        try:
+            with connect("mock", profile={name: name for name in profiles}) as lab:
+                lab.run(run_all(lab))
+        finally:
+            button.disabled = False
+
+    button.on_click(start)
+    boxes = [
+        widgets.Box([pane], layout={"width": f"{100 // len(panes)}%"}) for pane in panes.values()
+    ]
+    return widgets.VBox([widgets.HBox([count, button]), widgets.HBox(boxes)])
 
 
-def _label_ends(
-    axes: Axes,
-    told: Sequence[tuple[str, float, float]],
-    at: float,
-    profiles: Sequence[LatencyProfile],
-) -> None:
-    """Each curve's name above or below its break-even dot, apart from the others."""
-    for index, (name, even, _) in enumerate(sorted(told, key=lambda row: row[1])):
-        axes.annotate(
-            f"{name}: {even:.0f}",
-            (even, 0.5),
-            textcoords="offset points",
-            xytext=(-6, -16) if index == 0 else (8, 8),
-            ha="right" if index == 0 else "left",
+async def _stream_calls(lab: Lab, name: str, pane: ipywidgets.HTML, calls: int) -> None:
+    loop = asyncio.get_running_loop()
+    started_at = shown_at = loop.time()
+    text = ""
+    for done in range(calls):
+        create: Any = lab.client.chat.completions.create
+        stream = await create(
+            model=name,
+            messages=prompt_of(DEFAULT_INPUT_TOKENS, random.Random(done)),
+            extra_body={"mock": {"output_tokens": 100}},
+            stream=True,
         )
+        async for chunk in stream:
+            text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
+            if loop.time() - shown_at > REFRESH_S:
+                shown_at = loop.time()
+                pane.value = _pane(name, done, calls, shown_at - started_at, text)
+        text += " ¶ "
+        pane.value = _pane(name, done + 1, calls, loop.time() - started_at, text)
+
+
+def _pane(name: str, done: int, calls: int, seconds: float, text: str) -> str:
+    shown = html.escape(text[-_SHOWN_CHARS:])
+    return (
+        f"<b>{html.escape(name)}</b>: {done} of {calls} calls, {seconds:.1f} s"
+        f"<div style='height:9em; overflow:hidden; font-family:monospace; font-size:0.85em; "
+        f"line-height:1.3; margin-right:1em'>{shown}</div>"
+    )

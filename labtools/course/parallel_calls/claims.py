@@ -6,9 +6,9 @@ import math
 
 from labtools.coding_agent.essay import STEPS
 from labtools.course.coding_agent.audit import READS
-from labtools.course.ledger.claim import Finding, about
-from labtools.course.parallel_calls.slowest import fan_out_speedup
+from labtools.course.ledger import Finding, about
 from labtools.course.routing.essay_models import MAVERICK
+from labtools.dispatch.fan_out import fan_out_speedup
 from labtools.model.closed_loop import closed_loop
 from labtools.model.named_profiles import FAST
 

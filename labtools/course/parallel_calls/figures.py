@@ -1,12 +1,11 @@
-"""The figures of Chapter 4: calls side by side, jitter, contention, limits, candidates, hedges."""
+"""The figures on parallel calls: side by side, jitter, load, limits, candidates, hedges."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from labtools.clock import elapsed_s
-from labtools.course.parallel_calls.slowest import fan_out_speedup
+from labtools.dispatch.fan_out import fan_out_speedup
 from labtools.errors import NothingMeasured
 from labtools.lab.span_layout import lanes
 from labtools.lab.trace import Trace
@@ -24,10 +23,7 @@ from labtools.plots.canvas import (
     percent,
     words_in,
 )
-from labtools.records import Span
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from labtools.plots.timeline import span_bar
 
 _GAP_ROWS = 0.6
 
@@ -48,15 +44,15 @@ def side_by_side(traces: Mapping[str, Trace], caption: str = "") -> LabFigure:
         for name, trace in traces.items():
             height = 1 + max(placed[name].values())
             for span in calls[name]:
-                _call_bar(axes, -top - placed[name][span.id], span, trace.started_at)
+                row = -top - placed[name][span.id]
+                span_bar(axes, row, span, trace.started_at, height=0.7)
             middle = -top - (height - 1) / 2
             ticks.append(middle)
             drawing.label_end(trace.duration_s, middle, f"{trace.duration_s:.2f} s")
             top += height + _GAP_ROWS
         axes.set_yticks(ticks, list(traces))
         axes.tick_params(axis="y", length=0)
-        axes.set_ylim(-top + _GAP_ROWS + 0.4, 0.6)
-        axes.set_xlabel("seconds since the start")
+        axes.set(ylim=(-top + _GAP_ROWS + 0.4, 0.6), xlabel="seconds since the start")
         drawing.key({"TTFT": TTFT, "decode": DECODE})
         told = "; ".join(
             f"{name.replace(chr(10), ' ')}, {len(calls[name])} "
@@ -85,11 +81,9 @@ def jitter_speedup(
             axes.plot(calls, curve, color=colour, linewidth=2 if sigma == measured_sigma else 1)
             drawing.label_end(most, curve[-1], f"sigma {sigma:g}", color=colour)
         axes.plot(list(measured), list(measured.values()), "o", color=INK, markersize=5)
-        axes.set_xlim(1, most)
-        axes.set_ylim(0, most * 1.03)
+        axes.set(xlim=(1, most), ylim=(0, most * 1.03))
         axes.set_xticks([1, *measured])
-        axes.set_xlabel("calls at once")
-        axes.set_ylabel("times faster than in a row")
+        axes.set(xlabel="calls at once", ylabel="times faster than in a row")
         told = ", ".join(f"{speedup:.2f} times with {k}" for k, speedup in measured.items())
         return drawing.done(
             "Speed-up against the number of calls at once. Without jitter it is their number; "
@@ -113,18 +107,13 @@ def wall_clock(curves: Mapping[str, Mapping[int, float]], unit_s: float) -> LabF
         axes.text(row[1], highest_s, " one after another", color=MUTED, va="top")
         for (name, curve), colour in zip(curves.items(), (INK, DECODE, HIGHLIGHT), strict=False):
             axes.plot(list(curve), list(curve.values()), ".-", color=colour, linewidth=1.5)
-            axes.annotate(
-                name,
-                (most, curve[most]),
-                textcoords="offset points",
-                xytext=(0, 7),
-                ha="right",
-                color=words_in(colour),
-            )
-        axes.set_xlim(1, most * 1.02)
-        axes.set_ylim(0, highest_s)
-        axes.set_xlabel("reads sent at once")
-        axes.set_ylabel("seconds until all are done")
+            drawing.note(most, curve[most], name, 0, 7, ha="right", color=words_in(colour))
+        axes.set(
+            xlim=(1, most * 1.02),
+            ylim=(0, highest_s),
+            xlabel="reads sent at once",
+            ylabel="seconds until all are done",
+        )
         told = "; ".join(f"{name}: {curve[most]:.2f} s" for name, curve in curves.items())
         return drawing.done(
             f"Seconds until all reads are done, for 1 to {most} reads at once. At {most}: {told}.",
@@ -142,11 +131,12 @@ def requests_sent(traces: Mapping[str, Trace]) -> LabFigure:
             refused = sum(call.error is not None for call in trace.calls)
             counts = range(1, len(sent) + 1)
             axes.step([0, *sent, longest_s], [0, *counts, len(sent)], where="post", color=colour)
-            axes.annotate(
+            drawing.note(
+                longest_s,
+                len(sent),
                 f"{name}: {len(sent)} sent, {refused} refused",
-                (longest_s, len(sent)),
-                textcoords="offset points",
-                xytext=(0, 5),
+                0,
+                5,
                 ha="right",
                 color=words_in(colour),
             )
@@ -154,10 +144,12 @@ def requests_sent(traces: Mapping[str, Trace]) -> LabFigure:
                 f"{name}, {len(sent)} requests sent, {refused} refused, done after "
                 f"{trace.duration_s:.1f} s"
             )
-        axes.set_xlim(0, longest_s)
-        axes.set_ylim(0, max(len(trace.calls) for trace in traces.values()) * 1.12)
-        axes.set_xlabel("seconds since the start")
-        axes.set_ylabel("requests sent so far")
+        axes.set(
+            xlim=(0, longest_s),
+            ylim=(0, max(len(trace.calls) for trace in traces.values()) * 1.12),
+            xlabel="seconds since the start",
+            ylabel="requests sent so far",
+        )
         answers = sum(call.error is None for call in next(iter(traces.values())).calls)
         return drawing.done(
             f"Requests sent against time: {'; '.join(told)}.",
@@ -177,18 +169,10 @@ def candidates_in_turn_or_at_once(
         first, last = in_turn_s[chances[0]], in_turn_s[chances[-1]]
         in_words = "one at a time, until one passes"
         axes.text(chances[-1], 0.95 * first, in_words, ha="right", color=DECODE)
-        axes.annotate(
-            f"{candidates} at once",
-            (chances[0], at_once_s),
-            textcoords="offset points",
-            xytext=(6, -15),
-            color=HIGHLIGHT_TEXT,
-        )
-        axes.set_xlim(chances[0], chances[-1])
-        axes.set_ylim(0, first * 1.05)
+        drawing.note(chances[0], at_once_s, f"{candidates} at once", 6, -15, color=HIGHLIGHT_TEXT)
+        axes.set(xlim=(chances[0], chances[-1]), ylim=(0, first * 1.05))
         percent(axes.xaxis)
-        axes.set_xlabel("chance that a candidate passes its test")
-        axes.set_ylabel("seconds on average")
+        axes.set(xlabel="chance that a candidate passes its test", ylabel="seconds on average")
         return drawing.done(
             f"Average seconds by the chance that a candidate passes: one at a time from "
             f"{first:.1f} s at {chances[0]:.0%} down to {last:.1f} s at {chances[-1]:.0%}; "
@@ -223,32 +207,14 @@ def tails(runs: Mapping[str, Iterable[float]], delay_s: float) -> LabFigure:
             told.append(f"{name}, p99 {p99_s:.2f} s, longest {latencies_s[-1]:.2f} s")
         axes.axvline(delay_s, color=MUTED, linewidth=1)
         axes.text(delay_s, 1.0, f" second request at {delay_s:.2f} s", color=MUTED, va="bottom")
-        axes.set_yscale("log")
-        axes.set_ylim(1 / max(len(latencies_s) for latencies_s in ordered.values()), 1)
-        axes.set_xlim(0, longest_s * 1.03)
+        axes.set(
+            yscale="log",
+            ylim=(1 / max(len(latencies_s) for latencies_s in ordered.values()), 1),
+            xlim=(0, longest_s * 1.03),
+        )
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
-        axes.set_xlabel("seconds")
-        axes.set_ylabel("calls that take longer (log scale)")
+        axes.set(xlabel="seconds", ylabel="calls that take longer (log scale)")
         return drawing.done(
             f"The share of calls that take longer than a given time: {'; '.join(told)}.",
             "Up to the delay the curves agree. Beyond it a second request cuts the tail.",
         )
-
-
-def _call_bar(axes: Axes, row: float, span: Span, started_at: float) -> None:
-    call = span.call
-    assert call is not None
-    left = elapsed_s(started_at, span.started_at)
-    if call.ttft_s is None or call.decode_s is None:
-        axes.barh(row, span.duration_s, left=left, height=0.7, color=WAITING)
-        return
-    axes.barh(row, call.ttft_s, left=left, height=0.7, color=TTFT, edgecolor="white", linewidth=0.4)
-    axes.barh(
-        row,
-        call.decode_s,
-        left=left + call.ttft_s,
-        height=0.7,
-        color=DECODE,
-        edgecolor="white",
-        linewidth=0.4,
-    )

@@ -74,10 +74,7 @@ def check_most_saved(most_saved_s: Callable[[Sequence[int], float], float]) -> V
             truth,
             f"Contexts of {contexts} tokens at {rate:,.0f} tokens/s: you say {found:.3f} s, but "
             f"the two runs differ by {truth:.3f} s",
-            (
-                sum(contexts) / rate,
-                ". What a call adds is new to the cache and has to be read.",
-            ),
+            (sum(contexts) / rate, ". What a call adds is new to the cache and has to be read."),
             (
                 sum(contexts[1:]) / rate,
                 ". A call reuses the context of the call before, not its own.",

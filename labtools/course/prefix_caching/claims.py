@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from labtools.coding_agent.essay import STEPS, pass_from
 from labtools.course.coding_agent.audit import WARM_FROM, Changes, pass_s
-from labtools.course.ledger.claim import Finding
-from labtools.course.multiplier.published_traces import (
+from labtools.course.ledger import Finding
+from labtools.course.multiplier.claims import (
     CODEX_FIRST_TOKENS,
     CODEX_LAST_TOKENS,
     CODEX_MEAN_CALLS,

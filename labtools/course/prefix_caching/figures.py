@@ -1,4 +1,4 @@
-"""The figures of Chapter 5: what is reused, what it saves, and how much there is to save."""
+"""The figures on prefix caching: what is reused, what it saves, and how much there is to save."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
 from labtools.lab.trace import Trace
 from labtools.model.profile import LatencyProfile, PrefixCache
-from labtools.plots.canvas import (
-    DECODE,
-    INK,
-    TOOL,
-    TTFT,
-    LabFigure,
-    canvas,
-    percent,
-    thousands,
-)
+from labtools.plots.canvas import DECODE, INK, TOOL, TTFT, LabFigure, canvas, percent, thousands
 from labtools.records import CallRecord
 
 # What TTFT would have paid for: its colour, washed out.
@@ -67,9 +58,7 @@ def ttft_by_call(traces: Mapping[str, Trace]) -> LabFigure:
             drawing.label_end(len(line), line[-1], f"{name}: {line[-1]:.2f} s")
         axes.set_xlim(1, longest)
         axes.set_xticks(range(1, longest + 1))
-        axes.set_ylim(0, highest_s)
-        axes.set_xlabel("call")
-        axes.set_ylabel("TTFT (seconds)")
+        axes.set(ylim=(0, highest_s), xlabel="call", ylabel="TTFT (seconds)")
         told = "; ".join(f"{name} {line[-1]:.2f} s" for name, line in lines.items())
         return drawing.done(
             f"TTFT of each of {longest} calls. At the last call: {told}.",
@@ -93,12 +82,10 @@ def cached_against_shared(rules: Mapping[str, PrefixCache], longest: int = 2000)
             told.append(
                 f"{spoken}: {rule.cached_tokens(1000):,} of 1,000, {cached[-1]:,} of {longest:,}"
             )
-        axes.set_xlim(0, longest)
-        axes.set_ylim(0, longest * 1.05)
+        axes.set(xlim=(0, longest), ylim=(0, longest * 1.05))
         for axis in (axes.xaxis, axes.yaxis):
             thousands(axis)
-        axes.set_xlabel("tokens that two prompts share at their start")
-        axes.set_ylabel("cached tokens")
+        axes.set(xlabel="tokens that two prompts share at their start", ylabel="cached tokens")
         return drawing.done(
             f"Cached tokens against shared tokens, a staircase. {'; '.join(told)}.",
             "Sharing less than the minimum gives nothing; above it, whole blocks count.",
@@ -119,9 +106,7 @@ def reuse_by_call(trace: Trace) -> LabFigure:
         axes.bar(calls, reused, width=0.8, color=REUSED)
         axes.bar(calls, read, bottom=reused, width=0.8, color=TTFT)
         thousands(axes.yaxis)
-        axes.set_xlim(0.3, len(parts) + 0.7)
-        axes.set_xlabel("call")
-        axes.set_ylabel("input tokens")
+        axes.set(xlim=(0.3, len(parts) + 0.7), xlabel="call", ylabel="input tokens")
         drawing.key(_KEY)
         told = f"{share:.0%} reused, the rest read"
         if len(parts) > 1:
@@ -155,23 +140,16 @@ def ttft_share_by_context(
         for context in marked:
             at = share(context, 0)
             axes.plot([context], [at], "o", color=INK, markersize=5)
-            axes.annotate(
-                f"{context:,}: {at:.0%}",
-                (context, at),
-                textcoords="offset points",
-                xytext=(-4, 8) if context == max(marked) else (7, -13),
-                ha="right" if context == max(marked) else "left",
-            )
+            beside, side = ((-4, 8), "right") if context == max(marked) else ((7, -13), "left")
+            drawing.note(context, at, f"{context:,}: {at:.0%}", *beside, ha=side)
         middle = float(contexts[len(contexts) // 2])
         axes.text(middle, share(middle, 0) - 0.12, "prompt read whole", color=TTFT)
         kept_words = f"all but {new_tokens:,} tokens reused"
         axes.text(contexts[-1], kept[0] + 0.03, kept_words, color=TTFT, ha="right")
-        axes.set_ylim(0, 1)
-        axes.set_xlim(0, contexts[-1])
+        axes.set(ylim=(0, 1), xlim=(0, contexts[-1]))
         percent(axes.yaxis)
         thousands(axes.xaxis)
-        axes.set_xlabel("input tokens")
-        axes.set_ylabel("TTFT's share of the call")
+        axes.set(xlabel="input tokens", ylabel="TTFT's share of the call")
         told = ", ".join(f"{share(context, 0):.0%} at {context:,}" for context in marked)
         return drawing.done(
             f"TTFT's share of a call of {output_tokens} output tokens when the prompt is read "

@@ -7,13 +7,14 @@ from typing import Any
 
 from labtools.coding_agent.essay import STEPS, EssayStep
 from labtools.course.routing.essay_models import MAVERICK, SCOUT, sped_up
-from labtools.course.routing.labelled_steps import StepRequest, labelled_steps
 from labtools.course.routing.router_score import (
     SECOND_PASS,
     RouterScore,
+    StepRequest,
     always,
     best_length,
     by_length,
+    labelled_steps,
     score,
 )
 from labtools.course.verdict import (

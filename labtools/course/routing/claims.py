@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from labtools.coding_agent.essay import ROUTES, STEPS
 from labtools.course.coding_agent.audit import Changes, pass_s
-from labtools.course.ledger.claim import Finding, about
+from labtools.course.ledger import Finding, about
 from labtools.course.routing.essay_models import MAVERICK, SCOUT
-from labtools.course.routing.labelled_steps import labelled_steps
-from labtools.course.routing.router_score import SECOND_PASS, always, by_type, score
+from labtools.course.routing.router_score import SECOND_PASS, always, by_type, labelled_steps, score
 from labtools.course.routing.verifiers import assumed_verifiers, expected_outcomes
 from labtools.model.metrics import amdahl_speedup
 

@@ -1,4 +1,4 @@
-"""The figures of Chapter 3: shares, delivered fixes, routers in seconds, a cascade's latency."""
+"""The figures on routing: shares, delivered fixes, routers in seconds, a cascade's latency."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from labtools.course.routing.router_score import RouterScore
 from labtools.course.routing.verifiers import Outcomes
 from labtools.dispatch.routing import break_even_escalation, cascade_s
-from labtools.errors import NothingMeasured
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -20,6 +19,7 @@ from labtools.plots.canvas import (
     LabFigure,
     canvas,
     percent,
+    require,
 )
 
 
@@ -75,16 +75,16 @@ def router_seconds(scores: Mapping[str, RouterScore], reference: str) -> LabFigu
     reference_s = scores[reference].total_s
     with canvas(height_in=1.1 + 0.45 * len(scores)) as drawing:
         axes = drawing.axes
-        for row, one in enumerate(scores.values()):
-            drawing.bar(-row, (one.call_s, DECODE, ""), (one.redo_s, HIGHLIGHT, ""))
-            drawing.label_end(max(one.total_s, reference_s), -row, f"{one.total_s:.2f} s")
+        for row, score in enumerate(scores.values()):
+            drawing.bar(-row, (score.call_s, DECODE, ""), (score.redo_s, HIGHLIGHT, ""))
+            drawing.label_end(max(score.total_s, reference_s), -row, f"{score.total_s:.2f} s")
         axes.axvline(reference_s, color=INK, linewidth=1, linestyle=(0, (2, 2)))
         drawing.rows(list(scores))
         axes.set_xlabel("mean seconds a step")
         drawing.key({"the calls": DECODE, "redoing what failed": HIGHLIGHT})
         told = "; ".join(
-            f"{name} {one.call_s:.2f} s of calls and {one.redo_s:.2f} s of redoing"
-            for name, one in scores.items()
+            f"{name} {score.call_s:.2f} s of calls and {score.redo_s:.2f} s of redoing"
+            for name, score in scores.items()
         )
         return drawing.done(
             f"Mean seconds a step by router: {told}.",
@@ -102,8 +102,7 @@ def cascade_latency(
 
     `measured` are (escalation rate, seconds) of runs with the first check.
     """
-    if not checks_s:
-        raise NothingMeasured("There is no check to draw. Name at least one, with its seconds.")
+    require(checks_s, "check")
     crossings = {}
     with canvas() as drawing:
         axes = drawing.axes
@@ -113,33 +112,23 @@ def cascade_latency(
             at = break_even_escalation(small_s, check_s, big_s)
             crossings[name] = at
             axes.plot([at], [big_s], "o", color=INK, markersize=5)
-            below = style == "-"
-            axes.annotate(
-                textwrap.fill(f"{name}: {at:.0%}", 13),
-                (at, big_s),
-                textcoords="offset points",
-                xytext=(14, -12) if below else (-9, 9),
-                ha="left" if below else "right",
-                va="top" if below else "bottom",
-            )
+            words = textwrap.fill(f"{name}: {at:.0%}", 13)
+            if style == "-":
+                drawing.note(at, big_s, words, 14, -12, ha="left", va="top")
+            else:
+                drawing.note(at, big_s, words, -9, 9, ha="right", va="bottom")
         if measured:
             rates, seconds = zip(*measured, strict=True)
             (squares,) = axes.plot(rates, seconds, "s", color=INK, markersize=5, zorder=3)
             squares.set(markerfacecolor=PAPER, clip_on=False)
         axes.axhline(big_s, color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
-        axes.annotate(
-            "always big",
-            (0, big_s),
-            textcoords="offset points",
-            xytext=(4, -3),
-            color=MUTED,
-            va="top",
+        drawing.note(0, big_s, "always big", 4, -3, color=MUTED, va="top")
+        axes.set(
+            xlim=(0, 1),
+            ylim=(0, 1.08 * max(cascade_s(small_s, s, big_s, 1.0) for s in checks_s.values())),
         )
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1.08 * max(cascade_s(small_s, s, big_s, 1.0) for s in checks_s.values()))
         percent(axes.xaxis)
-        axes.set_xlabel("calls that escalate")
-        axes.set_ylabel("mean seconds a call")
+        axes.set(xlabel="calls that escalate", ylabel="mean seconds a call")
         told = ", ".join(f"{at:.0%} with {name}" for name, at in crossings.items())
         note = " Squares are measured runs." if measured else ""
         return drawing.done(

@@ -1,4 +1,4 @@
-"""What a router's decisions are worth: a confusion table, and its errors in seconds and dollars.
+"""What a router's decisions are worth on labelled steps, in seconds and dollars.
 
 A step that goes to the small model and is too hard for it has to be done again: its price is the
 redo. A step that goes to the big model without need costs the difference between the two. Both
@@ -7,15 +7,61 @@ are long-run means of the latency model; nothing is run here.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from labtools.coding_agent.essay import pass_from
+from labtools.course import FOLDER
 from labtools.course.routing.essay_models import MAVERICK
-from labtools.course.routing.labelled_steps import LabelledStep, StepRequest
 from labtools.errors import ConfigurationError, NothingMeasured, one_of
 from labtools.model.profile import LatencyProfile
+
+STEP_TYPES = ("tool_call", "verify", "code_generation", "plan")
+
+
+@dataclass(frozen=True, slots=True)
+class StepRequest:
+    """What a router may look at: all that is known before the call is sent."""
+
+    type: str
+    text: str
+    input_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledStep:
+    """A step with its label, and the length of the answer, which nobody knows beforehand."""
+
+    id: str
+    request: StepRequest
+    output_tokens: int
+    small_suffices: bool
+    why: str
+    held_out: bool
+    """Kept for judging a router; the others are for making it."""
+
+
+@cache
+def labelled_steps() -> tuple[LabelledStep, ...]:
+    """The course's set, in the order of its file.
+
+    It was made up for this course and labelled by its author under the rule that the file states;
+    no model was run. It shows how to measure a boundary, not where yours is.
+    """
+    text = (FOLDER / "routing" / "labelled_steps.json").read_text(encoding="utf-8")
+    rows = json.loads(text)["steps"]
+    return tuple(
+        LabelledStep(
+            row["id"],
+            StepRequest(row["type"], row["request"], row["input_tokens"]),
+            *(row[name] for name in ("output_tokens", "small_suffices", "why", "held_out")),
+        )
+        for row in rows
+    )
+
 
 Route = Callable[[StepRequest], str]
 """A router of two models: from a request to "small" or "big"."""

@@ -2,7 +2,7 @@
 
 A fix is "right", or wrong in an "obvious" or a "subtle" way. The tests run before the check and
 take the obvious errors out, so what the check meets is right or subtly wrong. The rates in
-`data/assumed_verifiers.json` are assumptions, not measurements of the models they stand under.
+`assumed_verifiers.json` are assumptions, not measurements of the models they stand under.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
+from labtools.course import FOLDER
 from labtools.errors import ConfigurationError, one_of
 
 
@@ -80,8 +80,8 @@ class AssumedVerifiers:
 
 @cache
 def assumed_verifiers() -> AssumedVerifiers:
-    """What `data/assumed_verifiers.json` says."""
-    values = json.loads((files("labtools.course.routing") / "assumed_verifiers.json").read_text())
+    """What `assumed_verifiers.json` says."""
+    values = json.loads((FOLDER / "routing" / "assumed_verifiers.json").read_text())
     false_alarms = values["false_alarm_rate"]
     by_model = {
         model: Verifier(rates, false_alarms) for model, rates in values["catch_rates"].items()

@@ -12,8 +12,8 @@ from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import Block
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Percentile, Stat, stat
+from labtools.plots.bands import Spread
 from labtools.plots.canvas import LabFigure
-from labtools.plots.evaluation import Spread
 
 if TYPE_CHECKING:
     from labtools.evaluation.fitting import Fit

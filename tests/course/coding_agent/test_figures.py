@@ -1,4 +1,4 @@
-"""The figures of Chapter 6 say in words what they show, and refuse what they cannot draw."""
+"""The figures say in words what they show, and refuse what they cannot draw."""
 
 from __future__ import annotations
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labtools.course.engine.measured import PARTS, PHYSICS, PREDICTION, held_against
-from labtools.course.engine.runs import fitted_profile
+from labtools.course.engine.measured import PARTS, PHYSICS, PREDICTION, fitted_profile, held_against
 
 
 @pytest.mark.parametrize("program", ["chain", "agents"])

@@ -1,4 +1,4 @@
-"""The figures of Chapter 7 say in words what they draw."""
+"""The figures say in words what they draw."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ def test_a_chain_is_told_with_its_place_on_the_leaderboard():
 def test_ttft_is_told_at_the_ends_with_and_without_an_interval():
     rows = {"larch": {2000: (0.2, (0.1, 0.3)), 4000: (0.4, None), 8000: (0.6, None)}}
     figure = figures.ttft_by_provider(rows)
-    assert "larch 200 ms (100 ms to 300 ms) at 2,000 tokens and 600 ms at 8,000" in figure.alt
+    assert (
+        "larch 200 ms (100 ms to 300 ms) at 2,000 tokens and 600 ms (no interval) at 8,000"
+        in figure.alt
+    )
 
 
 def test_what_the_endpoint_says_stands_beside_what_it_takes():
     bars = {"a": ((0.3, (0.2, 0.4)), (0.1, None), 0.97), "b": ((0.3, None), (0.3, None), None)}
     figure = figures.cold_and_again(bars)
-    assert "a 300 ms (200 ms to 400 ms) the first time and 100 ms again, and says 97%" in figure.alt
+    assert (
+        "a 300 ms (200 ms to 400 ms) the first time and 100 ms (no interval) again, and says 97%"
+        in figure.alt
+    )
     assert "b 300 ms the first time and 300 ms again, and says nothing" in figure.alt
     assert "300 ms, says nothing" in figure.svg
 

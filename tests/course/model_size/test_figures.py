@@ -1,9 +1,9 @@
-"""The figures of Chapter 2 draw and say what they are given."""
+"""The figures draw and say what they are given."""
 
 import pytest
 
-from labtools.course.model_size import figures, structured_output
-from labtools.course.model_size.crossover import crossover_clients
+from labtools.course.model_size import figures
+from labtools.course.model_size.backends import crossover_clients
 from labtools.errors import NothingMeasured
 from labtools.model.published_profiles import BATCH_13B, LATENCY_70B
 
@@ -49,17 +49,15 @@ def test_the_plane_states_every_break_even_length():
 
 
 def test_the_first_call_states_its_compiling():
-    figure = structured_output.schema_cost({"none": (0.0, 0.15, 0.4), "slow": (0.9, 0.15, 0.5)})
+    figure = figures.schema_cost({"none": (0.0, 0.15, 0.4), "slow": (0.9, 0.15, 0.5)})
     assert "slow 1.55 s, of which 0.9 s compiling" in figure.alt
 
 
 def test_a_percentile_without_an_interval_says_how_many_calls_it_needs():
-    figure = structured_output.percentiles_of_calls({"fifty": FIFTY})
+    figure = figures.percentiles_of_calls({"fifty": FIFTY})
     assert "p50 25.00 s (18.00 to 33.00)" in figure.alt
     assert "p95 48.00 s (no interval: 59 calls needed)" in figure.alt
-    assert (
-        "p95 95.00 s (90.00 to 99.00)" in structured_output.percentiles_of_calls({"h": HUNDRED}).alt
-    )
+    assert "p95 95.00 s (90.00 to 99.00)" in figures.percentiles_of_calls({"h": HUNDRED}).alt
 
 
 @pytest.mark.parametrize(
@@ -67,8 +65,8 @@ def test_a_percentile_without_an_interval_says_how_many_calls_it_needs():
     [
         lambda: figures.decode_bounds({}, {}),
         lambda: figures.ttft_against_rate({}, []),
-        lambda: structured_output.schema_cost({}),
-        lambda: structured_output.percentiles_of_calls({}),
+        lambda: figures.schema_cost({}),
+        lambda: figures.percentiles_of_calls({}),
     ],
 )
 def test_nothing_to_draw_is_an_error(draw):

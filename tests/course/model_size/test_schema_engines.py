@@ -3,7 +3,7 @@
 import pytest
 
 from labtools import connect
-from labtools.course.model_size.schema_engines import SCHEMA_ENGINES, bound_by, slowdown
+from labtools.course.model_size.backends import SCHEMA_ENGINES, bound_by, slowdown
 from labtools.model.named_profiles import FAST, SLOW
 
 SCHEMA = {

@@ -1,4 +1,4 @@
-"""The figures of Chapter 1 say in words what they show."""
+"""The figures say in words what they show."""
 
 from __future__ import annotations
 

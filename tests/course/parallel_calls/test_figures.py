@@ -1,4 +1,4 @@
-"""The figures of Chapter 4 say in words what they draw."""
+"""The figures say in words what they draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each check of Lab 5 passes the right answer and names each mistake it knows."""
+"""Each check passes the right answer and names each mistake it knows."""
 
 from __future__ import annotations
 

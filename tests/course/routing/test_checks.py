@@ -1,11 +1,11 @@
-"""Each check of Lab 3 passes the right answer and names each mistake it knows."""
+"""Each check passes the right answer and names each mistake it knows."""
 
 from __future__ import annotations
 
 import pytest
 
 from labtools.course.routing.checks import check_break_even, check_gain, check_router
-from labtools.course.routing.labelled_steps import labelled_steps
+from labtools.course.routing.router_score import labelled_steps
 
 
 def seconds(steps):

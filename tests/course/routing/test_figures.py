@@ -1,4 +1,4 @@
-"""The figures of Chapter 3 say in words what they draw."""
+"""The figures say in words what they draw."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from labtools.course.routing.figures import (
     routed_shares,
     router_seconds,
 )
-from labtools.course.routing.labelled_steps import labelled_steps
-from labtools.course.routing.router_score import SECOND_PASS, always, score
+from labtools.course.routing.router_score import SECOND_PASS, always, labelled_steps, score
 from labtools.course.routing.verifiers import Outcomes
 from labtools.errors import NothingMeasured
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labtools.course.routing.essay_models import ESSAY_MODELS, MAVERICK, SCOUT
-from labtools.course.routing.labelled_steps import labelled_steps
 from labtools.course.routing.router_score import (
     SECOND_PASS,
     Confusion,
@@ -17,6 +16,7 @@ from labtools.course.routing.router_score import (
     by_length,
     by_type,
     clean_steps_needed,
+    labelled_steps,
     score,
 )
 from labtools.errors import ConfigurationError, NothingMeasured

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from labtools.course.model_size.crossover import crossover_clients, crossover_tokens
+from labtools.course.model_size.backends import crossover_clients, crossover_tokens
 from labtools.errors import ConfigurationError
 from labtools.model.closed_loop import closed_loop
 from labtools.model.profile import LatencyProfile

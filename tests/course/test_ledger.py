@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from claims_ledger import PLACE, fill_in
 
-from labtools.course.ledger import Verdict, claims, ledger_markdown
-from labtools.course.ledger.page import SECTIONS
+from labtools.course.ledger import SECTIONS, Verdict, claims, ledger_markdown
 from labtools.errors import ConfigurationError
 
-SOURCE = Path(__file__).parents[3] / "chapters/ledger.md"
+SOURCE = Path(__file__).parents[2] / "chapters/ledger.md"
 PAGE = ledger_markdown(claims().values())
 
 

@@ -1,0 +1,119 @@
+"""What decides which of two endpoints is faster, beside the size of the model.
+
+The load and the answer's length: both crossovers compare the closed loop's end-to-end time
+(`closed_loop`), so they hold for alike requests in the long run, without jitter.
+
+The engine that makes an answer fit a schema. Before each token it works out which tokens the
+schema still allows, the mask; before the first it compiles the schema. MaskBench measures both on
+one CPU thread, without a model, over some 10,000 schemas
+(https://github.com/guidance-ai/jsonschemabench, folder maskbench, results of March 2025). The
+spread is wide: a few masks and schemas take a thousand times the median. `bound_by` turns that
+into a profile in which the mask is worked out after the model's step and holds it up. Servers work
+it out during the step where they can, and then a mask costs nothing until it takes longer than the
+step: the profile is the worst case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from labtools.errors import ConfigurationError
+from labtools.model.closed_loop import closed_loop
+from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
+
+MASKBENCH = "MaskBench, March 2025"
+
+
+def crossover_clients(
+    first: LatencyProfile,
+    second: LatencyProfile,
+    output_tokens: int,
+    input_tokens: int = DEFAULT_INPUT_TOKENS,
+    most_clients: int = 10_000,
+) -> int | None:
+    """The smallest number of clients at which a call takes longer on `first` than on `second`.
+
+    1 if it does for a lone client; None if it never does up to `most_clients`.
+    """
+    if most_clients < 1:
+        raise ConfigurationError(f"most_clients must be at least 1; found {most_clients!r}.")
+    for clients in range(1, most_clients + 1):
+        calls = [closed_loop(p, clients, output_tokens, input_tokens) for p in (first, second)]
+        if calls[0].e2e_latency_s > calls[1].e2e_latency_s:
+            return clients
+    return None
+
+
+def crossover_tokens(
+    first: LatencyProfile,
+    second: LatencyProfile,
+    concurrency: int = 1,
+    input_tokens: int = DEFAULT_INPUT_TOKENS,
+) -> float | None:
+    """The answer's length at which a call takes as long on one endpoint as on the other.
+
+    At a set concurrency the time is a + b * tokens on each, so the lines meet once, at
+    (a2 - a1) / (b1 - b2). None if they meet at no length above 0: one endpoint is then the
+    faster for every answer.
+    """
+    (fixed_1, step_1), (fixed_2, step_2) = (
+        _line(profile, concurrency, input_tokens) for profile in (first, second)
+    )
+    if step_1 == step_2:
+        return None
+    tokens = (fixed_2 - fixed_1) / (step_1 - step_2)
+    return tokens if tokens > 0 else None
+
+
+def _line(profile: LatencyProfile, concurrency: int, input_tokens: int) -> tuple[float, float]:
+    """Seconds of a call without output, and for each output token."""
+    first_s, second_s = (
+        closed_loop(profile, concurrency, tokens, input_tokens).e2e_latency_s for tokens in (1, 2)
+    )
+    return first_s - (second_s - first_s), second_s - first_s
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaEngine:
+    """One engine's times in MaskBench, in seconds."""
+
+    name: str
+    mask_mean_s: float
+    mask_p50_s: float
+    mask_p99_s: float
+    compile_p50_s: float
+
+
+SCHEMA_ENGINES: Mapping[str, SchemaEngine] = MappingProxyType(
+    {
+        engine.name: engine
+        for engine in (
+            SchemaEngine("LLGuidance", 64e-6, 46e-6, 533e-6, 0.001037),
+            SchemaEngine("XGrammar", 728e-6, 9e-6, 5_687e-6, 0.919459),
+            SchemaEngine("Outlines", 1_858e-6, 34e-6, 7_184e-6, 0.587900),
+            SchemaEngine("llama.cpp", 16_565e-6, 17_021e-6, 60_371e-6, 0.000312),
+        )
+    }
+)
+"""MaskBench's engines by name. Later versions of each may be faster."""
+
+
+def slowdown(engine: SchemaEngine, profile: LatencyProfile) -> float:
+    """How many times longer a step takes when it waits for a mask of mean length.
+
+    The mean, because the masks of an answer add up. 1 is no slowdown.
+    """
+    return 1 + engine.mask_mean_s / profile.step_s()
+
+
+def bound_by(engine: SchemaEngine, profile: LatencyProfile) -> LatencyProfile:
+    """The profile, served with this engine: each mask waited for, a new schema compiled first."""
+    return profile.but(
+        name=f"{profile.name} with {engine.name}",
+        source=f"{profile.source} Schemas: {MASKBENCH}, mean mask and median compile time of "
+        f"{engine.name}. Assumed: nothing is worked out while the model computes.",
+        structured_factor=slowdown(engine, profile),
+        schema_compile_s=engine.compile_p50_s,
+    )

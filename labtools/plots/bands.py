@@ -1,0 +1,45 @@
+"""The interval of a value: a band behind its mark, and both in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from labtools.wording import duration
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Ends = tuple[float, float] | None
+"""Of an interval; None where there were too few samples for one."""
+Spread = tuple[float, Ends]
+"""A value, and the ends of its interval."""
+
+
+def band(
+    axes: Axes,
+    at: float,
+    ends: Ends,
+    colour: str,
+    *,
+    across: bool = False,
+    width: float = 6,
+    alpha: float = 0.35,
+) -> None:
+    """A band from end to end: upright at `at`, or across at that height. Nothing without ends."""
+    if ends:
+        xs, ys = (ends, (at, at)) if across else ((at, at), ends)
+        style: dict[str, Any] = {"linewidth": width, "alpha": alpha, "solid_capstyle": "butt"}
+        axes.plot(xs, ys, color=colour, **style)
+
+
+def whisker(axes: Axes, y: float, ends: Ends, colour: str) -> None:
+    """A thin line across from end to end, over a bar."""
+    band(axes, y, ends, colour, across=True, width=1.5, alpha=1)
+
+
+def spread_words(spread: Spread, shown: Callable[[float], str] = duration) -> str:
+    """ "2.40 s (2.31 s to 2.52 s)", "2.40 s (no interval)"."""
+    value, ends = spread
+    between = f"{shown(ends[0])} to {shown(ends[1])}" if ends else "no interval"
+    return f"{shown(value)} ({between})"
