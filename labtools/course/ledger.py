@@ -19,10 +19,9 @@ from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from labtools.course import CHAPTERS, FOLDER
 from labtools.errors import ConfigurationError
+from labtools.read_back import read_back
 
 Figure = int | float | str
 ABOUT = 0.05
@@ -148,20 +147,8 @@ def claims() -> Mapping[str, Claim]:
 def claim_from(id_: str, table: Mapping[str, Any], chapter: str, module: ModuleType) -> Claim:
     """One claim. Raises ConfigurationError that names the claim and the field."""
     recompute = getattr(module, id_.replace("-", "_"), None)
-    try:
-        return _ADAPTER.validate_python(
-            {"id": id_, "chapter": chapter, **table, "recompute": recompute}, extra="forbid"
-        )
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigurationError(
-            f"Claim {id_!r} in {chapter}/claims.toml, {where}: {first['msg']}; found "
-            f"{first['input']!r:.80}."
-        ) from None
-
-
-_ADAPTER = TypeAdapter(Claim)
+    values = {"id": id_, "chapter": chapter, **table, "recompute": recompute}
+    return read_back(Claim, values, f"Claim {id_!r} in {chapter}/claims.toml")
 
 
 SECTIONS = (

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from labtools.course import FOLDER
 from labtools.model.profile import LatencyProfile
+from labtools.read_back import read_back
 
 PARTS = ("end_to_end_s", "ttft_cold_s", "ttft_warm_s", "decode_s")
 """Of a program: from its first call to its last, and where all its calls' time went. Warm is a call
@@ -55,4 +54,4 @@ def held_against(program: str, part: str) -> HeldAgainst:
 
 def fitted_profile() -> LatencyProfile:
     """The engine as the mock imitates it, fitted to another evaluation of it."""
-    return TypeAdapter(LatencyProfile).validate_python(PREDICTION["profile"])
+    return read_back(LatencyProfile, PREDICTION["profile"], "engine_prediction.json, profile")
