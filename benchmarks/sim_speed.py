@@ -1,4 +1,4 @@
-"""How much faster than the wall the simulated clock runs: Lab 1's agent of twenty calls.
+"""How much faster than the wall the simulated clock runs: the first lab's agent of twenty calls.
 
     python benchmarks/sim_speed.py
 

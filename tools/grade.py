@@ -2,7 +2,7 @@
 
     python tools/grade.py handed_in/*.ipynb --csv grades.csv
 
-A notebook is matched to its lab by its first line, such as "# Lab 1: The latency multiplier". Its
+A notebook is matched to its lab by its first line, such as "# Lab: The latency multiplier". Its
 check cells are known by their code, so that a changed or deleted check is missing, not passed.
 What the students wrote is run as it is: grade in an account or a container that can afford that.
 """

@@ -1,7 +1,7 @@
 """Start a chapter and its lab from the templates: ``python tools/new_chapter.py NAME "Title"``.
 
-Writes chapters/NAME.md and labs/NAME.ipynb and puts both in _toc.yml, after the last chapter of the
-course that has a lab.
+Writes chapters/NAME.md, labs/NAME.ipynb, labtools/course/NAME/ and the tests of its checks, and
+puts the chapter into _toc.yml and into the list in labtools/course, after the last with a lab.
 Nothing is overwritten.
 """
 
@@ -11,6 +11,7 @@ import argparse
 import keyword
 import re
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -30,29 +31,50 @@ class CannotStart(Exception):
     """Why there will be no new chapter, in a line for whoever asked for it."""
 
 
+# The template is run as it is, so it takes its figures and checks from a chapter that there is.
+STAND_IN = "labtools.course.multiplier"
+
+
 def start_chapter(root: Path, name: str, title: str) -> list[Path]:
-    """Make both files and name them in _toc.yml; returns the files, to be filled.
+    """Make its files and name it in both lists; returns the files, to be filled.
 
     Raises CannotStart, and then has written nothing.
     """
     _check(name, title)
-    templates = {
-        root / "templates" / "chapter.md": root / "chapters" / f"{name}.md",
-        root / "templates" / "lab.ipynb": root / "labs" / f"{name}.ipynb",
+    folders = {
+        "chapter.md": root / "chapters" / f"{name}.md",
+        "lab.ipynb": root / "labs" / f"{name}.ipynb",
+        "course": root / "labtools" / "course" / name,
+        "test_checks.py": root / "tests" / "course" / name / "test_checks.py",
     }
-    for new in templates.values():
+    for new in folders.values():
         if new.exists():
             raise CannotStart(f"{new.relative_to(root)} is there already: choose another name.")
-    contents = root / "_toc.yml"
-    outline, number = _with_chapter(contents.read_text(encoding="utf-8"), name)
-    words = {"CHAPTER_NAME": name, "CHAPTER_TITLE": title.strip(), "CHAPTER_NUMBER": str(number)}
-    for template, new in templates.items():
+    contents, chapters = root / "_toc.yml", root / "labtools" / "course" / "__init__.py"
+    outline, last = _with_chapter(contents.read_text(encoding="utf-8"), name)
+    package = _with_name(chapters.read_text(encoding="utf-8"), name, last)
+    words = {"CHAPTER_NAME": name, "CHAPTER_TITLE": title.strip()}
+    made = []
+    for template, new in _files(root / "templates", folders):
         text = template.read_text(encoding="utf-8")
-        for placeholder, word in words.items():
+        for placeholder, word in {**words, STAND_IN: f"labtools.course.{name}"}.items():
             text = text.replace(placeholder, word)
+        new.parent.mkdir(parents=True, exist_ok=True)
         new.write_text(text, encoding="utf-8")
+        made.append(new)
     contents.write_text(outline, encoding="utf-8")
-    return list(templates.values())
+    chapters.write_text(package, encoding="utf-8")
+    return made
+
+
+def _files(templates: Path, folders: Mapping[str, Path]) -> Iterator[tuple[Path, Path]]:
+    """Each template with what is made of it."""
+    for name, new in folders.items():
+        template = templates / name
+        if template.is_dir():
+            yield from ((part, new / part.name) for part in sorted(template.glob("*.*")))
+        else:
+            yield template, new
 
 
 def _check(name: str, title: str) -> None:
@@ -74,20 +96,31 @@ def _check(name: str, title: str) -> None:
         )
 
 
-def _with_chapter(outline: str, name: str) -> tuple[str, int]:
-    """_toc.yml with one more chapter after the last with a lab of its name, and its number."""
+def _with_chapter(outline: str, name: str) -> tuple[str, str]:
+    """_toc.yml with one more chapter after the last with a lab of its name, and that one's name."""
     chapters = yaml.safe_load(outline)["parts"][0]["chapters"]
-    entries = [ENTRY.format(name=one["file"].removeprefix("chapters/")) for one in chapters]
-    for number, last in reversed(list(enumerate(entries, start=1))):
-        if last in outline:
-            return outline.replace(last, last + ENTRY.format(name=name)), number + 1
+    for last in (entry["file"].removeprefix("chapters/") for entry in reversed(chapters)):
+        entry = ENTRY.format(name=last)
+        if entry in outline:
+            return outline.replace(entry, entry + ENTRY.format(name=name)), last
     raise CannotStart("No chapter in _toc.yml has a lab of its name: add yours by hand.")
+
+
+def _with_name(package: str, name: str, last: str) -> str:
+    """labtools/course/__init__.py with one more name in CHAPTERS, after `last`."""
+    line = f'    "{last}",\n'
+    if line not in package:
+        raise CannotStart(
+            f"{last!r} is not in CHAPTERS in labtools/course/__init__.py, as it is in _toc.yml: "
+            "bring both into the same order."
+        )
+    return package.replace(line, f'{line}    "{name}",\n', 1)
 
 
 def main() -> int:
     """Start one chapter; 1 when that cannot be."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("name", help="what both files are called, such as rate_limits")
+    parser.add_argument("name", help="what its files are called, such as rate_limits")
     parser.add_argument("title", help='the heading, such as "Rate limits"')
     arguments = parser.parse_args()
     try:

@@ -21,7 +21,7 @@ PLANS = {
     for section in PAGE.split("\n## ")
     if PLAN_ROW.search(section)
 }
-LAB_LINK = re.compile(r"\[Lab (\d+)\]\(\.\./labs/(\w+)\.ipynb\)")
+LAB = re.compile(r"^\{lab\}`(\w+)`$")
 COMMANDS = [
     line
     for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
@@ -71,12 +71,10 @@ def test_each_block_begins_where_the_one_before_ends(plan: str) -> None:
 
 @each_plan
 def test_a_lab_gets_the_minutes_that_its_head_states(plan: str) -> None:
-    labs = [(int(minutes or 0), LAB_LINK.search(block)) for _, minutes, block in PLANS[plan]]
-    found = [(minutes, link) for minutes, link in labs if link]
+    labs = [(int(minutes or 0), LAB.search(block)) for _, minutes, block in PLANS[plan]]
+    found = [(minutes, lab[1]) for minutes, lab in labs if lab]
     assert found
-    for minutes, link in found:
-        number, lab = link.groups()
-        assert head(lab).startswith(f"# Lab {number}: ")
+    for minutes, lab in found:
         assert f"**Minutes:** {minutes}\n" in head(lab)
 
 

@@ -55,7 +55,7 @@ def test_the_parts_come_in_order(lab):
 @each_lab
 def test_the_head_says_minutes_and_what_to_read(lab):
     head = cells(lab)[0].source
-    assert head.startswith("# Lab ")
+    assert head.startswith("# Lab: ")
     assert "**Minutes:**" in head
     assert "**Read first:**" in head
 

@@ -1,4 +1,4 @@
-"""Lab 4's LangGraph cells: what they measure, and what they say where it is not installed."""
+"""The LangGraph cells of the lab on parallel calls: measured, and where it is not installed."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LAB = next(lab for lab in LABS if lab.stem == "multiplier")
 CHECKS = course_checks()
 
 # A lab of three exercises that starts in no time: its verdicts only look like those of labtools.
-TITLE = "# Lab 0: Three sums"
+TITLE = "# Lab: Three sums"
 VERDICT = """\
 class Verdict(str):
     __repr__ = str.__str__
@@ -85,7 +85,7 @@ def test_an_untouched_lab_has_nothing_right_yet() -> None:
     assert [(one.exercise, one.verdict) for one in found] == [(n, "not yet") for n in (1, 2, 3)]
     assert "TTFT over decode" in found[0].message
     assert {(one.notebook, one.lab) for one in found} == {
-        (str(LAB), "# Lab 1: The latency multiplier")
+        (str(LAB), "# Lab: The latency multiplier")
     }
 
 
@@ -173,7 +173,7 @@ def test_the_kernel_gets_what_it_needs_to_start_and_nothing_else() -> None:
         ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "no notebook: the file is JSON"),
         (
             '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}',
-            "it begins with none of these: # Lab 0: Three sums",
+            "it begins with none of these: # Lab: Three sums",
         ),
         ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [1]}', "no notebook: "),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,11 @@ import yaml
 from bs4 import BeautifulSoup
 from new_chapter import CannotStart, start_chapter
 
+from labtools import course
+
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "labtools" / "course" / "__init__.py"
+CHAPTERS = re.compile(r"(?<=^CHAPTERS = \(\n).*?(?=^\)$)", re.MULTILINE | re.DOTALL)
 BOOK = ["_config.yml", "_ext", "_static", "templates", "chapters/glossary.md"]
 BOOK += ["chapters/bibliography.md", "chapters/references.bib"]
 OUTLINE = """\
@@ -42,6 +48,9 @@ def book(tmp_path: Path) -> Path:
         shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
     (tmp_path / "_toc.yml").write_text(OUTLINE, encoding="utf-8")
     (tmp_path / "index.md").write_text("# Here\n\n{cite:p}`generalcompute2026`\n", encoding="utf-8")
+    package = tmp_path / "labtools" / "course" / "__init__.py"
+    package.parent.mkdir(parents=True)
+    package.write_text(CHAPTERS.sub('    "first",\n', PACKAGE.read_text("utf-8")), "utf-8")
     (tmp_path / "labs").mkdir()
     for name in ("chapters/first.md", "labs/first.md"):
         (tmp_path / name).write_text("# First\n", encoding="utf-8")
@@ -53,7 +62,8 @@ def snapshot(book: Path) -> dict[Path, bytes]:
 
 
 def test_it_comes_last_in_the_course_and_holds_no_placeholder(book: Path) -> None:
-    chapter, lab = start_chapter(book, "rate_limits", "Rate limits")
+    made = start_chapter(book, "rate_limits", "Rate limits")
+    lab, rest = made[1], made[2:]
     course, reference = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))["parts"]
     assert [entry["file"] for entry in course["chapters"]] == [
         "chapters/first",
@@ -64,34 +74,70 @@ def test_it_comes_last_in_the_course_and_holds_no_placeholder(book: Path) -> Non
         "chapters/glossary",
         "chapters/bibliography",
     ]
-    for path in (chapter, lab):
+    package = book / "labtools" / "course"
+    assert {path.name for path in rest if path.parent == package / "rate_limits"} == {
+        "__init__.py",
+        "checks.py",
+        "claims.py",
+        "claims.toml",
+        "figures.py",
+    }
+    for path in made:
         assert "CHAPTER_" not in path.read_text(encoding="utf-8")
     head = nbformat.read(lab, as_version=4).cells[0].source
-    assert head.startswith("# Lab 2: Rate limits\n")
+    assert head.startswith("# Lab: Rate limits\n")
     assert "(../chapters/rate_limits.md)" in head
+    assert "from labtools.course.rate_limits import check, figures" in lab.read_text("utf-8")
+    listed = (package / "__init__.py").read_text(encoding="utf-8")
+    assert 'CHAPTERS = (\n    "first",\n    "rate_limits",\n)' in listed
 
 
 def test_it_fits_the_book_as_it_is(book: Path) -> None:
     shutil.copy(ROOT / "_toc.yml", book)
+    package = book / "labtools" / "course" / "__init__.py"
+    shutil.copy(PACKAGE, package)
     before = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))["parts"]
-    _, lab = start_chapter(book, "rate_limits", "Rate limits")
+    start_chapter(book, "rate_limits", "Rate limits")
     after = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))["parts"]
-    place = max(i for i, one in enumerate(before[0]["chapters"]) if "sections" in one) + 1
+    place = max(i for i, entry in enumerate(before[0]["chapters"]) if "sections" in entry) + 1
     new = after[0]["chapters"].pop(place)
     assert new == {
         "file": "chapters/rate_limits",
         "sections": [{"file": "labs/rate_limits"}],
     }
     assert after == before
-    head = nbformat.read(lab, as_version=4).cells[0].source
-    assert head.startswith(f"# Lab {place + 1}: Rate limits\n")
+    assert f'"{course.CHAPTERS[-1]}",\n    "rate_limits",\n)' in package.read_text(encoding="utf-8")
+
+
+def in_the_copy(book: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with a copy of `labtools` that has the new chapter, in place of this one."""
+    there = {str(path.relative_to(book)) for path in (book / "labtools").rglob("*.py")}
+    for path in (ROOT / "labtools").rglob("*"):
+        name = str(path.relative_to(ROOT))
+        if path.is_file() and path.suffix != ".pyc" and name not in there:
+            (book / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, book / name)
+    command = [str(Path(sys.executable).with_name(program)), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(book)}
+    return subprocess.run(
+        command, cwd=book, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_its_checks_and_its_imports_are_as_they_have_to_be(book: Path) -> None:
+    made = start_chapter(book, "rate_limits", "Rate limits")
+    shutil.copy(ROOT / "pyproject.toml", book)
+    tested = in_the_copy(book, "pytest", "-q", "-p", "no:nbval", str(made[-1]))
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    for command in (["check"], ["format", "--check"]):
+        linted = in_the_copy(book, "ruff", *command, *map(str, made[1:]))
+        assert linted.returncode == 0, linted.stdout + linted.stderr
 
 
 def test_chapter_and_lab_build_without_a_warning(book: Path) -> None:
     start_chapter(book, "rate_limits", "Rate limits")
-    program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", str(book), "--all", "-W", "-n", "--keep-going", "-q"]
-    built = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    flags = ["--all", "-W", "-n", "--keep-going", "-q"]
+    built = in_the_copy(book, "jupyter-book", "build", str(book), *flags)
     assert built.returncode == 0, built.stdout + built.stderr
     pages = book / "_build" / "html"
     chapter = BeautifulSoup((pages / "chapters" / "rate_limits.html").read_bytes(), "html.parser")
@@ -125,6 +171,15 @@ def test_what_cannot_be_started_changes_nothing(
     before = snapshot(book)
     with pytest.raises(CannotStart, match=said):
         start_chapter(book, name, title)
+    assert snapshot(book) == before
+
+
+def test_a_list_that_is_not_the_outlines_is_left_as_it_is(book: Path) -> None:
+    package = book / "labtools" / "course" / "__init__.py"
+    shutil.copy(PACKAGE, package)
+    before = snapshot(book)
+    with pytest.raises(CannotStart, match="'first' is not in CHAPTERS"):
+        start_chapter(book, "rate_limits", "Rate limits")
     assert snapshot(book) == before
 
 
