@@ -6,14 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from labtools.clock import wall_epoch_s
 from labtools.environment_check import check
 from labtools.errors import ConfigurationError, LabtoolsError
 from labtools.evaluation import command as evaluate_command
-from labtools.lab.trace import Trace
-from labtools.lab.whatif import what_if
 from labtools.local_engine import command as engine_command
 from labtools.mock.app import create_app
 from labtools.mock.dialects import DIALECTS
@@ -21,6 +18,7 @@ from labtools.mock.server import serve
 from labtools.model.named_profiles import NAMED, load_profiles, named_profile
 from labtools.model.profile import LatencyProfile
 from labtools.model.profile_listing import listing
+from labtools.own_agent import command as own_agent_command
 from labtools.server_process import stop_when_stdin_closes
 
 _BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
@@ -85,15 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     showing.set_defaults(command=_profiles)
 
-    tracing = commands.add_parser("trace", help="show a saved trace, or compare it with another")
-    tracing.add_argument("file", metavar="FILE", help="a trace that Trace.save wrote")
-    compared = tracing.add_mutually_exclusive_group()
-    compared.add_argument("other", nargs="?", metavar="OTHER", help="one to compare it with")
-    compared.add_argument(
-        "--on", metavar="PROFILE", help="compare it with what it would have taken on a profile"
-    )
-    tracing.add_argument("--perfetto", metavar="OUT", help="write FILE for https://ui.perfetto.dev")
-    tracing.set_defaults(command=_trace)
+    own_agent_command.add_command(commands)
     return parser
 
 
@@ -124,50 +114,6 @@ def _profiles(options: argparse.Namespace) -> None:
     print(listing(profiles.values()))
     if options.draw:
         _draw(list(profiles.values()), options.draw)
-
-
-def _trace(options: argparse.Namespace) -> None:
-    _check_export(options.perfetto, options.file, options.other)
-    trace = _loaded(options.file)
-    print(f"{options.file}: {_in_short(trace)}")
-    table = trace.table()
-    if options.other or options.on:
-        other = _loaded(options.other) if options.other else what_if(trace, options.on)
-        print(f"other: {_in_short(other)}")
-        table = trace.compare(other)
-    if table.empty:
-        print("It has no steps.")
-    else:
-        # pandas would put the names to the right, and so lose what is inside what.
-        table["step"] = table["step"].str.ljust(table["step"].str.len().max())
-        print(table.to_string(index=False, na_rep=""))
-    if options.perfetto:
-        try:
-            trace.save_chrome_trace(options.perfetto)
-        except OSError as error:
-            raise ConfigurationError(f"Cannot write {options.perfetto}: {error}.") from None
-        print(f"{options.perfetto}: open it at https://ui.perfetto.dev")
-
-
-def _in_short(trace: Trace) -> str:
-    """The duration, and what it is worth."""
-    failed = f"; {trace.failures}" if trace.failures else ""
-    return f"{trace.duration_s:.3f} s on {trace.endpoint}{failed}"
-
-
-def _check_export(out: str | None, *traces: str | None) -> None:
-    if out and Path(out).resolve() in {Path(trace).resolve() for trace in traces if trace}:
-        raise ConfigurationError(
-            f"--perfetto {out} would overwrite the trace itself, and what it writes cannot be read "
-            "as a trace again. Choose another file."
-        )
-
-
-def _loaded(path: str) -> Trace:
-    try:
-        return Trace.load(path)
-    except OSError as error:
-        raise ConfigurationError(f"Cannot read {path}: {error}.") from None
 
 
 def _draw(profiles: list[LatencyProfile], prefix: str) -> None:

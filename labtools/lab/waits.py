@@ -7,7 +7,8 @@ waits for has happened, and then a lag: what the agent did there, which nobody r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import reduce
 from graphlib import CycleError, TopologicalSorter
@@ -91,15 +92,42 @@ class Order:
             after = ((self.start[span.id], span.duration_s),) if is_work else inside
             self.events.append(Event(span, span.ended_at, after, is_work))
         self.events.append(Event(None, ended_at, self._ends(held[None], ended_at)))
+        self.order = self._order()
+
+    def _order(self) -> tuple[int, ...]:
         waits = {n: [before for before, _ in event.after] for n, event in enumerate(self.events)}
         try:
-            self.order = tuple(TopologicalSorter(waits).static_order())
+            return tuple(TopologicalSorter(waits).static_order())
         except CycleError as error:
             circle = [self.events[n].span for n in error.args[1]]
             names = " > ".join(dict.fromkeys(span.name for span in circle if span))
             raise ConfigurationError(
                 f"The steps of this trace wait in a circle: {names}."
             ) from None
+
+    def rewired(self, beside: Mapping[int, Sequence[int]], dropped: Collection[int]) -> Order:
+        """The events, had some steps begun beside others, or not been there.
+
+        `beside` says of a step which others it runs beside; it begins with the first of them, and
+        who waited for it waits for all of them. A step that is dropped begins without a lag.
+        """
+        if not beside and not dropped:
+            return self
+        after = {
+            self.start[id]: self.events[self.start[ids[0]]].after for id, ids in beside.items()
+        }
+        ends = {self.start[id] + 1: ids for id, ids in beside.items()}
+        changed = copy(self)
+        changed.events = []
+        for n, event in enumerate(self.events):
+            waits = dict(after.get(n, event.after))
+            for end in [end for end in waits if end in ends]:
+                waits |= {self.start[id] + 1: waits[end] for id in ends[end]}
+            if event.span and event.span.id in dropped and n == self.start[event.span.id]:
+                waits = dict.fromkeys(waits, 0.0)
+            changed.events.append(replace(event, after=tuple(waits.items())))
+        changed.order = changed._order() if beside else self.order
+        return changed
 
     def _begun(self, span: Span, by_id: dict[int, Span]) -> tuple[tuple[int, float], ...]:
         parent = by_id.get(span.parent_id or 0) if parent_of(span, by_id) is not None else None

@@ -67,18 +67,26 @@ def replayed(trace: Trace, profile_for: Callable[[Span], LatencyProfile | None])
     return replace(trace, spans=tuple(spans), ended_at=times[-1], clock="simulated", result=None)
 
 
-def _served(call: CallRecord, profile: LatencyProfile, sent_at: float, step: str) -> CallRecord:
-    """The call with the profile's times. Each chunk keeps its place among the steps."""
-    if call.input_tokens is None or call.output_tokens is None or call.streamed_tokens is None:
+def served_s(call: CallRecord, profile: LatencyProfile, step: str) -> tuple[float, float]:
+    """TTFT and decode of the call on the profile. A call without token counts is an error."""
+    if call.input_tokens is None or call.output_tokens is None:
         raise ConfigurationError(
             f"The call {step!r} has no token counts: its endpoint sent no usage. A what-if needs "
             "input and output tokens."
         )
     steps = call.output_tokens - (call.finish_reason == "length")
-    hidden = call.output_tokens - call.streamed_tokens
+    ttft_s = profile.ttft_s(call.input_tokens, call.cached_tokens or 0)
+    return ttft_s, steps * profile.step_s(structured=bool(call.tool_calls))
+
+
+def _served(call: CallRecord, profile: LatencyProfile, sent_at: float, step: str) -> CallRecord:
+    """The call with the profile's times. Each chunk keeps its place among the steps."""
+    ttft_s, decode_s = served_s(call, profile, step)
+    steps = (call.output_tokens or 0) - (call.finish_reason == "length")
+    hidden = (call.output_tokens or 0) - (call.streamed_tokens or 0)
     old_first_at = call.chunks_at[0] if call.chunks_at else call.ended_at
     old_decode_s = elapsed_s(old_first_at, call.ended_at)
-    first_at = sent_at + profile.ttft_s(call.input_tokens, call.cached_tokens or 0)
+    first_at = sent_at + ttft_s
     step_s = profile.step_s(structured=bool(call.tool_calls))
 
     def moved(at: float) -> float:
@@ -86,7 +94,7 @@ def _served(call: CallRecord, profile: LatencyProfile, sent_at: float, step: str
         # To a thousandth of a step: instants are rounded to nanoseconds, steps are whole.
         return later(first_at, (hidden + round(share * (steps - hidden), 3)) * step_s)
 
-    return _retimed(call, sent_at, later(first_at, steps * step_s), moved)
+    return _retimed(call, sent_at, later(first_at, decode_s), moved)
 
 
 def _shifted(call: CallRecord, sent_at: float) -> CallRecord:

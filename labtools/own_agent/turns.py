@@ -19,6 +19,7 @@ class Turns:
     name: str
     """Distinguishes it from others in the log."""
     steps: list[Step] = field(default_factory=list)
+    calls: int = 0
     call: Step | None = None
     ready_ns: int | None = None
     """When the last message or result was there."""
@@ -37,7 +38,8 @@ class Turns:
         """A finished block of an answer; the first of it makes the call."""
         if self.call is None or self.call.key != key:
             self.end_call()
-            self.call = Step(key, f"call {self.calls + 1}", "llm", at_ns, at_ns, model=model)
+            self.calls += 1
+            self.call = Step(key, f"call {self.calls}", "llm", at_ns, at_ns, model=model)
             self._begin(self.call, at_ns)
             self.steps.append(self.call)
         self.call.end_ns = self.last_ns = max(self.call.end_ns, at_ns)
@@ -55,10 +57,6 @@ class Turns:
             call.after.append(key)
         call.after += self.results
         self.results, self.asked_ns = [], None
-
-    @property
-    def calls(self) -> int:
-        return sum(step.kind == "llm" for step in self.steps)
 
     def end_call(self) -> None:
         """What comes now belongs to another call."""

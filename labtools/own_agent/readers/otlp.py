@@ -20,6 +20,7 @@ _KINDS = (
     ("span.type", "tool.blocked_on_user", "human"),  # Claude Code
     ("span.type", "llm_request", "llm"),
     ("span.type", "tool", "tool"),
+    ("span.type", "tool.execution", "tool"),
     ("span.type", "interaction", "group"),
     ("ai.operationId", "ai.toolCall", "tool"),  # Vercel's AI SDK
     ("ai.operationId", "*.doGenerate", "llm"),

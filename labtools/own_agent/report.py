@@ -1,0 +1,261 @@
+"""The report on a trace: where its time went, what broke the cache, what a change would save.
+
+Seconds end in `_s`, instants in `_at`; None is "not known". `docs/trace-report.schema.json` is made
+from these classes and their docstrings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from labtools.errors import ConfigurationError
+from labtools.lab.trace import Trace
+from labtools.lab.waits import Order
+from labtools.own_agent.fit import Identity, identity
+from labtools.own_agent.levers import Foretelling, Levers, Saving, together
+from labtools.own_agent.path import critical_path, shares
+from labtools.own_agent.prefixes import breaks
+from labtools.records import Span, Wait
+from labtools.wording import count, joined
+
+Format = Literal["labtools-trace-report/1"]
+FORMAT: Format = "labtools-trace-report/1"
+
+_SHOWN = 8
+_WORDS = {
+    "call": "answers whose first token nobody logged",
+    "tool": "tools",
+    "retry": "retries",
+    "human": "a person",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the run. Instants count from the run's start."""
+
+    id: int
+    name: str
+    kind: str
+    """llm, tool, group, retry or human."""
+    started_at: float
+    ended_at: float
+    on_path_s: float
+    """How much of it is on the critical path."""
+    slack_s: float
+    """How much longer it could take, and the run end no later."""
+    waits_for: tuple[Wait, ...]
+    """What it waited for; causal where the data shows it, inferred where only instants do."""
+    derived: tuple[str, ...]
+    """Figures that were worked out from others. The rest was measured, or is not known: null."""
+    ttft_s: float | None
+    input_tokens: int | None
+    """Cached ones included."""
+    cached_tokens: int | None
+    output_tokens: int | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class CacheBreak:
+    """A call whose prompt does not begin as the one before it did, or was not found again."""
+
+    step: int
+    """Its id."""
+    place: int | None
+    """Which block of its prompt differs first, from 1; null where the log has no blocks."""
+    block: str | None
+    tokens: int
+    """Behind that place, and paid again."""
+    took_s: float | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Reproduces:
+    """Whether the trace, fitted to itself, reproduces itself: only then is anything foretold."""
+
+    holds: bool
+    off: float | None
+    """How far its calls, each foretold from the others, are from what they took, as a share."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a trace says."""
+
+    format: Format
+    file: str
+    endpoint: str
+    clock: str
+    duration_s: float
+    calls: int
+    failures: str
+    """How many calls failed, and how the first; empty when none did."""
+    models: tuple[str, ...]
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    path: dict[str, float]
+    """Seconds of the critical path: TTFT, decode, call (not split), tool, retry, human, nothing."""
+    steps: tuple[Step, ...]
+    cache_breaks: tuple[CacheBreak, ...]
+    reproduces: Reproduces
+    asked: Saving | None
+    """The levers that were asked for, together. Negative: the run would be longer."""
+    levers: tuple[Saving, ...]
+    """What every trace is tried on, best first."""
+
+
+def report(
+    trace: Trace, file: str, levers: Levers | None = None, found: Identity | None = None
+) -> Report:
+    """The report on a trace; `levers` are tried together."""
+    order = Order(trace.spans, trace.started_at, trace.ended_at)
+    found = found or identity(trace)
+    path = critical_path(trace, order)
+    on_path_s = defaultdict[int, float](float)
+    for segment in path:
+        if segment.span:
+            on_path_s[segment.span.id] += segment.duration_s
+    slack_s = order.slack_s()
+    foretelling = Foretelling(trace, order, found) if found.holds and trace.spans else None
+    calls = trace.calls
+    return Report(
+        FORMAT,
+        file,
+        trace.endpoint,
+        trace.clock,
+        trace.duration_s,
+        len(calls),
+        trace.failures,
+        tuple(dict.fromkeys(call.model for call in calls)),
+        sum(call.input_tokens or 0 for call in calls),
+        sum(call.cached_tokens or 0 for call in calls),
+        sum(call.output_tokens or 0 for call in calls),
+        {kind: round(seconds, 9) for kind, seconds in shares(path).items()},
+        tuple(_step(s, trace.started_at, on_path_s[s.id], slack_s[s.id]) for s in order.spans),
+        tuple(
+            CacheBreak(
+                each.span.id,
+                each.place,
+                f"{each.block.kind} {each.block.name}".strip() if each.block else None,
+                each.tokens,
+                each.took_s,
+                each.sentence(),
+            )
+            for each in breaks(trace.spans, found.fits)
+        ),
+        Reproduces(found.holds, found.off, found.sentence()),
+        foretelling.saving(levers) if foretelling and levers else None,
+        tuple(foretelling.usual()) if foretelling else (),
+    )
+
+
+def _step(span: Span, zero: float, on_path_s: float, slack_s: float) -> Step:
+    call = span.call
+    return Step(
+        span.id,
+        span.name,
+        span.kind,
+        round(span.started_at - zero, 9),
+        round(span.ended_at - zero, 9),
+        round(on_path_s, 9),
+        slack_s,
+        span.waits_for,
+        span.derived,
+        call.ttft_s if call else None,
+        call.input_tokens if call else None,
+        call.cached_tokens if call else None,
+        call.output_tokens if call else None,
+        span.error,
+    )
+
+
+def sentences(report: Report) -> Iterator[str]:
+    """The first screen, behind the line that names the run."""
+    cached = (
+        f" ({report.cached_tokens / report.input_tokens:.0%} cached)" if report.input_tokens else ""
+    )
+    models = ", ".join(report.models) or "no model"
+    yield (
+        f"{count(report.calls, 'call')} of {models}; {report.input_tokens:,} tokens in{cached}, "
+        f"{report.output_tokens:,} out"
+    )
+    parts = [f"{_WORDS.get(kind, kind)} {seconds:.2f} s" for kind, seconds in report.path.items()]
+    if parts:
+        yield f"On the critical path: {joined(parts)}."
+    longest = sorted(report.steps, key=lambda step: -step.on_path_s)[:_SHOWN]
+    for step in longest if len(report.steps) > 1 else ():
+        if step.on_path_s:
+            share = step.on_path_s / report.duration_s
+            began = f"(began at {step.started_at:.2f} s)"
+            yield f"  {step.on_path_s:8.2f} s {share:4.0%}  {step.name} {began}"
+    yield from _free(report.steps)
+    yield from _cache(report)
+    yield report.reproduces.sentence
+    if report.asked:
+        takes = f"the run takes {report.asked.run_s:.2f} s"
+        yield f"Asked for: {takes}. Saved, nine times in ten between:"
+        yield from together([report.asked])
+    if report.levers:
+        yield "Each alone would save, nine times in ten between:"
+        yield from together(report.levers)
+    if report.asked or report.levers:
+        yield "The same path is foretold: another model would say other things."
+
+
+def _free(steps: Sequence[Step]) -> Iterator[str]:
+    """The steps that nobody waited for."""
+    free = sorted(
+        (s for s in steps if s.slack_s > 0.05 and s.kind != "group"), key=lambda s: -s.slack_s
+    )
+    if free:
+        named = joined(f"{step.name} {step.slack_s:.2f} s" for step in free[:3])
+        more = f", and {len(free) - 3} more" if len(free) > 3 else ""
+        yield f"Slack, by which these could be slower and change nothing: {named}{more}."
+
+
+def _cache(report: Report) -> Iterator[str]:
+    found = report.cache_breaks
+    if not found:
+        return
+    tokens = sum(each.tokens for each in found)
+    yield f"The prefix cache was broken or missed {count(len(found), 'time')}, {tokens:,} tokens:"
+    worst = sorted(found, key=lambda each: -each.tokens)[:3]
+    yield from (f"  {each.sentence}" for each in worst)
+
+
+def refuse_if_nothing_holds(report: Report, levers: Levers | None) -> None:
+    """Raise ConfigurationError for levers that were asked for and cannot be foretold."""
+    if levers and not report.reproduces.holds:
+        raise ConfigurationError(report.reproduces.sentence)
+
+
+@cache
+def _adapter() -> TypeAdapter[Report]:
+    return TypeAdapter(Report)
+
+
+def to_json(report: Report) -> str:
+    """The report as `--json` prints it."""
+    return _adapter().dump_json(report, indent=1).decode()
+
+
+def json_schema() -> Mapping[str, Any]:
+    """The JSON schema of what `--json` prints."""
+    schema = _adapter().json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def schema_text() -> str:
+    """The schema as it is stored in the documentation."""
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
