@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field
@@ -19,6 +20,9 @@ from labtools.wire.generation import (
     render_prompt,
     validated,
 )
+
+# Of what the assistant said, how much is searched for the names of tools.
+_CALLED_CHARS = 100_000
 
 
 class _Function(Strict):
@@ -123,9 +127,7 @@ def parse_chat_request(raw: bytes) -> GenerationRequest:
         tools=tools,
         tool_choice=_tool_choice(chat, tools),
         parallel_tool_calls=chat.parallel_tool_calls is not False,
-        called_tools=tuple(
-            call.function.name for message in chat.messages for call in message.tool_calls or ()
-        ),
+        called_tools=_called_tools(chat.messages, tools),
         answers_tool_result=chat.messages[-1].role in ("tool", "function"),
         schema=schema,
         max_output_tokens=most,
@@ -169,6 +171,15 @@ def _check_answered(waiting: dict[str, None], index: int) -> None:
             f"{', '.join(waiting)}",
             param=f"messages.[{index}].role",
         )
+
+
+def _called_tools(messages: list[_Message], tools: tuple[Tool, ...]) -> tuple[str, ...]:
+    """The names of tools that were called. Some clients (smolagents) tell a call in words."""
+    called = [call.function.name for message in messages for call in message.tool_calls or ()]
+    said = [str(message.content) for message in messages if message.role == "assistant"]
+    names = {tool.name for tool in tools}
+    words = re.findall(r"[\w-]+", " ".join(said)[-_CALLED_CHARS:])
+    return (*called, *(word for word in words if word in names))
 
 
 def _first(*values: Any) -> Any:

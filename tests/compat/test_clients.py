@@ -27,6 +27,8 @@ PYTHON_CLIENTS = {
     "instructor_client": ["instructor"],
     "pydantic_ai_client": ["pydantic-ai-slim[openai]"],
     "openai_agents_client": ["openai-agents"],
+    "smolagents_client": ["smolagents[openai]"],
+    "llm_client": ["llm"],
 }
 
 pytestmark = pytest.mark.compat

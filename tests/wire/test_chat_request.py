@@ -152,6 +152,15 @@ def test_every_call_has_its_result(messages):
     assert parse(messages=messages).called_tools == tuple(names)
 
 
+def test_a_call_that_a_client_tells_in_words_is_one():
+    text = f"Calling tools: [{{'name': '{TOOL['function']['name']}'}}] and others_too"
+    for content in (text, [{"type": "text", "text": text}]):
+        messages = [USER, {"role": "assistant", "content": content}, USER]
+        name = TOOL["function"]["name"]
+        assert parse(messages=messages, tools=[TOOL]).called_tools == (name,)
+    assert parse(messages=[{"role": "user", "content": text}], tools=[TOOL]).called_tools == ()
+
+
 @pytest.mark.parametrize(
     ("messages", "param", "words"),
     [
