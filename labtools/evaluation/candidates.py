@@ -1,14 +1,20 @@
-"""Which endpoints are measured, from what was typed."""
+"""Which endpoints are measured, from what was typed, and which key each gets.
+
+One endpoint's key is never sent to another.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from labtools.errors import ConfigurationError
-from labtools.evaluation.keys import key_in
+from labtools.errors import ConfigurationError, KeyRefused
 
+USUAL = "OPENAI_API_KEY"
 # A file system allows 255 bytes; a letter may take four.
 LONGEST_NAME = 100
 LONGEST_NAME_BYTES = 250
@@ -76,3 +82,36 @@ def _require_text(option: str, name: str, value: str) -> None:
             f"The {flag} of {name} is empty. If it comes from a variable of the shell, that is not "
             "set. --base-url takes an address that usually ends in /v1, or sim or mock."
         )
+
+
+def key_in(variable: str | None) -> str | None:
+    """The key in the variable that --key-from names; in OPENAI_API_KEY, if any, when it does not.
+
+    A named variable that is missing or empty is a ConfigurationError: going on without it would
+    send the key in OPENAI_API_KEY, which is another endpoint's.
+    """
+    if variable is None:
+        return os.environ.get(USUAL)
+    key = os.environ.get(variable)
+    if key is None or not key.strip():
+        found = "has no variable" if key is None else "has an empty variable"
+        raise ConfigurationError(
+            f"The environment {found} {variable}, which --key-from names. Nothing was sent. Set it "
+            "to this endpoint's key; an endpoint that needs none takes any word."
+        )
+    return key
+
+
+@contextmanager
+def refusals_name(variable: str | None) -> Iterator[None]:
+    """An endpoint that refuses the key is answered by changing the variable it came from."""
+    try:
+        yield
+    except KeyRefused as error:
+        if variable is None:
+            raise
+        raise KeyRefused(
+            error.address,
+            f"the key in {variable}, which --key-from names. Set {variable} to this endpoint's "
+            "key, or name another variable.",
+        ) from None

@@ -13,8 +13,7 @@ from typing import Any
 
 from labtools.errors import BudgetExceeded, ConfigurationError
 from labtools.evaluation import axes
-from labtools.evaluation.candidates import Candidate, candidates_of
-from labtools.evaluation.keys import USUAL, refusals_name
+from labtools.evaluation.candidates import USUAL, Candidate, candidates_of, refusals_name
 from labtools.evaluation.load_test.command import add_load_command
 from labtools.evaluation.page import as_text
 from labtools.evaluation.plan import Estimate, estimate

@@ -13,6 +13,8 @@ from pydantic import ConfigDict
 from labtools.errors import NothingMeasured
 from labtools.model.metrics import TooFewSamples, percentile, percentile_interval
 
+ROUNDING_S = 1e-7
+
 
 class Part:
     """Whatever stands in a report: its docstrings become the schema's descriptions."""
@@ -72,8 +74,9 @@ class Difference(Part):
 
     @property
     def shown(self) -> bool:
-        """Whether there is an interval, and 0 lies outside it."""
-        return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
+        """Whether there is an interval, and 0 lies outside it, by more than instants round by."""
+        found = self.interval
+        return found is not None and (found.low > ROUNDING_S or found.high < -ROUNDING_S)
 
 
 def stat(values: Iterable[float | None], failed: int = 0, *, independent: bool = True) -> Stat:

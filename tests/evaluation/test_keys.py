@@ -9,7 +9,7 @@ import pytest
 
 from labtools.cli import main
 from labtools.errors import KeyRefused
-from labtools.evaluation.keys import refusals_name
+from labtools.evaluation.candidates import refusals_name
 
 COMMANDS = (("evaluate", "--size", "quick"), ("evaluate", "load"))
 

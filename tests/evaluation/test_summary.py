@@ -420,3 +420,10 @@ def test_gaps_beside_a_prompt_are_told_from_the_others():
     assert found.longest_gap_s == pytest.approx(0.48)
     assert found.usual_gap_s == pytest.approx(0.01)
     assert summarise(measured()).interference.reason == "Not measured."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.0, False), (3e-9, False), (-3e-9, False), (1e-3, True)]
+)
+def test_what_instants_round_by_is_no_difference(seconds, shown):
+    assert difference([(0.2 + seconds, 0.2)] * 8).shown == shown

@@ -10,8 +10,7 @@ from typing import Any
 from labtools.clock import monotonic_s, unix_time_s
 from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities, find_abilities
-from labtools.evaluation.candidates import require_folder_name
-from labtools.evaluation.keys import USUAL, key_in, refusals_name
+from labtools.evaluation.candidates import USUAL, key_in, refusals_name, require_folder_name
 from labtools.evaluation.load_test.plan import (
     LoadPlan,
     commands_for_machines,
