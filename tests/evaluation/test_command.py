@@ -167,3 +167,31 @@ def test_stopped_by_its_budget_it_reports_what_it_has_and_goes_on_with_more(tmp_
     assert not [
         one for one in ResultsFolder(tmp_path / "acme").read().observations if one.record.error
     ]
+
+
+@pytest.mark.parametrize("limit", ["--max-requests", "--max-tokens"])
+def test_at_a_limit_this_commands_options_are_named_again_and_again(tmp_path, capsys, limit):
+    plan = (*endpoint("acme"), *FEW, "--structured-calls", "0", "--out", tmp_path)
+    evaluate(*plan)
+    folder = ResultsFolder(tmp_path / "acme")
+    lines = folder.records.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if '"finished","block":"chain' not in line]
+    folder.records.write_text("".join(kept))
+    told = capsys.readouterr().out.split("At most ")[1].replace(",", "").split()
+    needed = {"--max-requests": int(told[0]), "--max-tokens": int(told[2]) + int(told[5])}[limit]
+    for _ in range(9):  # each try adds its calls, until no room is left for one
+        folder.records.write_text(
+            "".join(
+                [
+                    *folder.records.read_text().splitlines(True),
+                    *(line for line in kept if '"kind":"call"' in line),
+                ]
+            )
+        )
+    for _ in range(2):
+        with pytest.raises(SystemExit) as stopped:
+            evaluate(*plan, limit, needed)
+        assert f"{limit} {needed}" in str(stopped.value)
+        assert "acme has" in str(stopped.value)
+        assert "with a higher limit" in str(stopped.value)
+        assert "connect(" not in str(stopped.value)
