@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from labtools.clock import wall_epoch_s
 from labtools.environment_check import check
-from labtools.errors import ConfigurationError, LabtoolsError
+from labtools.errors import BudgetExceeded, ConfigurationError, LabtoolsError
 from labtools.evaluation import command as evaluate_command
 from labtools.local_engine import command as engine_command
 from labtools.mock.app import create_app
@@ -26,6 +27,10 @@ _BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. Exits with 1 and one clear line for what goes wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that has no word for a character shows its number; nothing is lost.
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             options = _parser().parse_args(arguments)
@@ -36,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Whoever reads has read enough, such as `head`. Python would flush once more, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_BROKEN_PIPE)
+    except BudgetExceeded as error:
+        sys.exit(f"labtools: {error.found} To go on, raise --max-{error.name}.")
     except LabtoolsError as error:
         sys.exit(f"labtools: {error}")
     except KeyboardInterrupt:

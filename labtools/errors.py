@@ -56,7 +56,16 @@ class EndpointUnusable(LabtoolsError):
 
 
 class BudgetExceeded(LabtoolsError):
-    """The next request would pass the budget of this lab."""
+    """The next request would pass the budget of this lab. `name` is the limit's: "requests",
+    "tokens" or "usd"; `found` says what was reached, without what to do about it."""
+
+    def __init__(self, name: str, limit: str) -> None:
+        self.name = name
+        self.found = f"The next request would pass this lab's budget of {limit}. Nothing was sent."
+        super().__init__(
+            f"{self.found} To go on, connect with a larger budget: "
+            "connect(..., budget=Budget(...))."
+        )
 
 
 class NothingMeasured(LabtoolsError, ValueError):
@@ -66,8 +75,3 @@ class NothingMeasured(LabtoolsError, ValueError):
 def one_of(what: str, found: object, allowed: Iterable[str]) -> ConfigurationError:
     """The error for a name that is not among the allowed ones."""
     return ConfigurationError(f"Unknown {what}: {found!r}. Allowed: {', '.join(sorted(allowed))}.")
-
-
-def redacted(text: str, secret: str) -> str:
-    """`text` without the secret. What is shorter than eight characters ("none") is no secret."""
-    return text.replace(secret, "[key]") if len(secret) >= 8 else text

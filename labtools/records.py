@@ -23,6 +23,11 @@ Count = Annotated[int, Field(ge=0, le=10**12)]
 Text = Annotated[str, InstanceOf()]  # as it came; half a surrogate pair would fail pydantic's own
 
 
+# Nothing decodes 20,000 tokens a second; a few tokens do come together now and then.
+_FASTEST_TPOT_S = 50e-6
+_MANY_TOKENS = 8
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One function call that a model asked for; `arguments` is the JSON text as it came."""
@@ -122,12 +127,27 @@ class CallRecord:
         with it: dividing by n - 1 would read 4.85 ms for 5 ms in chunks of four.
         """
         n = self.streamed_tokens
-        if self.error or n is None or not self.chunks_at:
+        if self.error or n is None or not self.chunks_at or self.in_one_piece:
             return None
         later = n - self._first_chunk_tokens(n)
         if later <= 0 or len(self.chunks_at) < 2:
             return None
         return elapsed_s(self.chunks_at[0], self.chunks_at[-1]) / later
+
+    @property
+    def in_one_piece(self) -> bool:
+        """Whether a text of many tokens came at once, as through a proxy that holds streams back.
+
+        Its TPOT, and on the wall clock its TTFT, are then not known. A tool call is one chunk at
+        many endpoints, and says nothing of the kind.
+        """
+        tokens = self.streamed_tokens or len(self.chunks_at)
+        if self.error or not self.chunks_at or tokens < _MANY_TOKENS:
+            return False
+        if not (self.content or self.reasoning):
+            return False
+        spread_s = elapsed_s(self.chunks_at[0], self.chunks_at[-1])
+        return spread_s < _FASTEST_TPOT_S * tokens
 
     def _first_chunk_tokens(self, n: int) -> float:
         # An end-of-sequence token is counted by some endpoints and sent by none.
@@ -204,6 +224,22 @@ class Span:
     @property
     def duration_s(self) -> float:
         return elapsed_s(self.started_at, self.ended_at)
+
+
+def remarks(calls: Sequence[CallRecord]) -> tuple[str, ...]:
+    """What else is to be known of the calls that were answered; empty when nothing is."""
+    answered = [call for call in calls if call.error is None]
+    whole = sum(call.in_one_piece for call in answered)
+    unsaid = sum(call.finish_reason is None for call in answered)
+    found = []
+    if whole:
+        found.append(
+            f"{whole} of {len(answered)} answers came in one piece, as through a proxy that holds "
+            "the stream back: TTFT and TPOT are not known"
+        )
+    if unsaid:
+        found.append(f"{unsaid} of {len(answered)} answers ended without a finish reason")
+    return tuple(found)
 
 
 def failures(calls: Sequence[CallRecord]) -> str:

@@ -22,6 +22,7 @@ LAYERS = [
     "wording",
     "files",
     "read_back",
+    "redaction",
     "progress",
     "server_process",
     "clock",

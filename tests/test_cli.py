@@ -216,3 +216,16 @@ def test_credentials_in_the_address_are_not_shown(run, monkeypatch):
     _, out, _ = run("check")
     assert "http://127.0.0.1:1/v1" in out
     assert "secret" not in out
+
+
+def test_a_terminal_that_knows_few_characters_gets_all_that_is_said(tmp_path):
+    profile = '["東京"]\ndecode_tokens_per_s = 50\nsource = "été"\n'
+    (tmp_path / "p.toml").write_text(profile, encoding="utf-8")
+    for encoding in ("ascii", "cp1252"):
+        done = subprocess.run(
+            [sys.executable, "-m", "labtools", "profiles", "--profiles", str(tmp_path / "p.toml")],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=True,
+        )
+        assert rb"\u6771\u4eac" in done.stdout

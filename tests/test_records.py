@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.records import CallError, CallRecord, Span, ToolCall
+from labtools.records import CallError, CallRecord, Span, ToolCall, remarks
 
 instants = st.integers(0, 10**12).map(lambda ns: ns / 1e9)
 counts = st.none() | st.integers(0, 10**6)
@@ -116,3 +116,29 @@ def test_records_are_frozen(value):
 
 def test_a_span_knows_its_length():
     assert Span(1, "read", "tool", 12.35, 13.0).duration_s == 0.65
+
+
+def test_a_text_that_came_at_once_has_no_speed():
+    held = dataclasses.replace(
+        RECORD, chunks_at=(12.9,) * 3, output_tokens=90, content="text", finish_reason="stop"
+    )
+    assert held.in_one_piece
+    assert held.tpot_s is None
+    assert dataclasses.replace(held, chunks_at=(12.9,)).in_one_piece
+    for streamed in (
+        {"chunks_at": (12.5, 12.6, 12.9)},
+        {"content": ""},  # a tool call
+        {"output_tokens": 3},
+        {"error": CallError("cut_off", "gone")},
+    ):
+        assert not dataclasses.replace(held, **streamed).in_one_piece
+
+
+def test_what_else_is_to_be_known_of_the_answers_is_counted():
+    held = dataclasses.replace(RECORD, chunks_at=(12.9,), output_tokens=90, content="text")
+    good = dataclasses.replace(RECORD, finish_reason="stop")
+    failed = dataclasses.replace(RECORD, error=CallError("cut_off", "gone"))
+    assert remarks([good, failed]) == ()
+    one_piece, unsaid = remarks([good, held, failed])
+    assert one_piece.startswith("1 of 2 answers came in one piece")
+    assert unsaid == "1 of 2 answers ended without a finish reason"

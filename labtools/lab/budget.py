@@ -38,6 +38,15 @@ class Budget:
         return cls(requests=math.inf, tokens=math.inf)
 
 
+_NEVER_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.LocalProtocolError,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+
+
 class Meter(httpx2.AsyncBaseTransport):
     """Lets a request through only if the budget holds its worst case.
 
@@ -73,6 +82,11 @@ class Meter(httpx2.AsyncBaseTransport):
         self._unanswered.append(worst)
         try:
             response = await self._inner.handle_async_request(request)
+        except _NEVER_SENT:
+            raise
+        except BaseException:  # It may have been worked on, and paid for.
+            self._settled += worst
+            raise
         finally:
             self._unanswered.remove(worst)
         if response.is_success:
@@ -83,23 +97,15 @@ class Meter(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
     def _check(self, worst: TokenCount) -> None:
-        budget, after = self.budget, self.spent + worst
+        budget, spent, after = self.budget, self.spent, self.spent + worst
         if self.requests + 1 > budget.requests:
-            limit = f"{budget.requests} requests"
-        elif after.total > budget.tokens:
-            limit = (
-                f"{budget.tokens} tokens ({self.spent.total} spent, {worst.total} more asked for)"
-            )
-        elif (
-            budget.usd is not None and budget.prices and after.cost_usd(budget.prices) > budget.usd
-        ):
-            limit = f"{budget.usd} US dollars ({self.spent_usd:.4f} spent)"
-        else:
-            return
-        raise BudgetExceeded(
-            f"The next request would pass this lab's budget of {limit}. Nothing was sent. "
-            "To go on, connect with a larger budget: connect(..., budget=Budget(...))."
-        )
+            raise BudgetExceeded("requests", f"{budget.requests} requests")
+        if after.total > budget.tokens:
+            asked = f"({spent.total} spent, {worst.total} more asked for)"
+            raise BudgetExceeded("tokens", f"{budget.tokens} tokens {asked}")
+        if budget.usd is not None and budget.prices and after.cost_usd(budget.prices) > budget.usd:
+            already = f"({spent.cost_usd(budget.prices):.4f} spent)"
+            raise BudgetExceeded("usd", f"{budget.usd} US dollars {already}")
 
     def _settle(self) -> None:
         still_open = []

@@ -1,9 +1,14 @@
-"""`connect()`: the five kinds of endpoint, and the only place that picks a clock."""
+"""`connect()`: the five kinds of endpoint, and the only place that picks a clock.
+
+Servers, the engine and HTTP are imported where they are used: what is simulated needs none of them,
+and runs where there are no sockets, processes and threads.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,23 +23,15 @@ from labtools.lab.lab import Lab
 from labtools.lab.target import (
     Profiles,
     Target,
+    checked_address,
+    checked_credentials,
     checked_key,
     models_of,
     profiles_of,
-    without_credentials,
 )
-from labtools.local_engine.process import EngineProcess
-from labtools.local_engine.requests import EngineTransport
 from labtools.local_engine.settings import EngineSettings
-from labtools.mock.app import create_app
 from labtools.mock.faults import FaultPlan
-from labtools.mock.server import ServerProcess
-from labtools.transport.http_transport import HttpTransport, network_transport
-from labtools.transport.in_process import InProcessTransport
-from labtools.transport.recording import Header
-from labtools.transport.recording_file import Recording
-from labtools.transport.recording_transport import RecordingTransport
-from labtools.transport.replay_transport import ReplayTransport
+from labtools.redaction import NO_SECRET, Redactor, redactor_for, without_credentials
 
 MODES = ("sim", "mock", "engine", "a base URL such as https://api.example.com/v1", "replay:FILE")
 REPLAY = "replay:"
@@ -90,6 +87,7 @@ def connect(
         _require(name, value)
     if endpoint is None:
         endpoint = os.environ.get("LABTOOLS_ENDPOINT") or "sim"
+    endpoint = endpoint.strip()
     if faults is not None and endpoint != "sim":
         raise ConfigurationError(f'Faults are for the endpoint "sim"; this one is {endpoint!r}.')
     if engine is not None and endpoint != "engine":
@@ -105,7 +103,7 @@ def connect(
         return _on_an_engine(wanted, engine)
     if endpoint.startswith(REPLAY):
         return _on_a_recording(wanted, endpoint.removeprefix(REPLAY))
-    if endpoint.startswith(("http://", "https://")):
+    if re.match("https?://", endpoint, re.IGNORECASE):
         return _on_a_url(wanted, endpoint, api_key)
     raise one_of("endpoint", endpoint, MODES)
 
@@ -138,13 +136,19 @@ class _Wanted:
     record: str | Path | None
 
     def recorded(
-        self, transport: httpx2.AsyncBaseTransport, target: Target, key: str = ""
+        self,
+        transport: httpx2.AsyncBaseTransport,
+        target: Target,
+        redacted: Redactor = NO_SECRET,
     ) -> httpx2.AsyncBaseTransport:
         """The transport, with what passes it written to a file, if there is to be one."""
+        from labtools.transport.recording import Header
+        from labtools.transport.recording_transport import RecordingTransport
+
         if self.record is None:
             return transport
         header = Header(target.mode, target.address, dict(target.models))
-        return RecordingTransport(transport, self.record, header, key)
+        return RecordingTransport(transport, self.record, header, redacted)
 
     @property
     def free_budget(self) -> Budget:
@@ -153,59 +157,80 @@ class _Wanted:
 
 
 def _on_the_mock_simulated(wanted: _Wanted, profile: Profiles, faults: FaultPlan | None) -> Lab:
+    from labtools.mock.app import create_app
+    from labtools.transport.in_process import InProcessTransport
+
     profiles = profiles_of(profile)
     loop = SimLoop()
     app = create_app(profiles, seed=wanted.seed, faults=faults)
-    transport = InProcessTransport(app, loop)
     target = Target("sim", MOCK_URL, models_of(wanted.model, profiles), wanted.seed)
-    return Lab(target, loop, wanted.recorded(transport, target), wanted.free_budget)
+    transport = wanted.recorded(InProcessTransport(app, loop), target)
+    return Lab(target, loop, transport, wanted.free_budget)
 
 
 def _on_the_mock_over_http(wanted: _Wanted, profile: Profiles) -> Lab:
+    from labtools.mock.server import ServerProcess
+    from labtools.transport.http_transport import HttpTransport
+
     profiles = profiles_of(profile)
     target = Target("mock", MOCK_URL, models_of(wanted.model, profiles), wanted.seed)
     transport = wanted.recorded(HttpTransport(), target)
     server = ServerProcess(profiles, wanted.seed)
     target = replace(target, base_url=server.base_url)
-    wall = asyncio.new_event_loop()
-    return Lab(target, wall, transport, wanted.free_budget, on_close=server.stop)
+    return Lab(target, _wall(), transport, wanted.free_budget, on_close=server.stop)
 
 
 def _on_an_engine(wanted: _Wanted, engine: EngineSettings | str | None) -> Lab:
+    from labtools.local_engine.process import EngineProcess
+    from labtools.local_engine.requests import EngineTransport, as_dictated
+    from labtools.transport.http_transport import HttpTransport
+
     engine = EngineSettings(engine) if isinstance(engine, str) else engine or EngineSettings()
     models = models_of(wanted.model or engine.model_name, None)
-    target = Target("engine", ENGINE_URL, models, wanted.seed)
+    target = Target("engine", ENGINE_URL, models, wanted.seed, as_told=as_dictated)
     transport = wanted.recorded(EngineTransport(HttpTransport()), target)
     process = EngineProcess(engine)
     target = replace(target, base_url=process.base_url)
-    wall = asyncio.new_event_loop()
-    return Lab(target, wall, transport, wanted.free_budget, on_close=process.stop)
+    return Lab(target, _wall(), transport, wanted.free_budget, on_close=process.stop)
 
 
 def _on_a_recording(wanted: _Wanted, file: str) -> Lab:
+    from labtools.transport.recording_file import Recording
+    from labtools.transport.replay_transport import ReplayTransport
+
     if wanted.record is not None:
         raise ConfigurationError("A replay is not recorded: it is its recording again.")
     recording = Recording.load(file)
     header, loop = recording.header, SimLoop()
+    base_url, _ = checked_address(header.base_url)
     models = models_of(wanted.model or header.models, None)
-    target = Target(header.mode, header.base_url, models, wanted.seed, recording.path)
+    target = Target(header.mode, base_url, models, wanted.seed, recording.path)
+    if header.mode == "engine":
+        from labtools.local_engine.requests import as_dictated
+
+        target = replace(target, as_told=as_dictated)
     return Lab(target, loop, ReplayTransport(recording, loop), wanted.free_budget)
 
 
 def _on_a_url(wanted: _Wanted, url: str, api_key: str | None) -> Lab:
+    from labtools.transport.http_transport import RedirectingTransport, network_transport
+
     model = wanted.model or os.environ.get("LABTOOLS_MODEL")
     if not model:
         raise ConfigurationError(
             f"Which model of {without_credentials(url)} is meant? Say connect(..., "
             "model=NAME) or set LABTOOLS_MODEL. The endpoint's GET /models lists them."
         )
-    target = Target("url", url, models_of(model, None), wanted.seed)
+    base_url, query = checked_address(url)
     # An empty key is the caller's word that there is none: no other key may go out in its place.
     key = checked_key(os.environ.get("OPENAI_API_KEY") if api_key is None else api_key)
-    try:
-        transport = wanted.recorded(network_transport(url), target, key or "")
-    except httpx2.InvalidURL as error:
-        shown = without_credentials(url)
-        raise ConfigurationError(f"{shown} is not an address: {error}.") from None
-    wall = asyncio.new_event_loop()
-    return Lab(target, wall, transport, wanted.budget or Budget(), api_key=key)
+    checked_credentials(base_url, key)
+    target = Target("url", base_url, models_of(model, None), wanted.seed, query=query)
+    transport = RedirectingTransport(network_transport(base_url))
+    recorded = wanted.recorded(transport, target, redactor_for(key or "", target.url))
+    return Lab(target, _wall(), recorded, wanted.budget or Budget(), api_key=key)
+
+
+def _wall() -> asyncio.AbstractEventLoop:
+    """A loop on the wall clock: asyncio's own, whatever policy another library has set."""
+    return asyncio.SelectorEventLoop()

@@ -1,10 +1,11 @@
-"""`Lab`: the one object a notebook holds. `labtools.modes.connect` makes it."""
+"""`Lab`: the one object a notebook holds. `connect` makes it."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import random
+import ssl
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,25 +16,22 @@ import httpx2
 import openai
 
 from labtools.clock import SimLoop
-from labtools.errors import (
-    ClockError,
-    ConfigurationError,
-    EndpointUnreachable,
-    KeyRefused,
-    redacted,
-)
+from labtools.errors import ClockError, ConfigurationError, EndpointUnreachable, KeyRefused
 from labtools.lab.budget import Budget, Meter
 from labtools.lab.prompts import prompt_of
 from labtools.lab.stopwatch import timed_call
 from labtools.lab.target import Target
 from labtools.lab.trace import Recorder, SpanInProgress, Trace
-from labtools.local_engine.requests import as_dictated
 from labtools.loop_thread import LoopThread
 from labtools.model.profile import DEFAULT_INPUT_TOKENS
 from labtools.progress import Progress
 from labtools.records import CallRecord
+from labtools.redaction import redactor_for
 
 T = TypeVar("T")
+
+# Long enough for an endpoint that wakes up when it is asked.
+_WARM_UP_S = 60.0
 
 
 class Lab:
@@ -53,8 +51,8 @@ class Lab:
         self._loop = loop
         self._thread = LoopThread(loop)
         self._meter = Meter(transport, budget)
-        self._key = api_key or ""
-        self._recorder = Recorder(self._key)
+        self._redacted = redactor_for(api_key or "", target.url)
+        self._recorder = Recorder(self._redacted)
         self._calls = 0
         self._progress = self._new_progress()
         self.last_trace: Trace | None = None
@@ -62,6 +60,8 @@ class Lab:
         self.client = openai.AsyncOpenAI(
             base_url=target.base_url,
             api_key=api_key or "none",
+            default_query=target.query,
+            default_headers=target.key_headers(api_key),
             # A retry that nobody sees looks like latency. A failed call is a record instead.
             max_retries=0,
             http_client=httpx2.AsyncClient(transport=self._meter, trust_env=False),
@@ -128,7 +128,7 @@ class Lab:
             coroutine.close()
             raise ClockError("This lab is closed. Make a new one with connect(...).")
         if not self._loop.is_running():
-            self._recorder = Recorder(self._key)
+            self._recorder = Recorder(self._redacted)
         recorder, started_at, result = self._recorder, self._loop.time(), None
         self._progress = self._new_progress()
         try:
@@ -175,7 +175,7 @@ class Lab:
             record = await timed_call(
                 self.client, model=model or self.model_for(step), messages=messages, **request
             )
-            span.call = as_dictated(record, request) if self._target.mode == "engine" else record
+            span.call = self._target.as_told(record, request)
         self._progress.say(f"{len(self._recorder.spans)} steps", self._loop.time())
         return span.call
 
@@ -220,12 +220,14 @@ class Lab:
 
     async def _warm_up(self) -> None:
         """One untimed request: the SDK looks its platform up in a thread before its first."""
+        list_models = self.client.models.with_raw_response.list
         try:
             if isinstance(self._loop, SimLoop):
                 with self._loop.standing_still():
-                    await self.client.models.with_raw_response.list()
+                    await list_models()
             else:
-                await self.client.models.with_raw_response.list()
+                async with asyncio.timeout(_WARM_UP_S):
+                    await list_models()
         except openai.AuthenticationError:
             raise KeyRefused(
                 self._target.address,
@@ -233,12 +235,9 @@ class Lab:
             ) from None
         except openai.APIStatusError:
             pass  # Not every endpoint lists its models; this one answers, which is enough.
-        except openai.APIConnectionError as error:
-            raise EndpointUnreachable(
-                f"Nobody answers at {self._target.address}: "
-                f"{redacted(str(error.__cause__ or error), self._key)}. Check the address (it "
-                "usually ends in /v1) and that the server is running."
-            ) from None
+        except (openai.APIConnectionError, TimeoutError) as error:
+            said = _why_unreachable(self._target.address, error)
+            raise EndpointUnreachable(self._redacted(said)) from None
 
     def _check_clock(self) -> None:
         try:
@@ -253,13 +252,43 @@ class Lab:
 
     def _with_length(self, request: dict[str, Any], output_tokens: int) -> dict[str, Any]:
         if not self.on_mock:
-            # OpenAI's newer models refuse the old name; other servers may not know the new one.
-            openais = "api.openai.com" in self._target.base_url
-            limit = "max_completion_tokens" if openais else "max_tokens"
-            return {limit: output_tokens, **request}
+            return {self._target.limit_name: output_tokens, **request}
         extra = request.get("extra_body") or {}
         mock = {"output_tokens": output_tokens, **extra.get("mock", {})}
         return {**request, "extra_body": {**extra, "mock": mock}}
 
     def _new_progress(self) -> Progress:
         return Progress(self._loop.time(), shown=self.clock == "wall")
+
+
+def _why_unreachable(address: str, error: BaseException) -> str:
+    """What is between here and the endpoint, and what to do about it."""
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+
+    def because(*kinds: type[BaseException]) -> BaseException | None:
+        return next((cause for cause in causes if isinstance(cause, kinds)), None)
+
+    if cause := because(ssl.SSLError):
+        return (
+            f"No TLS with {address}: {cause}. If that server speaks plain HTTP, its address begins "
+            "with http://; if its certificate is your own, name the authority's file in "
+            "SSL_CERT_FILE."
+        )
+    if cause := because(httpx2.ProxyError):
+        return f"{address} was not reached. {cause}. Check the proxy, or set NO_PROXY."
+    if because(TimeoutError, httpx2.ReadTimeout) and not because(httpx2.ConnectTimeout):
+        return (
+            f"{address} took the request and gave no whole answer to it within {_WARM_UP_S:g} s. "
+            "Check that this is an API's address (it usually ends in /v1)."
+        )
+    if cause := because(httpx2.RemoteProtocolError):
+        return (
+            f"{address} answers, and not as an HTTP server should: {cause} Check the port, and "
+            "whether the address begins with https://."
+        )
+    return (
+        f"Nobody answers at {address}: {error.__cause__ or error}. Check the address (it usually "
+        "ends in /v1) and that the server is running."
+    )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
 
 from labtools.errors import ConfigurationError, one_of
 from labtools.local_engine.smollm2 import MODEL_NAME
 from labtools.model.named_profiles import named_profile
 from labtools.model.profile import LatencyProfile
+from labtools.records import CallRecord
+from labtools.redaction import without_credentials
+
+_TAKE_THE_NEWER_LIMIT = ("api.openai.com",)
 
 Profiles = str | LatencyProfile | Mapping[str, str | LatencyProfile]
 
@@ -28,6 +35,10 @@ class Target:
     seed: int
     recording: Path | None = None
     """Where the answers come from, in a replay."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """Parameters that every request of a URL carries."""
+    as_told: Callable[[CallRecord, Mapping[str, Any]], CallRecord] = lambda record, request: record
+    """A call's record, as the instructions in its request would have it."""
 
     def __str__(self) -> str:
         models = ", ".join(dict.fromkeys(self.models.values()))
@@ -45,6 +56,22 @@ class Target:
     def thinks(self) -> bool:
         """Whether a real model answers, and says what it likes."""
         return self.mode == "url" or (self.mode == "engine" and MODEL_NAME in self.models.values())
+
+    @property
+    def limit_name(self) -> str:
+        """What a limit on the output is called. OpenAI's newer models refuse the old name; other
+        servers may not know the new one."""
+        newer = httpx2.URL(self.base_url).host in _TAKE_THE_NEWER_LIMIT
+        return "max_completion_tokens" if newer else "max_tokens"
+
+    def key_headers(self, key: str | None) -> dict[str, str]:
+        """In which header the key goes out, beside the usual one: Azure has its own."""
+        return {"api-key": key} if key and "api-version" in self.query else {}
+
+    @property
+    def url(self) -> str:
+        """The whole address, credentials and parameters included. Not to be shown."""
+        return f"{self.base_url}?{urlencode(self.query)}"
 
     @property
     def address(self) -> str:
@@ -116,6 +143,26 @@ def checked_key(key: str | None) -> str | None:
     return key or None
 
 
-def without_credentials(url: str) -> str:
-    """The address without a user's name, a password or a query, any of which may be a key."""
-    return re.sub("//[^/]*@", "//", url).partition("?")[0]
+def checked_address(url: str) -> tuple[str, dict[str, str]]:
+    """A base URL as a client takes it, and the parameters behind its question mark.
+
+    Raises ConfigurationError, which shows no credentials.
+    """
+    try:
+        address = httpx2.URL(url.strip())
+        if not address.host:
+            raise ValueError("it names no host")
+    except (httpx2.InvalidURL, ValueError) as error:
+        shown = without_credentials(url.strip())
+        raise ConfigurationError(f"{shown} is not an address: {error}.") from None
+    return str(address.copy_with(query=None, fragment=None)), dict(address.params)
+
+
+def checked_credentials(url: str, key: str | None) -> None:
+    """Raises ConfigurationError when both a key and a password would have to be sent."""
+    if key and httpx2.URL(url).userinfo:
+        raise ConfigurationError(
+            f"The address of {without_credentials(url)} holds a user's name or password, and there "
+            "is a key too: a request has room for one of them. Take the name and password out of "
+            'the address, or go without a key: api_key="", and no OPENAI_API_KEY.'
+        )

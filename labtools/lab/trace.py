@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from labtools.clock import elapsed_s
-from labtools.errors import redacted
 from labtools.files import write_whole
 from labtools.lab.comparison import comparison
 from labtools.lab.span_layout import covered_s, depths, in_order, lanes
 from labtools.read_back import read_back
-from labtools.records import CallRecord, Instant, Span, failures
+from labtools.records import CallRecord, Instant, Span, failures, remarks
+from labtools.redaction import NO_SECRET, Redactor
 
 if TYPE_CHECKING:
     import pandas
@@ -62,6 +62,11 @@ class Trace:
         return failures(self.calls)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What else is to be known of the answers, such as that a proxy held them back."""
+        return remarks(self.calls)
+
+    @property
     def inference_s(self) -> float:
         """Seconds during which at least one call was under way."""
         return covered_s(span for span in self.spans if span.kind == "llm")
@@ -79,6 +84,11 @@ class Trace:
         import pandas as pd
 
         depth = depths(self.spans)
+        timed = {
+            span.id: span.call
+            for span in self.spans
+            if span.call and not (span.call.in_one_piece and self.clock == "wall")
+        }
         rows = [
             {
                 "step": "  " * depth[span.id] + span.name,
@@ -87,8 +97,8 @@ class Trace:
                 "input_tokens": span.call.input_tokens if span.call else None,
                 "cached_tokens": span.call.cached_tokens if span.call else None,
                 "output_tokens": span.call.output_tokens if span.call else None,
-                "ttft_s": span.call.ttft_s if span.call else None,
-                "decode_s": span.call.decode_s if span.call else None,
+                "ttft_s": timed[span.id].ttft_s if span.id in timed else None,
+                "decode_s": timed[span.id].decode_s if span.id in timed else None,
                 "total_s": span.duration_s,
                 "error": span.error,
             }
@@ -187,11 +197,11 @@ class Trace:
 class Recorder:
     """Collects the spans of one run. Nesting follows the code, through tasks as well.
 
-    `secret` is kept out of what is recorded.
+    What `redacted` knows stays out of what is recorded.
     """
 
-    def __init__(self, secret: str = "") -> None:
-        self._secret = secret
+    def __init__(self, redacted: Redactor = NO_SECRET) -> None:
+        self._redacted = redacted
         self._spans: list[Span] = []
         self._ids = count(1)
 
@@ -211,7 +221,7 @@ class Recorder:
             yield progress
         except BaseException as error:
             said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            progress.error = progress.error or redacted(said, self._secret)
+            progress.error = progress.error or self._redacted(said)
             raise
         finally:
             _parent_id.reset(token)

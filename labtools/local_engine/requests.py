@@ -20,6 +20,7 @@ import httpx2
 
 from labtools.model.tokens import count_tokens
 from labtools.records import CallRecord, ToolCall
+from labtools.transport.arrivals import at_once
 from labtools.wire.api_error import ApiError
 from labtools.wire.generation import MockOptions, validated
 
@@ -40,8 +41,7 @@ class EngineTransport(httpx2.AsyncBaseTransport):
         try:
             body = rewritten(await request.aread())
         except ApiError as error:
-            content_type = {"content-type": "application/json"}
-            return httpx2.Response(error.status, headers=content_type, content=error.body())
+            return at_once(error.status, error.body())
         kept = [pair for pair in request.headers.multi_items() if pair[0] not in _REPLACED]
         return await self._inner.handle_async_request(
             httpx2.Request(

@@ -12,6 +12,7 @@ times, and benchmark tools leave it out of TTFT for the same reason.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,11 +20,22 @@ from typing import Any
 
 import httpx2
 
+from labtools.wire.sse import is_last
+
 READS_AFTERWARDS: ContextVar[bool] = ContextVar("reads_afterwards", default=False)
 """Whether whoever sends a request reads its answer when all of it is there."""
 
 # Where a response carries its arrivals: response.extensions[EXTENSION].
 EXTENSION = "labtools.arrivals"
+
+
+LARGEST_BODY = 64 * 2**20
+"""Bytes of an answer. The longest that a model writes takes a tenth of it."""
+
+_COMPRESSED = {b"gzip", b"x-gzip", b"deflate"}
+_TAIL = 64
+
+Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
@@ -37,7 +49,66 @@ class Arrivals:
     connect_s: float = 0.0
     """What making the connection took, before `sent_at`; 0 when an open one was used."""
     complete: asyncio.Event | None = None
-    """Set with `ended_at` by a transport that receives without being read from."""
+    """Set with `ended_at` or `done` by a transport that receives without being read from."""
+    done: bool = False
+    """Whether `[DONE]` has come: the answer is whole, even if the body goes on."""
+    _inflate: Inflate | None = None
+    _size: int = 0
+    _tail: bytes = b"\n"
+
+    def decompressing(self, headers: Headers) -> Headers:
+        """Know from the headers how the body is packed; returns those of the unpacked one."""
+        names = {name.lower(): value for name, value in headers}
+        if names.get(b"content-encoding", b"").strip().lower() not in _COMPRESSED:
+            return headers
+        self._inflate = Inflate()
+        packing = (b"content-encoding", b"content-length")
+        return [(name, value) for name, value in headers if name.lower() not in packing]
+
+    def add(self, at: float, data: bytes) -> bytes:
+        """Take a piece of the body; returns it unpacked. Raises httpx2.RequestError."""
+        if self._inflate:
+            data = self._inflate(data)
+        self._size += len(data)
+        if self._size > LARGEST_BODY:
+            raise httpx2.RemoteProtocolError(
+                f"The answer is longer than {LARGEST_BODY // 2**20} MiB; it was left there."
+            )
+        if data:
+            self.chunks.append((at, data))
+            self._tail = (self._tail + data[-_TAIL:])[-_TAIL:]
+            if not self.done and is_last(self._tail):
+                self.done = True
+                if self.complete:
+                    self.complete.set()
+        return data
+
+
+class Inflate:
+    """A decompressor of gzip and deflate that never makes more of a piece than may be kept."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either header
+        self._begun = False
+
+    def __call__(self, data: bytes) -> bytes:
+        """What the piece unpacks to. Raises httpx2.DecodingError for what is not compressed."""
+        parts = []
+        while data:
+            if self._zlib.eof:  # another member of a gzip file
+                self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            try:
+                parts.append(self._zlib.decompress(data, LARGEST_BODY + 1))
+            except zlib.error as error:
+                if self._begun:
+                    raise httpx2.DecodingError(
+                        f"The body cannot be decompressed: {error}"
+                    ) from None
+                self._begun, self._zlib = True, zlib.decompressobj(-zlib.MAX_WBITS)  # no header
+                continue
+            self._begun = True
+            data = self._zlib.unused_data
+        return b"".join(parts)
 
 
 class StampingTransport(httpx2.AsyncBaseTransport):
@@ -73,7 +144,7 @@ class StampingTransport(httpx2.AsyncBaseTransport):
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         return httpx2.Response(
             response.status_code,
-            headers=response.headers,
+            headers=arrivals.decompressing(response.headers.raw),
             stream=_StampedStream(response.stream, arrivals),
             extensions={**response.extensions, EXTENSION: arrivals},
         )
@@ -92,10 +163,21 @@ class _StampedStream(httpx2.AsyncByteStream):
         time = asyncio.get_running_loop().time
         try:
             async for chunk in self._inner:
-                self._arrivals.chunks.append((time(), chunk))
-                yield chunk
+                if data := self._arrivals.add(time(), chunk):
+                    yield data
         finally:
             self._arrivals.ended_at = time()
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def at_once(status: int, body: bytes) -> httpx2.Response:
+    """A JSON answer that nobody had to be asked for, with its arrivals."""
+    now = asyncio.get_running_loop().time()
+    return httpx2.Response(
+        status,
+        headers={"content-type": "application/json"},
+        content=body,
+        extensions={EXTENSION: Arrivals(now, [(now, body)], ended_at=now)},
+    )

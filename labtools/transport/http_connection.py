@@ -8,13 +8,18 @@ are. Nobody needs to be woken for it: a reader that wants the whole answer sleep
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import httptools
 import httpx2
 
-from labtools.transport.arrivals import Arrivals
+from labtools.transport.arrivals import Arrivals, Headers
+
+# What no answer needs, and an endpoint that never ends would take.
+LARGEST_HEAD = 2**20
+LONGEST_CALL_S = 3600.0
 
 
 class Exchange(httpx2.AsyncByteStream):
@@ -22,15 +27,15 @@ class Exchange(httpx2.AsyncByteStream):
 
     def __init__(self, connection: Connection, sent_at: float) -> None:
         self.status: int | None = None
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers: Headers = []
         self.arrivals = Arrivals(sent_at, complete=asyncio.Event())
         self._connection = connection
-        self._error: httpx2.TransportError | None = None
+        self._error: httpx2.RequestError | None = None
         self._read = 0
         self._reader: asyncio.Future[None] | None = None
 
     async def head(self) -> None:
-        """Wait for the response's status and headers. Raises httpx2.TransportError."""
+        """Wait for the response's status and headers. Raises httpx2.RequestError."""
         while self.status is None and self.arrivals.ended_at is None:
             await self._progress()
         if self.status is None and self._error:
@@ -60,7 +65,7 @@ class Exchange(httpx2.AsyncByteStream):
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
-    def end(self, at: float, error: httpx2.TransportError | None) -> None:
+    def end(self, at: float, error: httpx2.RequestError | None) -> None:
         """Nothing more will come."""
         self._error = error
         self.arrivals.ended_at = at
@@ -85,6 +90,7 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._has_body = self._ends_with_close = self._keep_alive = False
         self._progress_at = 0.0
+        self._head_size = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def send(
@@ -92,6 +98,7 @@ class Connection(asyncio.Protocol):
     ) -> Exchange:
         """Send a whole request. `has_body` says whether its answer has one (HEAD: no)."""
         self._busy, self._has_body, self._ends_with_close = True, has_body, False
+        self._head_size = 0
         self._write_timeout_s = timeouts.get("write")
         self._read_timeout_s = timeouts.get("read")
         self._exchange = Exchange(self, self._loop.time())
@@ -129,6 +136,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take the instant, then look at what came."""
         self._progress_at = self._loop.time()
+        if self._busy and self._exchange.status is None:
+            self._head_size += len(data)
+            if self._head_size > LARGEST_HEAD:
+                kibibytes = LARGEST_HEAD // 2**10
+                self._fail(httpx2.RemoteProtocolError(f"More than {kibibytes} KiB of headers."))
+                return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -172,6 +185,7 @@ class Connection(asyncio.Protocol):
         self._keep_alive = self._parser.should_keep_alive()
         framing = (b"content-length", b"transfer-encoding")
         self._ends_with_close = not any(name.lower() in framing for name, _ in headers)
+        self._exchange.headers = self._exchange.arrivals.decompressing(headers)
         self._exchange.status = status
         self._exchange.wake()
         if not self._has_body:
@@ -181,8 +195,12 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """A part of the body, at the instant at which its bytes came."""
         if self._busy:
-            self._exchange.arrivals.chunks.append((self._progress_at, body))
-            self._exchange.wake()
+            try:
+                self._exchange.arrivals.add(self._progress_at, body)
+            except httpx2.RequestError as error:
+                self._fail(error)
+            else:
+                self._exchange.wake()
 
     def on_message_complete(self) -> None:
         """The response is whole."""
@@ -191,12 +209,12 @@ class Connection(asyncio.Protocol):
 
     # The exchange's end, and the timer that enforces it
 
-    def _fail(self, error: httpx2.TransportError) -> None:
+    def _fail(self, error: httpx2.RequestError) -> None:
         if self._busy:
             self._finish(self._loop.time(), error)
         self._transport.abort()
 
-    def _finish(self, at: float, error: httpx2.TransportError | None = None) -> None:
+    def _finish(self, at: float, error: httpx2.RequestError | None = None) -> None:
         self._busy = False
         if self._timer:
             self._timer.cancel()
@@ -217,10 +235,13 @@ class Connection(asyncio.Protocol):
             return
         writing = self._transport.get_write_buffer_size() > 0
         limit_s = self._write_timeout_s if writing else self._read_timeout_s
-        if limit_s is None:
-            return
-        if self._loop.time() < self._progress_at + limit_s:
-            self._timer = self._loop.call_at(self._progress_at + limit_s, self._watch)
+        silent_until = math.inf if limit_s is None else self._progress_at + limit_s
+        ends_at = self._exchange.arrivals.sent_at + LONGEST_CALL_S
+        due_at = min(silent_until, ends_at)
+        if self._loop.time() < due_at:
+            self._timer = self._loop.call_at(due_at, self._watch)
+        elif due_at == ends_at:
+            self._fail(httpx2.ReadTimeout(f"The answer was not whole after {LONGEST_CALL_S:g} s."))
         elif writing:
             self._fail(httpx2.WriteTimeout(f"The request could not be sent for {limit_s:g} s."))
         else:

@@ -11,6 +11,7 @@ upgrades. It never retries and sets no limit on connections: a request never wai
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import ssl
 import urllib.request
@@ -19,6 +20,8 @@ from collections import defaultdict
 import httpx2
 
 from labtools.clock import must_run_on
+from labtools.errors import ConfigurationError
+from labtools.redaction import without_credentials
 from labtools.transport.arrivals import EXTENSION, StampingTransport
 from labtools.transport.http_connection import Connection
 
@@ -26,6 +29,7 @@ from labtools.transport.http_connection import Connection
 # sends into one that is just being closed.
 KEEP_IDLE_S = 4.0
 
+_MOST_REDIRECTS = 5
 _Origin = tuple[str, str, int]
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LINE_BREAK = re.compile(rb"[\r\n\0]")
@@ -34,15 +38,93 @@ _LINE_BREAK = re.compile(rb"[\r\n\0]")
 def network_transport(url: str) -> httpx2.AsyncBaseTransport:
     """The transport for `url`: `HttpTransport`, or httpx2's own if the environment has a proxy.
 
-    HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY count, as with any other tool.
+    HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY count, as with any other tool. Raises
+    ConfigurationError for a proxy that cannot be used.
     """
     target = httpx2.URL(url)
     proxies = urllib.request.getproxies()
-    proxy = proxies.get(target.scheme) or proxies.get("all")
-    if proxy and not urllib.request.proxy_bypass(target.host):
-        proxy = proxy if "://" in proxy else f"http://{proxy}"
-        return StampingTransport(httpx2.AsyncHTTPTransport(proxy=proxy))
-    return HttpTransport()
+    scheme = target.scheme if proxies.get(target.scheme) else "all"
+    proxy = proxies.get(scheme)
+    if not proxy or urllib.request.proxy_bypass(target.host):
+        return HttpTransport()
+    upper = f"{scheme.upper()}_PROXY"
+    variable = upper.lower() if upper.lower() in os.environ else upper
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    shown = without_credentials(proxy)
+    try:
+        return StampingTransport(_Proxied(httpx2.AsyncHTTPTransport(proxy=proxy), variable, shown))
+    except (ValueError, httpx2.InvalidURL):
+        why = f"it begins with {proxy.partition('://')[0]}://"
+    except ImportError:
+        why = "SOCKS needs the package socksio, which is not installed"
+    raise ConfigurationError(
+        f"The environment's {variable} names the proxy {shown}, which cannot be used: {why}. "
+        f"Allowed: http://HOST:PORT and https://HOST:PORT. Change {variable}, unset it, or set "
+        f"NO_PROXY={target.host} to go without."
+    )
+
+
+class _Proxied(httpx2.AsyncBaseTransport):
+    """httpx2's transport through a proxy, whose failures name the proxy."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, variable: str, proxy: str) -> None:
+        self._inner = inner
+        self._route = f"the proxy {proxy}, which {variable} names"
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            return await self._inner.handle_async_request(request)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+            said = str(error) or type(error).__name__
+            raise httpx2.ProxyError(f"No way through {self._route}: {said}") from error
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class RedirectingTransport(httpx2.AsyncBaseTransport):
+    """Any transport that gives responses their arrivals, with redirects on the same host followed.
+
+    The call begins when it was first sent. Another host, or the same one without TLS, is not
+    asked: it would get the key. Its answer then is the redirect, whose `location` names it.
+    """
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        body = await request.aread()
+        response = await self._inner.handle_async_request(request)
+        sent_at = response.extensions[EXTENSION].sent_at
+        for _ in range(_MOST_REDIRECTS):
+            moved = _followed(request, response)
+            if moved is None:
+                break
+            await response.aclose()
+            headers = httpx2.Headers(request.headers)
+            headers["host"] = moved.netloc.decode()
+            request = httpx2.Request(
+                request.method, moved, headers=headers, content=body, extensions=request.extensions
+            )
+            response = await self._inner.handle_async_request(request)
+            response.extensions[EXTENSION].sent_at = sent_at
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _followed(request: httpx2.Request, response: httpx2.Response) -> httpx2.URL | None:
+    """Where to ask instead; None for an answer, and for what must not be followed."""
+    same_method = response.status_code in (307, 308) or request.method == "GET"
+    if not (response.has_redirect_location and same_method):
+        return None
+    try:
+        moved = request.url.join(response.headers["location"])
+    except (httpx2.InvalidURL, ValueError):
+        return None
+    safe = moved.scheme == "https" or moved.scheme == request.url.scheme
+    return moved if safe and moved.host == request.url.host else None
 
 
 class HttpTransport(httpx2.AsyncBaseTransport):

@@ -62,7 +62,7 @@ class InProcessTransport(httpx2.AsyncBaseTransport):
         status, headers = await exchange.start()
         return httpx2.Response(
             status,
-            headers=headers,
+            headers=exchange.arrivals.decompressing(headers),
             stream=exchange,
             extensions={"http_version": b"HTTP/1.1", EXTENSION: exchange.arrivals},
         )
@@ -96,24 +96,23 @@ class _Exchange(httpx2.AsyncByteStream):
         return message["status"], list(message.get("headers", []))
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        time, chunks = asyncio.get_running_loop().time, self.arrivals.chunks
+        time, arrivals = asyncio.get_running_loop().time, self.arrivals
         try:
             message: Message = {"more_body": True}
             while message.get("more_body"):
                 message = await self._next()
-                if body := message.get("body"):
-                    chunks.append((time(), body))
+                if body := arrivals.add(time(), message.get("body", b"")):
                     yield body
                 if STREAM in message:
                     async for at, body in self._taken(message[STREAM]):
-                        chunks.append((at, body))
+                        arrivals.add(at, body)
                         if not self._reads_afterwards:
                             yield body
                     if self._reads_afterwards:
-                        yield b"".join(body for _, body in chunks)
+                        yield b"".join(body for _, body in arrivals.chunks)
                     return
         finally:
-            self.arrivals.ended_at = time()
+            arrivals.ended_at = time()
 
     async def _taken(self, stream: Due) -> AsyncIterator[tuple[float, bytes]]:
         """Each part of the stream when it is due, or when the application has ended."""

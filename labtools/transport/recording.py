@@ -85,14 +85,14 @@ class Exchange(Asked):
     body: list[tuple[_Seconds, str]] = field(default_factory=list)
     """The pieces as they arrived, each byte as the character of that number (Latin-1)."""
 
-    def error(self) -> httpx2.TransportError | None:
+    def error(self) -> httpx2.RequestError | None:
         """What a replay raises at the end; None where the answer was complete."""
         if self.ending == COMPLETE:
             return None
         if self.ending == LEFT:
             return httpx2.ReadError("The recorded run stopped reading here.")
         kind = getattr(httpx2, self.ending, None)
-        if not (isinstance(kind, type) and issubclass(kind, httpx2.TransportError)):
+        if not (isinstance(kind, type) and issubclass(kind, httpx2.RequestError)):
             raise ConfigurationError(f"there is no transport error {self.ending!r}")
         return kind(self.message)
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from labtools.clock import elapsed_s
-from labtools.errors import redacted
+from labtools.redaction import NO_SECRET, Redactor
 from labtools.transport.arrivals import EXTENSION, Arrivals
 from labtools.transport.recording import COMPLETE, LEFT, Asked, Exchange, Header
 from labtools.transport.recording_file import append, begin
@@ -24,17 +24,21 @@ _KEPT_HEADERS = ("content-type", "content-encoding", "retry-after")
 class RecordingTransport(httpx2.AsyncBaseTransport):
     """Any transport that gives responses their arrivals, with its exchanges kept in a file.
 
-    A failure of the transport and a request that was cancelled are exchanges too. `secret` is
-    kept out of the file, for endpoints that repeat the key they refuse.
+    A failure of the transport and a request that was cancelled are exchanges too. What `redacted`
+    knows stays out of the file: some endpoints repeat the key they refuse.
     """
 
     def __init__(
-        self, inner: httpx2.AsyncBaseTransport, path: str | Path, header: Header, secret: str = ""
+        self,
+        inner: httpx2.AsyncBaseTransport,
+        path: str | Path,
+        header: Header,
+        redacted: Redactor = NO_SECRET,
     ) -> None:
         self._numbers = count(begin(path, header))
         self._inner = inner
         self._path = path
-        self._secret = secret
+        self._redacted = redacted
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Pass the request on; the exchange is written when its answer has been read or left."""
@@ -52,7 +56,7 @@ class RecordingTransport(httpx2.AsyncBaseTransport):
 
         try:
             response = await self._inner.handle_async_request(request)
-        except (httpx2.TransportError, asyncio.CancelledError) as error:
+        except (httpx2.RequestError, asyncio.CancelledError) as error:
             write(elapsed_s(asked_at, time()), error)
             raise
         arrivals = response.extensions[EXTENSION]
@@ -66,7 +70,7 @@ class RecordingTransport(httpx2.AsyncBaseTransport):
                 elapsed_s(arrivals.sent_at, ended_at),
                 error,
                 status=response.status_code,
-                headers={name: headers[name] for name in _KEPT_HEADERS if name in headers},
+                headers={n: self._redacted(headers[n]) for n in _KEPT_HEADERS if n in headers},
                 connect_s=elapsed_s(0.0, arrivals.connect_s),
                 head_s=elapsed_s(arrivals.sent_at, min(first_at, ended_at)),
                 body=self._body(arrivals),
@@ -87,15 +91,13 @@ class RecordingTransport(httpx2.AsyncBaseTransport):
     def _ending(self, error: BaseException | None) -> tuple[str, str]:
         if error is None:
             return COMPLETE, ""
-        if isinstance(error, httpx2.TransportError):
-            return type(error).__name__, redacted(str(error), self._secret)
+        if isinstance(error, httpx2.RequestError):
+            return type(error).__name__, self._redacted(str(error))
         return LEFT, ""
 
     def _body(self, arrivals: Arrivals) -> list[tuple[float, str]]:
         whole = b"".join(data for _, data in arrivals.chunks).decode("latin-1")
-        if len(self._secret) >= 8:
-            # As long as the key, so that the pieces can be told apart again.
-            whole = whole.replace(self._secret, "*" * len(self._secret))
+        whole = self._redacted.same_length(whole)  # so that the pieces can be told apart again
         body, start = [], 0
         for at, data in arrivals.chunks:
             piece = whole[start : start + len(data)]

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import httpx2
 
 from labtools.clock import elapsed_s, must_run_on
-from labtools.transport.arrivals import EXTENSION, Arrivals
+from labtools.transport.arrivals import EXTENSION, Arrivals, at_once
 from labtools.transport.recording import LEFT, Asked, Exchange
 from labtools.transport.recording_file import Recording
 from labtools.wire.api_error import ApiError
@@ -41,11 +41,11 @@ class ReplayTransport(httpx2.AsyncBaseTransport):
         must_run_on(self._loop)
         asked = Asked.by(request, await request.aread())
         if asked.lists_models:
-            return _response(200, json.dumps(self._models()).encode())
+            return at_once(200, json.dumps(self._models()).encode())
         left = self._left[asked.identity]
         if not left:
             refusal = ApiError(404, self._why_not(asked), code="not_recorded")
-            return _response(refusal.status, refusal.body())
+            return at_once(refusal.status, refusal.body())
         exchange = left.popleft()
         await asyncio.sleep(exchange.connect_s)
         if exchange.status is None:
@@ -54,9 +54,10 @@ class ReplayTransport(httpx2.AsyncBaseTransport):
         arrivals = Arrivals(self._loop.time(), connect_s=exchange.connect_s)
         await asyncio.sleep(exchange.head_s)
         timeout_s = request.extensions.get("timeout", {}).get("read")
+        headers = [(name.encode(), value.encode()) for name, value in exchange.headers.items()]
         return httpx2.Response(
             exchange.status,
-            headers=exchange.headers,
+            headers=arrivals.decompressing(headers),
             stream=_ReplayedStream(exchange, arrivals, timeout_s),
             extensions={"http_version": b"HTTP/1.1", EXTENSION: arrivals},
         )
@@ -102,8 +103,8 @@ class _ReplayedStream(httpx2.AsyncByteStream):
             for offset_s, data in exchange.pieces():
                 at = elapsed_s(0.0, arrivals.sent_at + offset_s)
                 await self._wait_until(at)
-                arrivals.chunks.append((at, data))
-                yield data
+                if unpacked := arrivals.add(at, data):
+                    yield unpacked
             ended_at = elapsed_s(0.0, arrivals.sent_at + _end_s(exchange))
             await self._wait_until(ended_at)
             arrivals.ended_at = ended_at
@@ -123,7 +124,3 @@ class _ReplayedStream(httpx2.AsyncByteStream):
 
 def _end_s(exchange: Exchange) -> float:
     return exchange.ended_s + (LEAVE_WITHIN_S if exchange.ending == LEFT else 0.0)
-
-
-def _response(status: int, body: bytes) -> httpx2.Response:
-    return httpx2.Response(status, headers={"content-type": "application/json"}, content=body)

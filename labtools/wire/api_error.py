@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Mapping
-from typing import Any
 
 _TYPES = {
     401: "authentication_error",
@@ -46,11 +47,47 @@ class ApiError(Exception):
 
 
 def message_of(status: int, body: bytes) -> str:
-    """What an error body says, for a body from any server: JSON, HTML or nothing."""
+    """What an error body says, for a body from any server, in at most some hundred characters."""
+    text = body[:20_000].decode("utf-8", "replace").strip()
     try:
-        parsed: Any = json.loads(body)
+        said = words_in(json.loads(body))
     except (ValueError, RecursionError):
-        return body[:200].decode("utf-8", "replace").strip() or f"HTTP status {status}"
-    error = parsed.get("error", parsed) if isinstance(parsed, dict) else parsed
-    message = error.get("message") if isinstance(error, dict) else error
-    return str(message) if message else f"HTTP status {status}"
+        said = _of_page(text) if text.startswith("<") else text
+    return shortened(said) or f"HTTP status {status}"
+
+
+def words_in(error: object) -> str:
+    """What a JSON value says of what went wrong: it has as many forms as there are servers."""
+    if isinstance(error, str):
+        return error
+    if isinstance(error, list):
+        return "; ".join(filter(None, map(words_in, error[:3])))
+    if not isinstance(error, dict):
+        return ""
+    said = next(filter(None, (words_in(error.get(name)) for name in _NAMES)), "")
+    where = error.get("loc")  # pydantic's
+    if said and isinstance(where, list):
+        said = f"{'.'.join(map(str, where))}: {said}"
+    metadata = error.get("metadata")  # what a router's provider said
+    raw = words_in(metadata.get("raw")) if isinstance(metadata, dict) else ""
+    return f"{said}: {raw}" if said and raw else said or raw
+
+
+def shortened(text: str) -> str:
+    """On one line, and not a page of it."""
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]} ..."
+
+
+def _of_page(page: str) -> str:
+    """The words of an HTML page: its title and what follows."""
+    page = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)", " ", page)
+    return html.unescape(re.sub(r"<[^>]*>", " ", page))
+
+
+_NAMES = (
+    "error", "errors", "detail", "details", "message", "Message", "msg", "error_message",
+    "error_msg", "errorMessage", "error_description", "status_msg", "description", "reason",
+    "title", "code", "type",
+)  # fmt: skip
+_LONGEST_SAID = 500

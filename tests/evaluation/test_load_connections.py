@@ -17,7 +17,7 @@ from gevent import monkey
 monkey.patch_all()
 import gevent, socket
 from labtools.evaluation.load_test.connections import Connections
-from labtools.lab.call_record import record_of
+from labtools.lab.stopwatch import record_of
 
 answers = json.loads(sys.stdin.read())
 server = socket.create_server(("127.0.0.1", 0))

@@ -20,8 +20,7 @@ from labtools.evaluation.plan import Call, estimate
 from labtools.evaluation.report import summarise
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import evaluate
-from labtools.lab.call_record import retry_after_s
-from labtools.lab.stopwatch import timed_call
+from labtools.lab.stopwatch import retry_after_s, timed_call
 from labtools.mock.faults import Fault, FaultPlan
 from labtools.records import CallError, ToolCall
 
@@ -193,7 +192,7 @@ def test_the_first_refusal_is_shown_in_the_endpoints_words(sim):
     ],
 )
 def test_retry_after_is_read_in_all_its_forms(form, monkeypatch):
-    monkeypatch.setattr("labtools.lab.call_record.unix_time_s", lambda: 784_111_770.0)
+    monkeypatch.setattr("labtools.lab.stopwatch.unix_time_s", lambda: 784_111_770.0)
     assert retry_after_s(form) == 7.0
 
 

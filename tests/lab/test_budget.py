@@ -225,3 +225,32 @@ def test_unlimited_is_unlimited(metered):
     meter, send = metered(Budget.unlimited())
     send(*[body(10**9)] * 50)
     assert meter.requests == 50
+
+
+@pytest.mark.parametrize("error", [httpx2.ReadTimeout("late"), httpx2.ReadError("gone")])
+def test_a_request_that_was_sent_and_not_answered_counts_as_its_worst_case(metered, error):
+    class Silent(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            raise error
+
+    meter, send = metered(Budget(tokens=150), Silent())
+    with pytest.raises(type(error)):
+        send(body(100))
+    assert meter.spent.total == worst_of(body(100))
+    with pytest.raises(BudgetExceeded) as caught:
+        send(body(100))
+    assert caught.value.name == "tokens"
+    assert "budget=Budget(" not in caught.value.found
+
+
+def test_a_call_that_is_given_up_before_its_answer_counts_too(sim):
+    meter = Meter(StampingTransport(Endpoint(headers_s=9)), Budget())
+
+    async def give_up():
+        async with httpx2.AsyncClient(transport=meter, base_url="http://e") as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):
+                    await client.post("/", json=body(100))
+
+    sim.run(give_up())
+    assert meter.spent.total == worst_of(body(100))

@@ -467,12 +467,17 @@ def test_the_key_is_nowhere_to_be_seen(guarded, tmp_path, capsys):
 def test_credentials_in_the_address_are_not_shown():
     with served(create_app({"instant": INSTANT})) as base_url:
         url = base_url.replace("http://", f"http://user:{KEY}@") + f"?key={KEY}"
-        with connect(url, model="instant", api_key=KEY) as lab:
+        with pytest.raises(
+            ConfigurationError, match="a request has room for one of them"
+        ) as caught:
+            connect(url, model="instant", api_key="sk-another-0123456789")
+        assert KEY not in everything_about(caught.value)
+        with connect(url, model="instant", api_key="") as lab:
             assert "127.0.0.1" in repr(lab)
             assert KEY not in repr(lab)
             assert KEY not in lab.run(lab.call("one", output_tokens=1)).endpoint
     with pytest.raises(EndpointUnreachable) as caught:
-        connect(f"http://user:{KEY}@127.0.0.1:{unused_port()}/v1", model="m")
+        connect(f"http://user:{KEY}@127.0.0.1:{unused_port()}/v1", model="m", api_key="")
     assert KEY not in everything_about(caught.value)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from labtools.errors import ConfigurationError, NothingMeasured
 from labtools.lab.trace import FORMAT, Recorder, Trace
 from labtools.records import CallError, CallRecord, Span, ToolCall
+from labtools.redaction import redactor_for
 
 
 def call(sent_at=0.0, first_at=0.5, ended_at=2.0, **fields):
@@ -123,7 +124,7 @@ def test_a_call_that_failed_is_the_error_of_its_step(record):
 
 
 def test_a_secret_is_not_in_a_steps_error(sim):
-    recorder = Recorder(secret="sk-very-secret")
+    recorder = Recorder(redactor_for("sk-very-secret", ""))
 
     async def use():
         with pytest.raises(ValueError, match="sk-very-secret"), recorder.span("step", "tool"):

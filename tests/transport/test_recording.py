@@ -16,6 +16,7 @@ from labtools.coding_agent import Switches, play, scenario_names
 from labtools.errors import ClockError, ConfigurationError
 from labtools.mock.faults import Fault, FaultPlan
 from labtools.mock.server import ServerProcess
+from labtools.redaction import redactor_for
 from labtools.transport.arrivals import EXTENSION, Arrivals, StampingTransport
 from labtools.transport.recording import Header
 from labtools.transport.recording_file import FORMAT, Recording
@@ -294,13 +295,14 @@ def test_any_bytes_come_back_in_the_same_pieces(new_sim, tmp_path_factory, piece
 
 
 SECRET = "sk-very-secret-0123456789"
+HIDDEN = redactor_for(SECRET, "")
 
 
 @pytest.mark.parametrize("cut", [0, 5, 30])
 def test_no_key_and_no_question_is_in_the_file(at, file, cut):
     said = b'{"error": {"message": "Incorrect API key provided: %s"}}' % SECRET.encode()
     pieces = [piece for piece in (said[:cut], said[cut:40], said[40:]) if piece]
-    transport = RecordingTransport(StampingTransport(Says(pieces, 401)), file, HEADER, SECRET)
+    transport = RecordingTransport(StampingTransport(Says(pieces, 401)), file, HEADER, HIDDEN)
 
     async def ask(client):
         headers = {"authorization": f"Bearer {SECRET}"}
@@ -317,7 +319,7 @@ def test_no_key_and_no_question_is_in_the_file(at, file, cut):
 
 def test_a_key_in_a_failure_is_not_in_the_file(at, file):
     transport = RecordingTransport(
-        Failing(httpx2.ConnectError(f"no {SECRET}")), file, HEADER, SECRET
+        Failing(httpx2.ConnectError(f"no {SECRET}")), file, HEADER, HIDDEN
     )
 
     async def ask(client):

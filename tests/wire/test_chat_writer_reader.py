@@ -81,10 +81,12 @@ def test_the_reader_reads_what_the_writer_wrote(answer):
     assert reading.reasoning == answer.text("reasoning")
     assert reading.tool_calls == answer.tool_calls()
     assert reading.finish_reason == answer.finish_reason
-    assert reading.input_tokens == 50
-    assert reading.cached_tokens == 20
-    assert reading.output_tokens == len(answer.pieces)
-    assert reading.reasoning_tokens == sum(piece.kind == "reasoning" for piece in answer.pieces)
+    assert reading.usage.input_tokens == 50
+    assert reading.usage.cached_tokens == 20
+    assert reading.usage.output_tokens == len(answer.pieces)
+    assert reading.usage.reasoning_tokens == sum(
+        piece.kind == "reasoning" for piece in answer.pieces
+    )
 
 
 @given(answers())
@@ -132,7 +134,7 @@ def test_without_include_usage_no_chunk_mentions_it(answer):
     assert b"usage" not in b"".join(stream) or "usage" in str(answer)
     reading = read_chat_stream(timed(stream))
     assert reading.complete
-    assert reading.output_tokens is None
+    assert reading.usage.output_tokens is None
 
 
 def test_of_several_choices_the_first_is_read():
@@ -219,18 +221,9 @@ def test_a_body_that_ends_before_anything_was_said_is_cut_off(body):
     "data",
     [
         "{",
-        "5",
-        "null",
-        "[]",
-        "{}",
-        '{"choices": null}',
         '{"choices": [5]}',
         '{"choices": [{"delta": 5}]}',
         '{"choices": [{"delta": {"content": 5}}]}',
-        '{"choices": [{"delta": {"content": ["a"]}}]}',
-        '{"choices": [{"delta": {"reasoning": {"a": 1}}}]}',
-        '{"choices": [{"delta": {"tool_calls": {"a": 1}}}]}',
-        '{"choices": [{"delta": {"tool_calls": [{"index": "0", "id": "a"}]}}]}',
         '{"choices": [{"delta": {"tool_calls": [{"index": [0]}]}}]}',
         '{"choices": [{"delta": {"tool_calls": [{"index": 0, "id": 5}]}}]}',
         '{"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": 5}}]}}]}',
@@ -267,6 +260,6 @@ def test_no_chunk_is_too_odd_to_read(values):
     assert isinstance(reading.content, str)
     assert isinstance(reading.reasoning, str)
     assert all(isinstance(call, ToolCall) for call in reading.tool_calls)
-    counts = [reading.input_tokens, reading.output_tokens, reading.cached_tokens]
+    counts = [reading.usage.input_tokens, reading.usage.output_tokens, reading.usage.cached_tokens]
     assert all(count is None or type(count) is int for count in counts)
     assert reading.complete or reading.error

@@ -14,7 +14,7 @@ from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPParseError, HTTPSocketPoolResponse
 
 from labtools.clock import monotonic_s
-from labtools.lab.call_record import retry_after_s
+from labtools.lab.stopwatch import retry_after_s
 from labtools.records import CallError
 from labtools.transport.arrivals import Arrivals
 from labtools.wire.api_error import message_of

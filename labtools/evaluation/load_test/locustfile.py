@@ -39,7 +39,7 @@ from labtools.evaluation.overhead import PERIOD_S
 from labtools.evaluation.plan import input_tokens, output_limit
 from labtools.evaluation.settings import Settings
 from labtools.files import append_line
-from labtools.lab.call_record import record_of
+from labtools.lab.stopwatch import record_of
 from labtools.records import CallRecord
 
 # After a failure a client of the closed loop waits, or a refusal would be asked for at full speed.
