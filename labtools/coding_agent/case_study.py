@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labtools.coding_agent.essay import EssayStep
 from labtools.coding_agent.steps import READ_BOTH, ROWS, RUN_TESTS, STEPS
-from labtools.lab.span_layout import in_order
+from labtools.lab.spans import in_order
 
 if TYPE_CHECKING:
     import pandas

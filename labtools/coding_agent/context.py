@@ -15,8 +15,8 @@ from typing import Any
 
 from labtools.coding_agent.steps import Step
 from labtools.coding_agent.tools import TOOLS
+from labtools.model.prompts import render_prompt
 from labtools.model.tokens import CHARS_PER_TOKEN
-from labtools.wire.generation import render_prompt
 
 ROLE = (
     "You are a coding agent. You are given a failing test and repair the code, step by step. Take "

@@ -15,8 +15,8 @@ from typing import Any
 
 from labtools.evaluation.labels import AxisName, Label
 from labtools.model.profile import Prices
+from labtools.model.prompts import render_prompt
 from labtools.model.tokens import count_tokens
-from labtools.wire.generation import render_prompt
 
 
 @dataclass(frozen=True, slots=True)

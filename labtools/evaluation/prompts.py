@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from labtools.lab.prompts import prompt_of
+from labtools.model.prompts import prompt_of
 from labtools.model.tokens import filler
 
 Message = Mapping[str, Any]

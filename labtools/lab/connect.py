@@ -195,7 +195,7 @@ def _on_an_engine(wanted: _Wanted, engine: EngineSettings | str | None) -> Lab:
 
 
 def _on_a_recording(wanted: _Wanted, file: str) -> Lab:
-    from labtools.transport.recording_file import Recording
+    from labtools.transport.recording import Recording
     from labtools.transport.replay_transport import ReplayTransport
 
     if wanted.record is not None:

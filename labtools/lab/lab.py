@@ -18,12 +18,12 @@ import openai
 from labtools.clock import SimLoop
 from labtools.errors import ClockError, ConfigurationError, EndpointUnreachable, KeyRefused
 from labtools.lab.budget import Budget, Meter
-from labtools.lab.prompts import prompt_of
 from labtools.lab.stopwatch import timed_call
 from labtools.lab.target import Target
 from labtools.lab.trace import Recorder, SpanInProgress, Trace
 from labtools.loop_thread import LoopThread
 from labtools.model.profile import DEFAULT_INPUT_TOKENS
+from labtools.model.prompts import prompt_of
 from labtools.progress import Progress
 from labtools.records import CallRecord
 from labtools.redaction import redactor_for

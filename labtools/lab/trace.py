@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from labtools.clock import elapsed_s
 from labtools.files import write_whole
-from labtools.lab.comparison import comparison
-from labtools.lab.span_layout import covered_s, depths, in_order, lanes
+from labtools.lab.spans import comparison, covered_s, depths, in_order, lanes
 from labtools.read_back import read_back
 from labtools.records import CallRecord, Instant, Span, failures, remarks
 from labtools.redaction import NO_SECRET, Redactor

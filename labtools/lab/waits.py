@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from labtools.clock import elapsed_s
 from labtools.errors import ConfigurationError
-from labtools.lab.span_layout import in_order, parent_of
+from labtools.lab.spans import in_order, parent_of
 from labtools.records import Span, Wait
 
 if TYPE_CHECKING:

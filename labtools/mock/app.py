@@ -36,9 +36,8 @@ from labtools.wire.api_error import ApiError
 from labtools.wire.chat_request import parse_chat_request
 from labtools.wire.chat_writer import ChatWriter
 from labtools.wire.generation import GenerationRequest
-from labtools.wire.responses_output import Output
 from labtools.wire.responses_request import parse_responses_request
-from labtools.wire.responses_writer import ResponsesWriter
+from labtools.wire.responses_writer import Output, ResponsesWriter
 
 LARGEST_BODY_BYTES = 16 * 2**20
 # What all requests together may hold; small ones are not counted.

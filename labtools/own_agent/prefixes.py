@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from labtools.lab.span_layout import in_order
+from labtools.lab.spans import in_order
 from labtools.own_agent.fit import Fit
 from labtools.records import Block, CallRecord, Span
 

@@ -10,13 +10,12 @@ from typing import Any
 from labtools.clock import elapsed_s
 from labtools.errors import ConfigurationError
 from labtools.files import append_line, read_lines, unusable_line
-from labtools.lab.call_record import record_of
+from labtools.lab.stopwatch import record_of
 from labtools.lab.trace import FORMAT, Trace
 from labtools.read_back import read_back
 from labtools.records import CallError, Span
 from labtools.transport.arrivals import Arrivals
-from labtools.transport.recording import Exchange
-from labtools.transport.recording_file import Recording
+from labtools.transport.recording import Exchange, Recording
 
 
 def read_recorded(path: Path, content: bytes) -> Trace | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
-from labtools.lab.span_layout import in_order, lanes
+from labtools.lab.spans import in_order, lanes
 from labtools.plots.canvas import DECODE, PAPER, TOOL, TTFT, WAITING, LabFigure, canvas
 from labtools.records import Span, failures
 

@@ -14,8 +14,7 @@ import httpx2
 from labtools.clock import elapsed_s
 from labtools.redaction import NO_SECRET, Redactor
 from labtools.transport.arrivals import EXTENSION, Arrivals
-from labtools.transport.recording import COMPLETE, LEFT, Asked, Exchange, Header
-from labtools.transport.recording_file import append, begin
+from labtools.transport.recording import COMPLETE, LEFT, Asked, Exchange, Header, append, begin
 
 # A replay reads no others.
 _KEPT_HEADERS = ("content-type", "content-encoding", "retry-after")

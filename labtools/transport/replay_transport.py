@@ -11,8 +11,7 @@ import httpx2
 
 from labtools.clock import elapsed_s, must_run_on
 from labtools.transport.arrivals import EXTENSION, Arrivals, at_once
-from labtools.transport.recording import LEFT, Asked, Exchange
-from labtools.transport.recording_file import Recording
+from labtools.transport.recording import LEFT, Asked, Exchange, Recording
 from labtools.wire.api_error import ApiError
 
 # Where the recorded run stopped reading, this one has so much longer to stop as well.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from labtools.model.prompts import render_prompt
 from labtools.wire.api_error import ApiError
 from labtools.wire.generation import (
     MOST_ITEMS,
@@ -17,9 +18,9 @@ from labtools.wire.generation import (
     Tool,
     checked_choice,
     parse_json_object,
-    render_prompt,
     validated,
 )
+from labtools.wire.images import with_images_as_text
 
 # Of what the assistant said, how much is searched for the names of tools.
 _CALLED_CHARS = 100_000
@@ -123,7 +124,9 @@ def parse_chat_request(raw: bytes) -> GenerationRequest:
     schema = _answer_schema(chat.response_format)
     return GenerationRequest(
         model=chat.model,
-        prompt=render_prompt(schema, body.get("tools") or (), body["messages"]),
+        prompt=render_prompt(
+            schema, body.get("tools") or (), with_images_as_text(body["messages"])
+        ),
         tools=tools,
         tool_choice=_tool_choice(chat, tools),
         parallel_tool_calls=chat.parallel_tool_calls is not False,

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labtools.read_back import first_fault
 from labtools.wire.api_error import ApiError
-from labtools.wire.images import with_images_as_text
 
 # Objects and arrays of one request: each takes a hundred times the memory that it takes to send.
 MOST_NODES = 250_000
@@ -95,22 +94,6 @@ class GenerationRequest:
     """What the API calls the field that the prompt is in, for errors about it."""
 
 
-def render_prompt(
-    schema: object, tools: Iterable[Mapping[str, Any]], messages: Iterable[Mapping[str, Any]]
-) -> str:
-    """The prompt as one text. Two requests share a prefix as far as these texts do."""
-    parts = []
-    if schema is not None:
-        parts.append("<|schema|>" + _dumps(schema))
-    parts += ["<|tool|>" + _dumps(tool) for tool in tools]
-    for message in messages:
-        rest = {k: v for k, v in message.items() if k not in ("role", "content") and v is not None}
-        content = with_images_as_text(message.get("content"))
-        text = content if isinstance(content, str) else "" if content is None else _dumps(content)
-        parts.append(f"<|{message['role']}|>" + text + (_dumps(rest) if rest else ""))
-    return "".join(parts)
-
-
 def checked_choice(name: str, tools: Iterable[Tool]) -> str:
     """The named tool that must be called, or a 400 if there is none of that name."""
     names = [tool.name for tool in tools]
@@ -172,7 +155,3 @@ def _path(location: tuple[int | str, ...], path: str) -> str:
             break  # A union's member, not a field: "literal['none','auto']".
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     return path
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

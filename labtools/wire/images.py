@@ -11,7 +11,7 @@ import base64
 import hashlib
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from labtools.model.tokens import CHARS_PER_TOKEN
@@ -23,11 +23,17 @@ _SQUARE_TOKENS = 170
 _UNKNOWN_SIZE = (1024, 1024)
 
 
-def with_images_as_text(content: object) -> object:
-    """The content of a message, each image in it as text of as many tokens as the image takes."""
-    if not isinstance(content, list):
-        return content
-    return [_as_text(part) if isinstance(part, dict) else part for part in content]
+def with_images_as_text(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The messages, each image in them as text of as many tokens as the image takes."""
+    return [
+        {
+            name: [_as_text(part) if isinstance(part, dict) else part for part in value]
+            if name == "content" and isinstance(value, list)
+            else value
+            for name, value in message.items()
+        }
+        for message in messages
+    ]
 
 
 def image_tokens(width: int, height: int, detail: str = "auto") -> int:

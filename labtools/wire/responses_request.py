@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from labtools.model.prompts import render_prompt
 from labtools.wire.api_error import ApiError
 from labtools.wire.generation import (
     MOST_ITEMS,
@@ -18,9 +19,9 @@ from labtools.wire.generation import (
     Tool,
     checked_choice,
     parse_json_object,
-    render_prompt,
     validated,
 )
+from labtools.wire.images import with_images_as_text
 from labtools.wire.responses_items import Item, Memory, as_messages, check_pairs, checked_items
 
 _REFUSED = {
@@ -127,7 +128,9 @@ def parse_responses_request(raw: bytes, memory: Memory) -> ResponsesRequest:
     system = [{"role": "system", "content": asked.instructions}] if asked.instructions else []
     generation = GenerationRequest(
         model=asked.model,
-        prompt=render_prompt(schema, body.get("tools") or (), [*system, *as_messages(items)]),
+        prompt=render_prompt(
+            schema, body.get("tools") or (), with_images_as_text([*system, *as_messages(items)])
+        ),
         tools=usable,
         tool_choice=choice,
         parallel_tool_calls=asked.parallel_tool_calls is not False,

@@ -14,7 +14,7 @@ from labtools.course import recorded, recordings
 from labtools.course.engine.measured import PREDICTION, fitted_profile
 from labtools.errors import ConfigurationError
 from labtools.model.profile import PrefixCache
-from labtools.transport.recording_file import Recording
+from labtools.transport.recording import Recording
 
 RECORDINGS = list(recordings().values())
 PLAYED = re.compile(r'recorded\("([\w-]+)"\)')

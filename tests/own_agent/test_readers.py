@@ -8,7 +8,7 @@ from agent_logs import SHARED, SMALL, otlp, span
 
 from labtools import connect
 from labtools.errors import ConfigurationError
-from labtools.lab.span_layout import covered_s
+from labtools.lab.spans import covered_s
 from labtools.lab.waits import Order
 from labtools.lab.whatif import what_if
 from labtools.own_agent.reading import read_trace

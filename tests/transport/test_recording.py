@@ -18,8 +18,7 @@ from labtools.mock.faults import Fault, FaultPlan
 from labtools.mock.server import ServerProcess
 from labtools.redaction import redactor_for
 from labtools.transport.arrivals import EXTENSION, Arrivals, StampingTransport
-from labtools.transport.recording import Header
-from labtools.transport.recording_file import FORMAT, Recording
+from labtools.transport.recording import FORMAT, Header, Recording
 from labtools.transport.recording_transport import RecordingTransport
 from labtools.transport.replay_transport import LEAVE_WITHIN_S, ReplayTransport
 

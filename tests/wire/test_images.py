@@ -5,10 +5,10 @@ import struct
 
 import pytest
 
+from labtools.model.prompts import render_prompt
 from labtools.model.tokens import count_tokens
 from labtools.wire.api_error import ApiError
-from labtools.wire.generation import render_prompt
-from labtools.wire.images import image_size, image_tokens
+from labtools.wire.images import image_size, image_tokens, with_images_as_text
 
 
 def png(width, height, weight=0):
@@ -70,7 +70,7 @@ def url(data):
 
 def prompt(*parts):
     content = [{"type": "text", "text": "x"}, *parts]
-    return render_prompt(None, [], [{"role": "user", "content": content}])
+    return render_prompt(None, [], with_images_as_text([{"role": "user", "content": content}]))
 
 
 def tokens_of(part):

@@ -13,8 +13,8 @@ from labtools.mock.conversations import Conversations
 from labtools.wire.answer import usage_of
 from labtools.wire.api_error import ApiError
 from labtools.wire.responses_items import check_pairs
-from labtools.wire.responses_output import Output, usage_object
 from labtools.wire.responses_request import parse_responses_request
+from labtools.wire.responses_writer import Output, usage_object
 
 WEATHER = {"type": "function", "name": "weather"}
 

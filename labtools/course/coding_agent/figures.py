@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
-from labtools.lab.span_layout import in_order
+from labtools.lab.spans import in_order
 from labtools.model.metrics import critical_path
 from labtools.plots.canvas import (
     DECODE,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from labtools.clock import elapsed_s
 from labtools.dispatch.fan_out import fan_out_speedup
 from labtools.errors import NothingMeasured
-from labtools.lab.span_layout import lanes
+from labtools.lab.spans import lanes
 from labtools.lab.trace import Trace
 from labtools.model.metrics import percentile
 from labtools.plots.canvas import (

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.lab.span_layout import covered_s, depths, in_order, lanes
+from labtools.lab.spans import covered_s, depths, in_order, lanes
 from labtools.records import Span
 
 

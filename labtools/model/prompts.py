@@ -1,7 +1,8 @@
-"""Prompts of a known length, for measuring."""
+"""Prompts as the model reads them, and such of a known length, for measuring."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Mapping
 from numbers import Integral
@@ -9,13 +10,28 @@ from typing import Any
 
 from labtools.errors import ConfigurationError
 from labtools.model.tokens import count_tokens, filler
-from labtools.wire.generation import render_prompt
 
 LONGEST_TOKENS = 10_000_000
 """More than any endpoint reads, and the most that is made up in seconds."""
 
 # A filler prompt's last words: real models then write until max_tokens stops them.
 _INSTRUCTION = "Count upwards from 1, one number to a line, and do not stop."
+
+
+def render_prompt(
+    schema: object, tools: Iterable[Mapping[str, Any]], messages: Iterable[Mapping[str, Any]]
+) -> str:
+    """The prompt as one text. Two requests share a prefix as far as these texts do."""
+    parts = []
+    if schema is not None:
+        parts.append("<|schema|>" + _dumps(schema))
+    parts += ["<|tool|>" + _dumps(tool) for tool in tools]
+    for message in messages:
+        rest = {k: v for k, v in message.items() if k not in ("role", "content") and v is not None}
+        content = message.get("content")
+        text = content if isinstance(content, str) else "" if content is None else _dumps(content)
+        parts.append(f"<|{message['role']}|>" + text + (_dumps(rest) if rest else ""))
+    return "".join(parts)
 
 
 def prompt_of(
@@ -38,3 +54,7 @@ def prompt_of(
         )
     text = filler(input_tokens - frame, rng)
     return [{**message, "content": text + _INSTRUCTION}]
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
