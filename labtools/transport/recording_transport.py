@@ -1,4 +1,4 @@
-"""A transport that writes down each exchange as it ends (`recording_file` has the format)."""
+"""A transport that writes down each exchange as it ends (`recording` has the format)."""
 
 from __future__ import annotations
 
