@@ -80,7 +80,7 @@ REQUESTS = {
     "a call": asked(tools=[TOOL]),
 }
 # What the usage of each stream says is found in other places; this is when tokens came and which.
-READ = ("chunks_at", "chunk_chars", "first_output_at", "content", "calls", "finish_reason")
+READ = ("chunks_at", "chunk_chars", "first_output_at", "content", "tool_calls", "finish_reason")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -89,14 +89,14 @@ def test_tokens_and_their_times_are_those_of_the_plain_mock(new_sim, dialect):
     spoken = send(new_sim(), dialect, *REQUESTS.values())
     for name, (_, expected), (status, found) in zip(REQUESTS, plain, spoken, strict=True):
         assert status == 200
-        was, now = asdict(read_chat_stream(expected)), asdict(read_chat_stream(found))
-        assert now["error"] is None
+        was, now = read_chat_stream(expected), read_chat_stream(found)
+        assert now.error is None
         assert found[-1][0] == expected[-1][0]
         if name == "a call" and dialect in WHOLE_CALLS:
-            assert {**was, **now}["calls"] == was["calls"]
-            assert now["first_output_at"] == expected[-1][0]
+            assert now.tool_calls == was.tool_calls
+            assert now.first_output_at == expected[-1][0]
         elif dialect != "openrouter" or name != "two choices":
-            assert {key: now[key] for key in READ} == {key: was[key] for key in READ}
+            assert [getattr(now, key) for key in READ] == [getattr(was, key) for key in READ]
 
 
 MEASURED = {
