@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from labtools.clock import wall_epoch_s
 from labtools.environment_check import check
-from labtools.errors import BudgetExceeded, ConfigurationError, LabtoolsError
+from labtools.errors import ConfigurationError, LabtoolsError
 from labtools.evaluation import command as evaluate_command
 from labtools.local_engine import command as engine_command
 from labtools.mock.app import create_app
@@ -41,8 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Whoever reads has read enough, such as `head`. Python would flush once more, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_BROKEN_PIPE)
-    except BudgetExceeded as error:
-        sys.exit(f"labtools: {error.found} To go on, raise --max-{error.name}.")
     except LabtoolsError as error:
         sys.exit(f"labtools: {error}")
     except KeyboardInterrupt:

@@ -56,16 +56,7 @@ class EndpointUnusable(LabtoolsError):
 
 
 class BudgetExceeded(LabtoolsError):
-    """The next request would pass the budget of this lab. `name` is the limit's: "requests",
-    "tokens" or "usd"; `found` says what was reached, without what to do about it."""
-
-    def __init__(self, name: str, limit: str) -> None:
-        self.name = name
-        self.found = f"The next request would pass this lab's budget of {limit}. Nothing was sent."
-        super().__init__(
-            f"{self.found} To go on, connect with a larger budget: "
-            "connect(..., budget=Budget(...))."
-        )
+    """The next request would pass the budget of this lab."""
 
 
 class NothingMeasured(LabtoolsError, ValueError):

@@ -99,13 +99,19 @@ class Meter(httpx2.AsyncBaseTransport):
     def _check(self, worst: TokenCount) -> None:
         budget, spent, after = self.budget, self.spent, self.spent + worst
         if self.requests + 1 > budget.requests:
-            raise BudgetExceeded("requests", f"{budget.requests} requests")
-        if after.total > budget.tokens:
-            asked = f"({spent.total} spent, {worst.total} more asked for)"
-            raise BudgetExceeded("tokens", f"{budget.tokens} tokens {asked}")
-        if budget.usd is not None and budget.prices and after.cost_usd(budget.prices) > budget.usd:
-            already = f"({spent.cost_usd(budget.prices):.4f} spent)"
-            raise BudgetExceeded("usd", f"{budget.usd} US dollars {already}")
+            limit = f"{budget.requests} requests"
+        elif after.total > budget.tokens:
+            limit = f"{budget.tokens} tokens ({spent.total} spent, {worst.total} more asked for)"
+        elif (
+            budget.usd is not None and budget.prices and after.cost_usd(budget.prices) > budget.usd
+        ):
+            limit = f"{budget.usd} US dollars ({spent.cost_usd(budget.prices):.4f} spent)"
+        else:
+            return
+        raise BudgetExceeded(
+            f"The next request would pass this lab's budget of {limit}. Nothing was sent. "
+            "To go on, connect with a larger budget: connect(..., budget=Budget(...))."
+        )
 
     def _settle(self) -> None:
         still_open = []

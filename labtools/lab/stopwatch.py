@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -150,7 +149,7 @@ def retry_after_s(header: str | None) -> float | None:
             seconds = max(0.0, parsedate_to_datetime(text).timestamp() - unix_time_s())
         except (ValueError, TypeError, OverflowError):
             return None
-    return seconds if 0 <= seconds < math.inf else None
+    return seconds if 0 <= seconds < 1e9 else None
 
 
 def _limit_s(client: openai.AsyncOpenAI, request: dict[str, Any]) -> float | None:

@@ -237,10 +237,8 @@ def test_a_request_that_was_sent_and_not_answered_counts_as_its_worst_case(meter
     with pytest.raises(type(error)):
         send(body(100))
     assert meter.spent.total == worst_of(body(100))
-    with pytest.raises(BudgetExceeded) as caught:
+    with pytest.raises(BudgetExceeded, match="150 tokens"):
         send(body(100))
-    assert caught.value.name == "tokens"
-    assert "budget=Budget(" not in caught.value.found
 
 
 def test_a_call_that_is_given_up_before_its_answer_counts_too(sim):
