@@ -7,15 +7,22 @@ from collections.abc import Iterable
 
 def duration(seconds: float) -> str:
     """Three digits, in the unit that keeps them short: "2.40 s", "10 s", "152 ms", "0.3 ms"."""
-    if abs(seconds) >= 99.5:
+    if seconds < 0:
+        return f"−{duration(-seconds)}".replace("−0 ms", "0 ms")
+    if seconds >= 99.5:
         return f"{seconds:,.0f} s"
-    if abs(seconds) >= 0.9995:
+    if seconds >= 0.9995:
         whole = abs(seconds - round(seconds)) < 1e-6
         return f"{seconds:.3g} s" if whole else f"{seconds:#.3g} s"
     milliseconds = 1e3 * seconds
-    if abs(milliseconds) < 0.0005:
+    if milliseconds < 0.0005:
         return "0 ms"
     return f"{milliseconds:.3g} ms"
+
+
+def signed_share(share: float, digits: int = 0) -> str:
+    """ "+12%", "−3%", "+0%": how far off something is; never minus nothing."""
+    return f"{round(share, digits + 2) + 0.0:+.{digits}%}".replace("-", "−")
 
 
 def count(number: int, noun: str) -> str:

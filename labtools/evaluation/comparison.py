@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from labtools.evaluation.labels import AxisName
 from labtools.evaluation.report import Endpoint, Sentence
 from labtools.evaluation.statistics import Difference, Part, Stat
-from labtools.wording import duration, joined
+from labtools.wording import duration, joined, signed_share
 
 Format = Literal["labtools-evaluation-comparison/1"]
 FORMAT: Format = "labtools-evaluation-comparison/1"
@@ -143,7 +143,7 @@ def chance(found: Comparison) -> Iterator[str]:
 
 
 def _with_size(row: Quantity, one: Against) -> str:
-    size = "" if one.relative is None else f" ({one.relative:+.0%})"
+    size = "" if one.relative is None else f" ({signed_share(one.relative)})"
     return f"{row.what}{size}"
 
 

@@ -15,7 +15,7 @@ from labtools.evaluation.statistics import Part
 from labtools.model.metrics import percentile, samples_needed
 from labtools.model.profile import Prices
 from labtools.records import CallError
-from labtools.wording import count, duration, joined
+from labtools.wording import count, duration, joined, signed_share
 
 if TYPE_CHECKING:
     from labtools.evaluation.report import Report
@@ -324,6 +324,6 @@ def prediction(report: Report) -> str | None:
     found = report.fit.held_out[0]
     return (
         f"The fitted profile predicts {count(found.chains, 'chain')} that it was not fitted to "
-        f"with an error of {round(found.sum_error, 3) + 0.0:+.1%} in sum; a step's median error is "
+        f"with an error of {signed_share(found.sum_error, 1)} in sum; a step's median error is "
         f"{found.median_step_error:.1%}."
     )

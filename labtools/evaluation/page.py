@@ -16,7 +16,7 @@ from labtools.evaluation.labels import Label
 from labtools.evaluation.report import Report
 from labtools.plots.bands import Spread
 from labtools.plots.evaluation import times_as_long
-from labtools.wording import duration, joined
+from labtools.wording import duration, joined, signed_share
 
 
 def page(report: Report) -> str:
@@ -66,7 +66,7 @@ def as_text(found: Comparison) -> str:
         said = [
             one.finding
             if one.relative is None or one.finding not in ("slower", "faster")
-            else f"{one.finding} {one.relative:+.0%}"
+            else f"{one.finding} {signed_share(one.relative)}"
             for one in row.against
         ]
         rows.append([row.what, *values, *said])

@@ -28,7 +28,7 @@ from labtools.evaluation.fitting.fit import fit
 from labtools.evaluation.page import comparison_page, page
 from labtools.evaluation.report import summarise
 from labtools.evaluation.session import evaluate
-from labtools.wording import count, duration, joined
+from labtools.wording import count, duration, joined, signed_share
 
 HOSTILE = '<script>alert(1)</script><img src="x" onerror="y">{{ 7*7 }}'
 VOID = {"meta", "link", "img", "br", "source"}
@@ -164,10 +164,15 @@ def test_a_p95_of_few_calls_is_marked():
     ("seconds", "words"),
     [(0, "0 ms"), (1e-9, "0 ms"), (0.00031, "0.31 ms"), (0.152, "152 ms"), (0.9996, "1.00 s"),
      (2.4, "2.40 s"), (10.0, "10 s"), (8.000000000000002, "8 s"), (12_345, "12,345 s"),
-     (-0.02, "-20 ms")],
+     (-0.02, "−20 ms"), (-1e-9, "0 ms")],
 )  # fmt: skip
 def test_durations_in_words(seconds, words):
     assert duration(seconds) == words
+
+
+def test_shares_have_a_sign_and_there_is_no_minus_nothing():
+    assert [signed_share(x) for x in (0.123, -0.03, -0.001)] == ["+12%", "−3%", "+0%"]
+    assert signed_share(-0.0123, 1) == "−1.2%"
 
 
 def test_counts_and_lists_in_words():

@@ -16,7 +16,7 @@ from labtools.plots.canvas import (
     require,
     thousands,
 )
-from labtools.wording import duration, joined
+from labtools.wording import duration, joined, signed_share
 
 
 def ttft_cold_and_warm(points: Sequence[tuple[int, float, float]]) -> LabFigure:
@@ -74,7 +74,7 @@ def held_against_engine(rows: Mapping[str, tuple[float, float, Sequence[float]]]
         for row, (name, (measured_s, predicted_s, errors)) in enumerate(rows.items()):
             drawing.bar(-row + 0.18, (measured_s, INK, ""), height=0.32)
             drawing.bar(-row - 0.18, (predicted_s, DECODE, ""), height=0.32)
-            middle, least, most = map(_percent, (median(errors), min(errors), max(errors)))
+            middle, least, most = map(signed_share, (median(errors), min(errors), max(errors)))
             error = f"{middle} ({least} to {most})"
             drawing.label_end(max(measured_s, predicted_s), -row, error, fontsize=10)
             one_line = name.replace("\n", " ")
@@ -89,7 +89,3 @@ def held_against_engine(rows: Mapping[str, tuple[float, float, Sequence[float]]]
             f"Prediction against measurement: {'; '.join(told)}.",
             "Medians over the runs; behind each pair of bars the median error and its range.",
         )
-
-
-def _percent(share: float) -> str:
-    return f"{round(share, 2) + 0.0:+.0%}"  # never -0%

@@ -23,7 +23,7 @@ def test_steps_are_told_with_their_line():
 def test_errors_keep_their_sign_and_their_range():
     rows = {"the chain\nend to end": (10.0, 9.0, [-0.1, -0.2, 0.1]), "decode": (4.0, 5.0, [0.25])}
     figure = figures.held_against_engine(rows)
-    assert "the chain end to end 10 s measured, 9 s predicted, -10% (-20% to +10%)" in figure.alt
+    assert "the chain end to end 10 s measured, 9 s predicted, −10% (−20% to +10%)" in figure.alt
     assert "+25% (+25% to +25%)" in figure.svg
 
 
