@@ -21,8 +21,13 @@ from pybtex.style.sorting import BaseSortingStyle
 from pybtex.style.template import FieldIsMissing, join, node, sentence
 from pybtex.style.template import field as entry_field
 from sphinx.application import Sphinx
-from sphinxcontrib.bibtex.style.referencing import PersonStyle
-from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
+from sphinxcontrib.bibtex.style.referencing import GroupReferenceStyle
+from sphinxcontrib.bibtex.style.referencing.basic_author_year import (
+    BasicAuthorYearParentheticalReferenceStyle,
+    BasicAuthorYearTextualReferenceStyle,
+)
+from sphinxcontrib.bibtex.style.template import entry_label, reference
+from sphinxcontrib.bibtex.style.template import join as template_join
 
 
 def is_others(person: Person) -> bool:
@@ -42,16 +47,18 @@ def cited_names(entry: Entry) -> str:
 
 
 class AuthorYearLabels(BaseLabelStyle):
-    """Labels for a bibliography; works that would share one get a letter each."""
+    """Labels for a bibliography; works that would share one get a letter each, as in "2026a" and
+    "n.d.-a".
+    """
 
     def format_labels(self, sorted_entries: Iterable[Entry]) -> Iterator[str]:
         """One label an entry, in their order."""
         labels = [
-            ", ".join(filter(None, [cited_names(entry), entry.fields.get("year")]))
-            for entry in sorted_entries
+            f"{cited_names(entry)}, {entry.fields.get('year', 'n.d.')}" for entry in sorted_entries
         ]
         for position, label in enumerate(labels):
             letter = chr(ord("a") + labels[:position].count(label))
+            letter = f"-{letter}" if label.endswith(".") else letter
             yield f"{label}{letter}" if labels.count(label) > 1 else label
 
 
@@ -98,25 +105,41 @@ class AuthorYearStyle(Style):
 
 
 @node
+def cited_year(children: Any, data: Any) -> Any:
+    """What the label of an entry says after the names."""
+    return Text(data["formatted_entry"].label.removeprefix(f"{cited_names(data['entry'])}, "))
+
+
+@node
 def cited_names_node(children: Any, data: Any) -> Any:
     """The names as a citation shows them."""
     return Text(cited_names(data["entry"]))
 
 
 @dataclass
-class CitedNames(PersonStyle):
-    """Names in a citation."""
+class InParentheses(BasicAuthorYearParentheticalReferenceStyle):
+    """A citation after the sentence that it supports: the label."""
 
-    def author_or_editor_or_title(self, full: bool) -> Any:
-        """The template for who is cited."""
-        return cited_names_node()
+    def inner(self, role_name: str) -> Any:
+        """The template of a reference."""
+        return reference[entry_label]
 
 
 @dataclass
-class AuthorYearCitations(AuthorYearReferenceStyle):
-    """Citations whose names are those of the labels."""
+class InText(BasicAuthorYearTextualReferenceStyle):
+    """A citation as part of a sentence: the names, and the rest of the label in brackets."""
 
-    person: PersonStyle = field(default_factory=CitedNames)
+    def inner(self, role_name: str) -> Any:
+        """The template of a reference."""
+        year = template_join[self.bracket.left, reference[cited_year], self.bracket.right]
+        return template_join(sep=self.text_reference_sep)[cited_names_node, year]
+
+
+@dataclass
+class LabelCitations(GroupReferenceStyle):
+    """Citations that show the labels of the bibliography."""
+
+    styles: list[Any] = field(default_factory=lambda: [InParentheses(), InText()])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -124,5 +147,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     name = "author_year_et_al"
     register_plugin("pybtex.style.formatting", name, AuthorYearStyle)
     citation_styles = "sphinxcontrib.bibtex.style.referencing"
-    sphinxcontrib.bibtex.plugin.register_plugin(citation_styles, name, AuthorYearCitations)
+    sphinxcontrib.bibtex.plugin.register_plugin(citation_styles, name, LabelCitations)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

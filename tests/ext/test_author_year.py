@@ -27,10 +27,12 @@ def test_cited_names(authors: list[str], names: str) -> None:
 
 def test_labels_carry_the_year_and_are_unique() -> None:
     works = [work("Zhu", "others", year="2026"), work("Zhu", "others", year="2026"), work("Oracle")]
-    assert list(AuthorYearLabels().format_labels(works)) == [
+    assert list(AuthorYearLabels().format_labels([*works, work("OpenAI"), work("OpenAI")])) == [
         "Zhu et al., 2026a",
         "Zhu et al., 2026b",
-        "Oracle",
+        "Oracle, n.d.",
+        "OpenAI, n.d.-a",
+        "OpenAI, n.d.-b",
     ]
 
 

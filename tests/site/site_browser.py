@@ -196,7 +196,12 @@ class SiteBrowser:
         return self._thread.submit(look).result()
 
     def on_page(
-        self, page: str, look: Callable[[Page], Result], *, javascript: bool = True
+        self,
+        page: str,
+        look: Callable[[Page], Result],
+        *,
+        width: int = 1280,
+        javascript: bool = True,
     ) -> Result:
         """What `look` returns for the tab that has opened `page`."""
 
@@ -204,7 +209,7 @@ class SiteBrowser:
             tab.goto(f"{self._site}/{page}", wait_until="networkidle")
             return look(tab)
 
-        return self._in_tab(opened, width=1280, scheme="light", javascript=javascript)
+        return self._in_tab(opened, width=width, scheme="light", javascript=javascript)
 
     def _in_tab(
         self, look: Callable[[Page], Result], *, width: int, scheme: str, javascript: bool

@@ -1,0 +1,139 @@
+"""How a reader finds the way: the two menus, the search, labels that lead to the bibliography."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from built_book import BOOK, pages, parsed
+from playwright.sync_api import Page
+from site_browser import WIDTHS, SiteBrowser
+
+pytestmark = pytest.mark.site
+LABS = [page for page in pages() if page.startswith("labs/")] or ["labs/multiplier.html"]
+every_width = pytest.mark.parametrize("width", WIDTHS)
+
+# Terms of the index that a query for them does not lead back to. (A stem may have a stem again.)
+LOST_TERMS = """matching => Object.entries(Search._index.terms)
+    .filter(([term]) => term.match(matching) && new Stemmer().stemWord(term) === term)
+    .filter(([term, documents]) => {
+        const found = Search._performSearch(...Search._parseQuery(term)).map(([name]) => name);
+        return ![documents].flat().every(one => found.includes(Search._index.docnames[one]));
+    })
+    .map(([term]) => term)"""
+
+CLIPPED = """() => [...document.querySelectorAll("div.cell_input pre, div.output.text_html")]
+    .filter(box => box.scrollWidth > box.clientWidth + 1)
+    .map(box => box.textContent.trim().slice(0, 60))"""
+
+# How far the magnifier reaches into the room for the query.
+OVERLAP_PX = """() => {
+    const form = document.querySelector(".bd-search-container form.bd-search");
+    const input = form.querySelector("input"), box = input.getBoundingClientRect();
+    const text = box.left + parseFloat(getComputedStyle(input).paddingLeft);
+    return form.querySelector("i").getBoundingClientRect().right - text;
+}"""
+
+
+@every_width
+@pytest.mark.parametrize("page", ["chapters/multiplier.html", "labs/multiplier.html"])
+def test_both_menus_open(browser: SiteBrowser, page: str, width: int) -> None:
+    def look(tab: Page) -> None:
+        sidebar = tab.locator(".bd-sidebar-primary nav.bd-links:visible")
+        button = tab.locator("button.primary-toggle:visible")
+        shown = sidebar.count()
+        button.click()
+        tab.wait_for_function(
+            "count => [...document.querySelectorAll('.bd-sidebar-primary nav.bd-links')]"
+            ".filter(one => one.checkVisibility({checkVisibilityCSS: true})).length !== count",
+            arg=shown,
+        )
+        tab.keyboard.press("Escape") if not shown else button.click()
+        contents = tab.locator(".bd-sidebar-secondary #pst-page-toc-nav, .bd-sidebar-secondary nav")
+        if not contents.first.is_visible():
+            tab.locator("button.secondary-toggle:visible").click()
+            contents.first.wait_for(state="visible")
+
+    browser.on_page(page, look, width=width)
+
+
+@pytest.mark.parametrize(
+    ("query", "page"),
+    [
+        ("429", "chapters/parallel_calls.html"),
+        ("Anthropic", "chapters/evaluation.html"),
+        ("max_tokens", "chapters/multiplier.html"),
+        ("cached_tokens", "labs/prefix_caching.html"),
+        ("p95", "labs/evaluation.html"),
+        ("arXiv 2606.30560", "chapters/bibliography.html"),
+        ("llama-3.3-70b", "labs/model_size.html"),
+        ("asyncio.sleep", "labs/parallel_calls.html"),
+    ],
+)
+def test_search_leads_to_numbers_names_and_code(
+    browser: SiteBrowser, query: str, page: str
+) -> None:
+    assert page in browser.found_by_search(query)
+
+
+@pytest.mark.parametrize("matching", [r"^\d+$", "_", r"[a-z]\d|\d[a-z]"])
+def test_no_number_and_no_name_of_code_is_lost_to_the_search(
+    browser: SiteBrowser, matching: str
+) -> None:
+    assert browser.on_page("search.html", lambda tab: tab.evaluate(LOST_TERMS, matching)) == []
+
+
+def test_excerpts_are_what_the_page_says(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> list[str]:
+        tab.wait_for_function(
+            "() => document.querySelectorAll('#search-results p.context').length > 5"
+        )
+        return tab.locator("#search-results p.context").all_inner_texts()
+
+    excerpts = browser.on_page("search.html?q=prefix+caching", look)
+    assert [text for text in excerpts if ".pdf" in text or "Contents" in text] == []
+
+
+@every_width
+def test_a_query_begins_beside_the_magnifier(browser: SiteBrowser, width: int) -> None:
+    def look(tab: Page) -> float:
+        return float(tab.evaluate(OVERLAP_PX))
+
+    assert browser.on_page("search.html?q=prefix", look, width=width) <= 0
+
+
+@pytest.mark.parametrize("page", LABS)
+def test_code_and_tables_of_a_lab_fit_a_laptop(browser: SiteBrowser, page: str) -> None:
+    assert browser.on_page(page, lambda tab: tab.evaluate(CLIPPED)) == []
+
+
+def test_every_page_names_an_icon_that_is_there(book: None) -> None:
+    for page in pages():
+        (icon,) = parsed(page).select('link[rel~="icon"]')
+        assert (BOOK / page).parent.joinpath(icon["href"].partition("?")[0]).is_file()
+
+
+def test_a_citation_shows_the_label_of_its_work(book: None) -> None:
+    works = parsed("chapters/bibliography.html").select("div.citation[id]")
+    labels = {work["id"]: work.select_one("span.label").text.strip("[]") for work in works}
+    cited = {
+        (link["href"].partition("#")[2], link.text)
+        for page in pages()
+        for link in parsed(page).select('article a[href*="bibliography.html#id"]')
+    }
+    assert len(cited) > 30
+    assert [(id_, text) for id_, text in cited if not labels[id_].endswith(text)] == []
+
+
+def test_negative_numbers_have_a_minus_sign(book: None) -> None:
+    hyphen = re.compile(r"(?<![\w.])-\d")
+    told = [text for page in pages() for text in parsed(page).select("article span.pasted-text")]
+    assert told
+    assert [text.text for text in told if hyphen.search(text.text)] == []
+    drawn = [word for file in BOOK.glob("_images/*.svg") for word in words_in(file.read_text())]
+    assert drawn
+    assert [word for word in drawn if hyphen.search(word)] == []
+
+
+def words_in(svg: str) -> list[str]:
+    return re.findall(r"<(?:text|tspan)[^>]*>([^<]+)<", svg)
