@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labtools.errors import ConfigurationError, KeyRefused
+from labtools.model.named_profiles import named_profile
 
 USUAL = "OPENAI_API_KEY"
 # A file system allows 255 bytes; a letter may take four.
@@ -49,6 +50,9 @@ def candidates_of(options: argparse.Namespace) -> list[Candidate]:
     for option in ("base_url", "model"):
         for name, value in zip(given["name"], given[option], strict=True):
             _require_text(option, name, value)
+    for base_url, model in zip(given["base_url"], given["model"], strict=True):
+        if base_url in ("sim", "mock"):
+            named_profile(model)  # refused before a dry run, too
     variables = options.key_from or [None]
     if len(variables) == 1:
         variables = variables * len(given["name"])

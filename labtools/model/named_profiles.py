@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labtools.errors import ConfigurationError, one_of
+from labtools.model.leaderboard import PROVIDERS
 from labtools.model.profile import LatencyProfile
 from labtools.model.published_profiles import PUBLISHED
 from labtools.read_back import read_back
@@ -35,10 +36,13 @@ NAMED = {profile.name: profile for profile in (FAST, SLOW, *PUBLISHED)}
 
 
 def named_profile(name: str) -> LatencyProfile:
-    """The profile of that name. Raises ConfigurationError that lists the known ones."""
-    if name not in NAMED:
-        raise one_of("profile", name, NAMED)
-    return NAMED[name]
+    """The profile of that name, or the provider of the course's leaderboard. Raises
+    ConfigurationError that lists the known ones.
+    """
+    known = NAMED | {provider.name: provider for provider in PROVIDERS}
+    if name not in known:
+        raise one_of("profile", name, known)
+    return known[name]
 
 
 def load_profiles(path: str | Path) -> dict[str, LatencyProfile]:

@@ -72,6 +72,12 @@ def test_it_says_what_it_will_send_and_a_dry_run_sends_nothing(tmp_path, capsys)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("provider", ["larch", "juniper", "spruce"])
+def test_a_provider_of_the_course_is_measured_by_its_name(tmp_path, provider):
+    evaluate(*endpoint("acme", provider), *FEW, "--out", tmp_path)
+    assert ResultsFolder(tmp_path / "acme").identity().model == provider
+
+
 def test_a_settings_flag_reaches_the_plan(results):
     settings = ResultsFolder(results / "acme").identity().settings
     assert (settings.structured_calls, settings.chain_steps, settings.pause_s) == (3, 4, 1.0)
@@ -105,6 +111,7 @@ def test_the_help_says_which_folder_is_meant(action, capsys):
         ((*endpoint("a"), *endpoint("a")), "must be its own"),
         (endpoint("../a"), "cannot be one"),
         (endpoint("a", "nope"), "Unknown profile"),
+        ((*endpoint("a", "nope"), "--dry-run"), "juniper, larch"),
         ((*endpoint("a")[2:], "--base-url", ""), "--base-url of a is empty"),
         ((*endpoint("a")[2:], "--base-url", " "), "--base-url of a is empty"),
         (endpoint("a", ""), "--model of a is empty"),

@@ -12,10 +12,10 @@ from serve import address, book_server
 from site_browser import SCHEMES, SiteBrowser, chromium_path, site_browser
 
 from labtools import connect
-from labtools.course.evaluation.leaderboard import PROVIDERS
 from labtools.evaluation.reporting import write_comparison, write_report
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import size
+from labtools.model.leaderboard import PROVIDERS
 
 pytestmark = pytest.mark.site
 PAGES = ("larch/report.html", "comparison.html")

@@ -4,5 +4,5 @@ from labtools.course import recorded
 from labtools.course.engine.measured import fitted_profile
 from labtools.course.evaluation import checks as check
 from labtools.course.evaluation import figures
-from labtools.course.evaluation.leaderboard import JUNIPER, LARCH, SPRUCE
+from labtools.model.leaderboard import JUNIPER, LARCH, SPRUCE
 from labtools.model.tokens import filler

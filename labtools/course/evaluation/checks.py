@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labtools.course.evaluation.leaderboard import LARCH, PROVIDERS
 from labtools.course.verdict import (
     Verdict,
     check,
@@ -18,6 +17,7 @@ from labtools.course.verdict import (
     number_from,
     right,
 )
+from labtools.model.leaderboard import LARCH, PROVIDERS
 from labtools.model.metrics import (
     PercentileInterval,
     percentile,

@@ -35,4 +35,4 @@ def test_nothing_is_not_drawn(draw):
 
 def test_an_error_that_rounds_to_nothing_has_no_minus():
     figure = figures.held_against_engine({"decode": (10.0, 9.99, (-0.1, -0.001, 0.02))})
-    assert "+0% (-10% to +2%)" in figure.alt
+    assert "+0% (−10% to +2%)" in figure.alt

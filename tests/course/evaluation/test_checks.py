@@ -15,7 +15,7 @@ from labtools.course.evaluation.checks import (
     check_calls_needed,
     check_paired_difference,
 )
-from labtools.course.evaluation.leaderboard import PROVIDERS
+from labtools.model.leaderboard import PROVIDERS
 from labtools.model.metrics import percentile, percentile_interval
 from labtools.model.tokens import filler
 

@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labtools import connect
-from labtools.course.evaluation.leaderboard import (
+from labtools.errors import ConfigurationError
+from labtools.evaluation.session import evaluate
+from labtools.evaluation.settings import Settings
+from labtools.model.leaderboard import (
     CLIENTS,
     INPUT_TOKENS,
     LARCH,
@@ -17,9 +20,6 @@ from labtools.course.evaluation.leaderboard import (
     placed_at,
     throughput_per_s,
 )
-from labtools.errors import ConfigurationError
-from labtools.evaluation.session import evaluate
-from labtools.evaluation.settings import Settings
 from labtools.model.profile import LatencyProfile
 
 CHAINS_ONLY = Settings(
