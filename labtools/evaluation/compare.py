@@ -21,7 +21,8 @@ from labtools.evaluation.comparison import (
     verdict,
 )
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.report import Report, summarise
+from labtools.evaluation.outcome import readable
+from labtools.evaluation.report import Report, command_line, summarise
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Stat, difference
 from labtools.wording import joined
@@ -67,13 +68,24 @@ def compare(*measured: Measured) -> Comparison:
     found = Comparison(
         format=FORMAT,
         endpoints=tuple(report.endpoint for report in reports),
-        repeats=tuple(report.repeat for report in reports),
+        repeats=_repeats(measured, reports),
         warnings=tuple(_warnings(measured, reports)),
         facts=tuple(_facts(reports)),
         quantities=tuple(quantities),
         not_compared=tuple(left_out),
     )
     return replace(found, verdict=verdict(found))
+
+
+def _repeats(measured: Sequence[Measured], reports: Sequence[Report]) -> tuple[str, ...]:
+    """One interleaved run, where the settings were the same; else each endpoint's own command."""
+    if len({report.settings for report in reports}) > 1:
+        return tuple(report.repeat for report in reports)
+    named = [
+        replace(one.identity, name=report.endpoint.name)
+        for one, report in zip(measured, reports, strict=True)
+    ]
+    return (readable(command_line(*named), longest=2_000 * len(named)),)
 
 
 def _unique(reports: Sequence[Report]) -> list[Report]:

@@ -74,7 +74,7 @@ class Comparison(Part):
     endpoints: tuple[Endpoint, ...]
     """Names are made unique."""
     repeats: tuple[str, ...]
-    """The command that measures each of them again."""
+    """The command that measures them again: one for all where their settings are the same."""
     warnings: tuple[str, ...]
     """What makes them unequal beyond the endpoints themselves."""
     facts: tuple[Fact, ...]

@@ -177,16 +177,20 @@ def _counted_as(calls: Iterable[Observation]) -> Source:
     return "nothing" if not told else "usage" if True in told else "chunks"
 
 
-def command_line(identity: Identity) -> str:
-    """The size that is nearest, and whatever differs from it."""
-    differing = {name: _differing(size, identity.settings) for name, size in SIZES.items()}
+def command_line(*identities: Identity) -> str:
+    """The endpoints, the size that is nearest, and whatever differs from it. Endpoints named in
+    one command are measured in turn, call by call.
+    """
+    settings = identities[0].settings
+    differing = {name: _differing(size, settings) for name, size in SIZES.items()}
     nearest = min(differing, key=lambda name: (len(differing[name]), name != "default"))
     words = ["python", "-m", "labtools", "evaluate"]
-    words += ["--base-url", identity.endpoint, "--model", identity.model, "--name", identity.name]
+    for one in identities:
+        words += ["--base-url", one.endpoint, "--model", one.model, "--name", one.name]
     if nearest != "default":
         words += ["--size", nearest]
     for name in differing[nearest]:
-        words += [f"--{name.replace('_', '-')}", _shown(getattr(identity.settings, name))]
+        words += [f"--{name.replace('_', '-')}", _shown(getattr(settings, name))]
     return shlex.join(words)
 
 

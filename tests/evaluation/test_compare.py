@@ -116,6 +116,19 @@ def test_different_seeds_are_refused():
         compare(measured(), measured(settings=BARE.but(seed=1), name="other"))
 
 
+def test_one_interleaved_run_repeats_a_comparison():
+    [command] = compare(measured(*SLOPE), measured(*SLOPE, name="other")).repeats
+    assert command.count("--base-url https://acme.test/v1 --model m-1 --name") == 2
+    other = measured(*SLOPE, settings=BARE.but(context_calls=9), name="other")
+    assert len(compare(measured(*SLOPE), other).repeats) == 2
+
+
+def test_equal_names_are_told_apart_in_the_command():
+    [command] = compare(measured(*SLOPE), measured(*SLOPE)).repeats
+    assert "--name acme " in command
+    assert "--name 'acme (2)'" in command
+
+
 def test_unequal_clocks_are_marked():
     found = compare(measured(*SLOPE), measured(*SLOPE, clock="simulated", name="other"))
     assert found.warnings[0].startswith("Unequal clocks: acme on the wall clock and other on the")
