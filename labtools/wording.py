@@ -25,6 +25,11 @@ def signed_share(share: float, digits: int = 0) -> str:
     return f"{round(share, digits + 2) + 0.0:+.{digits}%}".replace("-", "−")
 
 
+def four_digits(number: float) -> str:
+    """ "16,000", "0.9732": four digits that count, and no exponent above 1."""
+    return f"{float(f'{number:.4g}'):,.15g}"
+
+
 def count(number: int, noun: str) -> str:
     """ "1 call", "1,200 calls"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -25,6 +25,7 @@ from labtools.lab.budget import Budget
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
 from labtools.model.profile import Prices
+from labtools.wording import count, four_digits, joined
 
 # A real tokenizer counts differently from the estimate, and an interrupted block is paid twice.
 HEADROOM = 1.5
@@ -186,16 +187,24 @@ def _compare_all(folders: Sequence[Path], prefix: Path) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     found, path = write_profile(options.folder)
+    names, states = (
+        max(len(getattr(one, field)) for one in found.parameters) for field in ("name", "status")
+    )
     for one in found.parameters:
-        value = "" if one.value is None else f" {one.value:.4g}"
-        print(f"{one.name:29}{one.status.replace('_', ' '):17}{value}")
+        value = "" if one.value is None else four_digits(one.value)
+        status = one.status.replace("_", " ")
+        print(f"{one.name:{names}}  {status:{states}}  {value}".rstrip())
+    cached_from: dict[str, list[str]] = {}
     for chain in found.held_out:
-        print(
-            f"Not fitted to: {chain.chains} chains, {chain.predicted_s:.3f} s predicted, "
+        told = (
+            f"Not fitted to: {count(chain.chains, 'chain')}, {chain.predicted_s:.3f} s predicted, "
             f"{chain.measured_s:.3f} s measured. A step is off by {chain.median_step_error:.1%} at "
-            f"the median, {chain.worst_step_error:.1%} at worst (cached tokens as the "
-            f"{chain.cached_from} has them)."
+            f"the median, {chain.worst_step_error:.1%} at worst"
         )
+        cached_from.setdefault(told, []).append(f"the {chain.cached_from}")
+    for told, sources in cached_from.items():
+        have = "have" if len(sources) > 1 else "has"
+        print(f"{told} (cached tokens as {joined(sources)} {have} them).")
     print(f"{path}, for `python -m labtools serve --profiles {path}`")
 
 

@@ -16,7 +16,7 @@ from labtools.evaluation.labels import Label
 from labtools.evaluation.report import Report
 from labtools.plots.bands import Spread
 from labtools.plots.evaluation import times_as_long
-from labtools.wording import duration, joined, signed_share
+from labtools.wording import duration, four_digits, joined, signed_share
 
 
 def page(report: Report) -> str:
@@ -109,7 +109,7 @@ def environment() -> Environment:
         "signed": _signed,
         "share": lambda part: "–" if part is None else f"{part:.0%}".replace("-", "−"),
         "percent": lambda part: f"{part:.1%}".replace("-", "−"),
-        "digits": lambda number: "–" if number is None else f"{number:,.4g}",
+        "digits": lambda number: "–" if number is None else four_digits(number),
         "number": lambda number: "–" if number is None else f"{number:,.0f}",
         "rate": lambda rate: (
             "–" if rate is None else f"{rate:,.3g}" if rate < 1e3 else f"{rate:,.0f}"

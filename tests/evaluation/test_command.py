@@ -60,8 +60,17 @@ def test_compare_fit_and_report_make_the_same_again(results, tmp_path, capsys):
     evaluate("compare", results / "acme", results / "other", "--out", tmp_path / "again")
     assert (tmp_path / "again.json").read_text() == (results / "comparison.json").read_text()
     said = capsys.readouterr().out
-    assert "decode_tokens_per_s          measured" in said
-    assert "A step is off by" in said
+    assert "\ndecode_tokens_per_s" in said
+    assert said.count("A step is off by") == 1
+    assert "cached tokens as the profile and the endpoint have them" in said
+
+
+def test_fit_keeps_names_from_statuses_and_numbers_without_exponents(results, capsys):
+    evaluate("fit", results / "acme")
+    table = capsys.readouterr().out.partition("Not fitted")[0].splitlines()
+    rows = {row.split()[0]: row.split()[1:] for row in table}
+    assert rows["prefix_cache.reuse_tokens_per_s"][0] in ("absent", "not")
+    assert rows["prefill_tokens_per_s"] == ["measured", "20,000"]
 
 
 def test_it_says_what_it_will_send_and_a_dry_run_sends_nothing(tmp_path, capsys):

@@ -28,7 +28,7 @@ from labtools.evaluation.fitting.fit import fit
 from labtools.evaluation.page import comparison_page, page
 from labtools.evaluation.report import summarise
 from labtools.evaluation.session import evaluate
-from labtools.wording import count, duration, joined, signed_share
+from labtools.wording import count, duration, four_digits, joined, signed_share
 
 HOSTILE = '<script>alert(1)</script><img src="x" onerror="y">{{ 7*7 }}'
 VOID = {"meta", "link", "img", "br", "source"}
@@ -173,6 +173,15 @@ def test_durations_in_words(seconds, words):
 def test_shares_have_a_sign_and_there_is_no_minus_nothing():
     assert [signed_share(x) for x in (0.123, -0.03, -0.001)] == ["+12%", "−3%", "+0%"]
     assert signed_share(-0.0123, 1) == "−1.2%"
+
+
+def test_four_digits_have_no_exponent():
+    assert [four_digits(x) for x in (16_000, 0.97321, 2_000_000, 110)] == [
+        "16,000",
+        "0.9732",
+        "2,000,000",
+        "110",
+    ]
 
 
 def test_counts_and_lists_in_words():
