@@ -1,8 +1,10 @@
 """Who a citation names, and in which order the bibliography lists."""
 
+from pathlib import Path
+
 import pytest
 from author_year import AuthorYearLabels, AuthorYearOrder, cited_names
-from pybtex.database import Entry, Person
+from pybtex.database import Entry, Person, parse_file
 
 
 def work(*authors: str, title: str = "A Title", **fields: str) -> Entry:
@@ -44,3 +46,9 @@ def test_organisations_are_sorted_among_people() -> None:
         "General Compute",
         "Zhu",
     ]
+
+
+def test_every_work_has_a_link_but_one_on_paper() -> None:
+    works = parse_file(str(Path(__file__).parents[2] / "chapters" / "references.bib")).entries
+    linked = {key for key, work in works.items() if {"url", "doi", "eprint"} & set(work.fields)}
+    assert set(works) - linked == {"doherty1982rapid"}

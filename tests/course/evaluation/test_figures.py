@@ -42,7 +42,7 @@ def test_a_chains_parts_are_told_missing_ones_as_nothing():
 
 def test_a_difference_keeps_its_sign():
     figure = figures.found_differences({"one after\nthe other": (-0.04, (-0.05, 0.01))})
-    assert "one after the other -40 ms (-50 ms to 10 ms)" in figure.alt
+    assert "one after the other −40 ms (−50 ms to 10 ms)" in figure.alt
     assert "−40 ms" in figure.svg
 
 
