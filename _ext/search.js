@@ -1,4 +1,4 @@
-/* What the theme's search leaves out; Sphinx puts this behind its own code on every page. */
+/* What the theme leaves out of its search; Sphinx puts this into language_data.js. */
 {
   // Sphinx indexes whole numbers, but drops them from a query: "429" found nothing.
   const parseQuery = Search._parseQuery;
