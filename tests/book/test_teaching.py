@@ -25,7 +25,7 @@ LAB = re.compile(r"^\{lab\}`(\w+)`$")
 COMMANDS = [
     line
     for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
-    for line in block.splitlines()
+    for line in block.replace("\\\n", "").splitlines()
     if line.startswith("python ")
 ]
 
