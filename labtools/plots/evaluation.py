@@ -24,10 +24,8 @@ from labtools.plots.canvas import (
 from labtools.wording import duration
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-_Ends = Sequence[float]
 LONGEST_NAME = 24
 
 
@@ -236,12 +234,6 @@ def times_as_long(rows: Mapping[str, Sequence[Spread | None]], names: Sequence[s
             "of the first. Lines: 95% intervals; one that crosses 1 shows no difference. An open "
             "mark has too few pairs.",
         )
-
-
-def _band(axes: Axes, x: _Ends | None, y: _Ends | None, colour: str) -> None:
-    """An interval, where there is one."""
-    if x and y:
-        axes.plot(x, y, color=colour, linewidth=6, alpha=0.35, solid_capstyle="butt")
 
 
 def _look(place: int) -> tuple[str, str]:
