@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 from small_evaluation import EVERYTHING, SMALL
@@ -12,6 +13,7 @@ from small_evaluation import EVERYTHING, SMALL
 from labtools import connect
 from labtools.errors import LabtoolsError
 from labtools.evaluation.reporting import write_comparison, write_profile, write_report
+from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import evaluate
 
 STRANGE = (None, True, -1, 0, 1e300, 10**30, "", "text", "-1", [], {}, [None], {"a": 1}, ...)
@@ -115,3 +117,16 @@ def test_results_that_vanish_during_a_run_are_said_to_have_gone(tmp_path, gone, 
         monkeypatch.setattr(lab.client, "post", post)
         with pytest.raises(LabtoolsError, match="has gone: it was deleted or moved"):
             evaluate({"a": lab}, tmp_path, SMALL, progress=False)
+
+
+def test_results_of_an_earlier_version_still_load(tmp_path):
+    before = Path(__file__).with_name("results_of_0_1")
+    folder = shutil.copytree(before, tmp_path / "a")
+    found = ResultsFolder(folder).read()
+    assert len(found.finished) == 7
+    assert found.abilities.tools
+    assert found.abilities.not_known == ()
+    report = write_report(folder)
+    assert [row.asked_tokens for row in report.contexts.rows] == [2_000, 8_000]
+    assert report.completeness.finished == 7
+    assert report.spent.requests == len(found.made) == 21
