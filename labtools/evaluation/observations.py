@@ -150,19 +150,21 @@ class Measured:
     @property
     def spent_tokens(self) -> int:
         """Input and output tokens of all calls, as far as the endpoint said."""
-        return sum((one.input_tokens or 0) + (one.output_tokens or 0) for one in self.made)
+        return sum((call.input_tokens or 0) + (call.output_tokens or 0) for call in self.made)
 
     def spent_usd(self, prices: Prices) -> float:
         """What all calls cost, as far as the endpoint said."""
         return sum(
-            prices.cost_usd(one.input_tokens or 0, one.cached_tokens or 0, one.output_tokens or 0)
-            for one in self.made
+            prices.cost_usd(
+                call.input_tokens or 0, call.cached_tokens or 0, call.output_tokens or 0
+            )
+            for call in self.made
         )
 
     def on(self, axis: AxisName, label: Label | None = None) -> tuple[Observation, ...]:
         """The observations of one axis, or of one label on it."""
         return tuple(
-            one for one in self.observations if one.axis == axis and label in (None, one.label)
+            call for call in self.observations if call.axis == axis and label in (None, call.label)
         )
 
     def pairs(
@@ -171,6 +173,6 @@ class Measured:
         """Within each block, the n-th call of the one label and the n-th of the other."""
         first, second = (defaultdict[str, list[Observation]](list) for _ in range(2))
         for label, found in ((before, first), (after, second)):
-            for one in self.on(axis, label):
-                found[one.block].append(one)
+            for call in self.on(axis, label):
+                found[call.block].append(call)
         return [pair for block in first for pair in zip(first[block], second[block], strict=False)]

@@ -260,8 +260,8 @@ def lacking(report: Report) -> str | None:
     """What the endpoint cannot do at all."""
     if not report.lacks:
         return None
-    told = " ".join(f"{one.what} {one.consequence}" for one in report.lacks)
-    return f"The endpoint lacks something, which is not slowness. {told}"
+    phrases = " ".join(f"{one.what} {one.consequence}" for one in report.lacks)
+    return f"The endpoint lacks something, which is not slowness. {phrases}"
 
 
 def not_known(report: Report) -> str | None:
@@ -269,9 +269,9 @@ def not_known(report: Report) -> str | None:
     names = report.abilities.not_known if report.abilities else ()
     if not names:
         return None
-    told = joined(_ASKED[name] for name in names)
+    phrases = joined(_ASKED[name] for name in names)
     return (
-        f"Whether the endpoint can do {told} is not known: it refused to be asked, and that was "
+        f"Whether the endpoint can do {phrases} is not known: it refused to be asked, and that was "
         "not measured. The same command asks again."
     )
 

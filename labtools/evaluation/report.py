@@ -156,7 +156,7 @@ def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None 
         overhead_reason=overhead_reason,
         lacks=outcome.lacks(measured.abilities),
         fit=Fitted(fit.parameters, fit.held_out) if fit else None,
-        in_one_piece=sum(one.in_one_piece for one in measured.observations),
+        in_one_piece=sum(call.in_one_piece for call in measured.observations),
         **by_axis,
     )
     sentences = ((name, rule(report)) for name, rule in RULES.items())
@@ -171,7 +171,7 @@ def _readable(abilities: Abilities | None) -> Abilities | None:
 
 def _counted_as(calls: Iterable[Observation]) -> Source:
     """Where the lengths of the answers come from."""
-    told = {one.record.output_tokens is not None for one in calls if not one.failed}
+    told = {call.record.output_tokens is not None for call in calls if not call.failed}
     if len(told) == 2:
         return "both"
     return "nothing" if not told else "usage" if True in told else "chunks"

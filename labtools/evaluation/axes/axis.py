@@ -38,7 +38,7 @@ class Compared:
     def of(self, measured: Measured) -> list[Observation]:
         """Its calls at one endpoint."""
         calls = measured.on(self.axis, self.label)
-        return [one for one in calls if self.at is None or one.at[self.at[0]] == self.at[1]]
+        return [call for call in calls if self.at is None or call.at[self.at[0]] == self.at[1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,12 @@ class Axis:
 
 def values_of(name: str, axis: AxisName, all_measured: Iterable[Measured]) -> list[float]:
     """All values of this name that the calls of an axis were made for."""
-    return sorted({one.at[name] for measured in all_measured for one in measured.on(axis)})
+    return sorted({call.at[name] for measured in all_measured for call in measured.on(axis)})
 
 
 def stat_of(calls: Sequence[Observation], value: Value, *, independent: bool = True) -> Stat:
     """The statistics of one quantity of these calls."""
-    failed = sum(one.failed for one in calls)
+    failed = sum(call.failed for call in calls)
     return stat(map(value, calls), failed, independent=independent)
 
 
@@ -90,16 +90,16 @@ def spread(percentile: Percentile) -> Spread:
     return percentile.value, (found.low, found.high) if found else None
 
 
-def ttft_s(one: Observation) -> float | None:
+def ttft_s(call: Observation) -> float | None:
     """TTFT of a call that ended well."""
-    return one.ttft_s
+    return call.ttft_s
 
 
-def tpot_s(one: Observation) -> float | None:
+def tpot_s(call: Observation) -> float | None:
     """Time per output token of a call that ended well."""
-    return one.tpot_s
+    return call.tpot_s
 
 
-def e2e_latency_s(one: Observation) -> float | None:
+def e2e_latency_s(call: Observation) -> float | None:
     """End-to-end latency of a call that ended well."""
-    return one.record.e2e_latency_s
+    return call.record.e2e_latency_s

@@ -128,9 +128,9 @@ def chain(measured: Measured) -> Chain:
     """Medians of each step, sums of each run."""
     runs: dict[int, list[Observation]] = defaultdict(list)
     steps: dict[int, list[Observation]] = defaultdict(list)
-    for one in measured.on(AxisName.CHAIN):
-        runs[one.number].append(one)
-        steps[int(one.at["step"])].append(one)
+    for call in measured.on(AxisName.CHAIN):
+        runs[call.number].append(call)
+        steps[int(call.at["step"])].append(call)
     summed = tuple(_run(number, calls) for number, calls in runs.items())
     complete = [run for run in summed if run.total_s is not None]
     total_s = median(run.total_s for run in complete)
@@ -152,27 +152,27 @@ def chain(measured: Measured) -> Chain:
 
 
 def _step(number: int, calls: Sequence[Observation]) -> ChainStep:
-    answered = [one for one in calls if not one.failed]
+    answered = [call for call in calls if not call.failed]
     return ChainStep(
         step=number,
         samples=len(answered),
         failed=len(calls) - len(answered),
-        input_tokens=median(one.record.input_tokens for one in answered),
-        cached_tokens=median(one.record.cached_tokens for one in answered),
-        ttft_s=median(one.ttft_s for one in answered),
-        decode_s=median(one.decode_s for one in answered),
-        e2e_latency_s=median(one.record.e2e_latency_s for one in answered),
+        input_tokens=median(call.record.input_tokens for call in answered),
+        cached_tokens=median(call.record.cached_tokens for call in answered),
+        ttft_s=median(call.ttft_s for call in answered),
+        decode_s=median(call.decode_s for call in answered),
+        e2e_latency_s=median(call.record.e2e_latency_s for call in answered),
     )
 
 
 def _run(number: int, calls: Sequence[Observation]) -> ChainRun:
-    failed = sum(one.failed for one in calls)
+    failed = sum(call.failed for call in calls)
     if failed:
         return ChainRun(number, len(calls), len(calls) - failed, None, None)
-    total_s = sum(one.record.e2e_latency_s or 0.0 for one in calls)
+    total_s = sum(call.record.e2e_latency_s or 0.0 for call in calls)
     # A stream that ended well without any output was waited for all the same.
-    ttft_s = sum((one.record.e2e_latency_s or 0.0) - (one.decode_s or 0.0) for one in calls)
-    known = not any(one.in_one_piece for one in calls)
+    ttft_s = sum((call.record.e2e_latency_s or 0.0) - (call.decode_s or 0.0) for call in calls)
+    known = not any(call.in_one_piece for call in calls)
     return ChainRun(number, len(calls), len(calls), total_s, ttft_s if known else None)
 
 

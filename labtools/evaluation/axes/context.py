@@ -86,12 +86,16 @@ class Contexts(Part):
 def contexts(measured: Measured, fit: Fit) -> Contexts:
     """A row for each length that was asked for, shortest first, and the fitted slope."""
     groups: dict[int, list[Observation]] = defaultdict(list)
-    for one in measured.on(AxisName.CONTEXT):
-        groups[int(one.at["input_tokens"])].append(one)
+    for call in measured.on(AxisName.CONTEXT):
+        groups[int(call.at["input_tokens"])].append(call)
     rows = tuple(_row(asked, groups[asked]) for asked in sorted(groups))
     if not rows:
         return Contexts((), None, None, "Not measured.")
-    found = {one.name: one for one in fit.parameters if one.status in ("measured", "absent")}
+    found = {
+        parameter.name: parameter
+        for parameter in fit.parameters
+        if parameter.status in ("measured", "absent")
+    }
     if PREFILL not in found:
         return Contexts(rows, None, None, "A slope needs TTFT at two lengths.")
     rates = [found[name].value if name in found else None for name in (PREFILL, ATTENTION)]
@@ -100,7 +104,7 @@ def contexts(measured: Measured, fit: Fit) -> Contexts:
 
 
 def _row(asked: int, calls: Sequence[Observation]) -> ContextRow:
-    counted = median(one.record.input_tokens for one in calls if not one.failed)
+    counted = median(call.record.input_tokens for call in calls if not call.failed)
     tokens = asked if counted is None else counted
     return ContextRow(asked, tokens, stat_of(calls, ttft_s), stat_of(calls, tpot_s))
 

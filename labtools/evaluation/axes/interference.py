@@ -85,8 +85,8 @@ def interference(measured: Measured) -> Interference:
     """The gaps of each stream while a long prompt was under way, and while none was."""
     streams: dict[str, list[Observation]] = defaultdict(list)
     prompts: dict[str, list[Observation]] = defaultdict(list)
-    for one in measured.on(AxisName.INTERFERENCE):
-        (streams if one.label == Label.STREAM else prompts)[one.block].append(one)
+    for call in measured.on(AxisName.INTERFERENCE):
+        (streams if call.label == Label.STREAM else prompts)[call.block].append(call)
     runs = [_run(streams[name], prompts[name]) for name in sorted(streams)]
     found = tuple(run for run in runs if run)
     reason = None
@@ -104,7 +104,7 @@ def interference(measured: Measured) -> Interference:
 
 
 def _run(streams: Sequence[Observation], prompts: Sequence[Observation]) -> InterferedStream | None:
-    stream = next((one for one in streams if not one.failed), None)
+    stream = next((call for call in streams if not call.failed), None)
     if stream is None:
         return None
     beside: list[float] = []

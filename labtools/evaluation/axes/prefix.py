@@ -177,8 +177,8 @@ def prefix(measured: Measured, fit: Fit) -> Prefix:
         rows.append(_reuse(label, pairs, settings.prefix_tokens, fit.prefill))
     measured_rows = tuple(row for row in rows if row.ttft_s.samples or row.ttft_s.failed)
     ladder = tuple(
-        Rung(int(one.at["shared"]), one.record.cached_tokens, one.ttft_s)
-        for one in measured.on(AxisName.PREFIX, Label.SHARED)
+        Rung(int(call.at["shared"]), call.record.cached_tokens, call.ttft_s)
+        for call in measured.on(AxisName.PREFIX, Label.SHARED)
     )
     return Prefix(
         prompt_tokens=settings.prefix_tokens,
@@ -210,7 +210,7 @@ def _reuse(
             shares.append(saved[-1] / whole_s)
     dropped = len(pairs) - len(saved)
     share = median_of(shares, dropped) if shares else None
-    reported = median(one.cached_share for one in again)
+    reported = median(call.cached_share for call in again)
     return Reuse(
         label=label,
         ttft_s=stat_of(again, ttft_s),
@@ -244,13 +244,13 @@ def _disagreement(
     if reported is None or share is None or share.median is None:
         return None
     low, high = _range(share, shares)
-    said = (
+    shares_in_words = (
         f"{reported:.0%} of the tokens reported as cached, {share.median:.0%} of the prefill saved"
     )
     if reported - high > NOTICEABLE_SHARE:
-        return f"reports more than it saves: {said}"
+        return f"reports more than it saves: {shares_in_words}"
     if low - reported > NOTICEABLE_SHARE:
-        return f"saves more than it reports: {said}"
+        return f"saves more than it reports: {shares_in_words}"
     return None
 
 
@@ -271,8 +271,10 @@ def prefix_cache(report: Report) -> str | None:
     tokens = f"{report.prefix.prompt_tokens:,}"
     parts = []
     if saving:
-        told = joined(f"{REUSE_PHRASES[row.label]} (TTFT {_saved(row)} shorter)" for row in saving)
-        parts.append(f"The prefix cache works at {tokens} tokens for {told}.")
+        phrases = joined(
+            f"{REUSE_PHRASES[row.label]} (TTFT {_saved(row)} shorter)" for row in saving
+        )
+        parts.append(f"The prefix cache works at {tokens} tokens for {phrases}.")
         if losing:
             parts.append(f"Nothing is saved on {_named(losing)}.")
     elif losing:
@@ -307,8 +309,8 @@ def prefix_disagreement(report: Report) -> str | None:
     found = [row for row in report.prefix.reuses if row.disagreement]
     if not found:
         return None
-    told = "; ".join(f"for {REUSE_PHRASES[row.label]} it {row.disagreement}" for row in found)
-    return f"cached_tokens and TTFT disagree: {told}."
+    phrases = "; ".join(f"for {REUSE_PHRASES[row.label]} it {row.disagreement}" for row in found)
+    return f"cached_tokens and TTFT disagree: {phrases}."
 
 
 def _saved(row: Reuse) -> str:
@@ -326,7 +328,7 @@ def _stats(report: Report) -> Mapping[str, Stat]:
 def _figure(report: Report) -> LabFigure | None:
     stats = {"first time": report.prefix.cold_ttft_s}
     stats |= {REUSE_LABELS[Label(row.label)]: row.ttft_s for row in report.prefix.reuses}
-    bars = {name: spread(one.p50) for name, one in stats.items() if one.p50}
+    bars = {name: spread(stat.p50) for name, stat in stats.items() if stat.p50}
     return ttft_after_edits(bars) if bars else None
 
 

@@ -190,22 +190,24 @@ def structured(measured: Measured, fit: Fit) -> Structured:
 def _by_block(calls: Iterable[Observation]) -> Mapping[str, Mapping[Label, Observation]]:
     """A block's calls by label: each label stands once in a block."""
     blocks: dict[str, dict[Label, Observation]] = defaultdict(dict)
-    for one in calls:
-        blocks[one.block][one.label] = one
+    for call in calls:
+        blocks[call.block][call.label] = call
     return blocks
 
 
 def _form(form: Label, rounds: Mapping[str, Mapping[Label, Observation]]) -> Form:
     calls = [round[form] for round in rounds.values() if form in round]
     # A block's number says which function it asked for.
-    valid = sum(is_valid(one.record, form, FUNCTIONS[one.number % len(FUNCTIONS)]) for one in calls)
+    valid = sum(
+        is_valid(call.record, form, FUNCTIONS[call.number % len(FUNCTIONS)]) for call in calls
+    )
     return Form(
         form=form,
         ttft_s=stat_of(calls, ttft_s),
         tpot_s=stat_of(calls, tpot_s),
         e2e_latency_s=stat_of(calls, e2e_latency_s),
-        output_tokens=median(one.output_tokens for one in calls),
-        answered=sum(not one.failed for one in calls),
+        output_tokens=median(call.output_tokens for call in calls),
+        answered=sum(not call.failed for call in calls),
         valid=None if form == Label.FREEFORM else valid,
     )
 
@@ -251,8 +253,8 @@ def _beyond_length(
 
 def schema_warm(report: Report) -> str | None:
     """What a schema costs once the endpoint knows it."""
-    told = [text for row in report.structured.against_freeform if (text := _warm_cost(row))]
-    return " ".join(told) or None
+    phrases = [text for row in report.structured.against_freeform if (text := _warm_cost(row))]
+    return " ".join(phrases) or None
 
 
 def schema_cold(report: Report) -> str | None:

@@ -66,8 +66,8 @@ def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2
         elif kind == "call" and heads:
             # Machines count their seconds from different instants.
             later_s = heads[-1].epoch_s - heads[0].epoch_s
-            one = read_call(values, planned=False)
-            calls.append(replace(one, record=_moved(one.record, later_s)))
+            call = read_call(values, planned=False)
+            calls.append(replace(call, record=_moved(call.record, later_s)))
         else:
             raise ConfigurationError(f"its kind is {kind!r:.40}, which stands in no such place")
 
@@ -83,15 +83,17 @@ def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2
             f"What Locust said is in {folder}/load-{run}.log."
         )
     head = heads[0]
-    users = users or len({(one.block, one.lane) for one in calls})
+    users = users or len({(call.block, call.lane) for call in calls})
     rate = head.arrivals_per_user_per_s * users
     at = {"request_rate_per_s": rate} if rate else {"clients": users}
-    counted = tuple(replace(one, at={**one.at, **at}) for one in sorted(calls, key=lambda o: o.key))
+    counted = tuple(
+        replace(call, at={**call.at, **at}) for call in sorted(calls, key=lambda made: made.key)
+    )
     settings = head.settings.but(slo_s=slo_s)
     identity = Identity(
         folder.name, head.endpoint, head.model, "wall", settings, head.labtools_version
     )
-    made = tuple(one.record for one in counted)
+    made = tuple(call.record for call in counted)
     measured = Measured(identity, None, counted, tuple(overheads), made=made)
     load = open_loop(measured) or closed_loop(measured)[0]
     return LoadResults(measured, load, len(heads))
@@ -134,7 +136,7 @@ def _lines(results: LoadResults) -> Iterable[str]:
 
 def _failures(records: Iterable[CallRecord]) -> str:
     kinds = Counter(
-        f"{one.error.kind} {one.error.status or ''}".strip() for one in records if one.error
+        f"{call.error.kind} {call.error.status or ''}".strip() for call in records if call.error
     )
     if not kinds:
         return ", none failed"
@@ -155,10 +157,10 @@ def _shown(found: Percentile) -> str:
 
 
 def _cached(records: Iterable[CallRecord]) -> Iterable[str]:
-    told = [one for one in records if one.input_tokens and one.cached_tokens is not None]
-    cached = sum(one.cached_tokens or 0 for one in told)
+    told = [call for call in records if call.input_tokens and call.cached_tokens is not None]
+    cached = sum(call.cached_tokens or 0 for call in told)
     if cached:
-        share = cached / sum(one.input_tokens or 0 for one in told)
+        share = cached / sum(call.input_tokens or 0 for call in told)
         yield (
             f"{share:.0%} of the input tokens came from the endpoint's cache. Every prompt of a "
             "run is new: take another --seed than the last time."
@@ -166,16 +168,16 @@ def _cached(records: Iterable[CallRecord]) -> Iterable[str]:
 
 
 def _machine(measured: Measured) -> Iterable[str]:
-    late_s = [late for one in measured.overheads for late in one.lateness_s]
-    calls = sum(one.calls for one in measured.overheads)
+    late_s = [late for noted in measured.overheads for late in noted.lateness_s]
+    calls = sum(noted.calls for noted in measured.overheads)
     if late_s and calls:
-        cpu_s = sum(one.cpu_s for one in measured.overheads)
+        cpu_s = sum(noted.cpu_s for noted in measured.overheads)
         yield (
             f"This side woke {percentile(late_s, 0.5) * 1e3:.1f} ms late at p50 and "
             f"{percentile(late_s, 0.99) * 1e3:.1f} ms at p99; {cpu_s / calls * 1e3:.1f} ms of CPU "
             "a call. What it adds to a TTFT is of that size."
         )
-    sent_late_s = [one.at["late_s"] for one in measured.observations if "late_s" in one.at]
+    sent_late_s = [call.at["late_s"] for call in measured.observations if "late_s" in call.at]
     if sent_late_s:
         late_ms = percentile(sent_late_s, 0.99) * 1e3
         yield f"Calls were sent {late_ms:.1f} ms after they were due at p99."
