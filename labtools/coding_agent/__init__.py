@@ -8,6 +8,7 @@ Read it in this order, about fifteen minutes:
     tools.py           what the model may do, and how its calls are checked
     workspace.py       the only files it can touch
     pytest_run.py      the tests, in a process of their own, which guarded_pytest.py limits
+    jail.py            the namespaces around that process, where bubblewrap can make them
     context.py         the prompts, laid out for a prefix cache or not
     settings.py        the switches that make it faster, and its limits
     outcome.py         how a run ended

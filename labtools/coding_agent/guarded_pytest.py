@@ -1,37 +1,78 @@
-"""Runs in a process of its own: pytest in the current folder, with less than a process can do.
+"""Runs in a process of its own: pytest on a repository, with less than a process can do.
 
-    python -P guarded_pytest.py MEMORY_BYTES FILE_BYTES PYTEST_ARGUMENT...
+    python -P guarded_pytest.py SOURCE HOME RESULT_FD MEMORY_BYTES FILE_BYTES PYTEST_ARGUMENT...
 
-What a model wrote is about to be executed. So before anything of it is imported: a limit on
-memory and on the size of any file (on POSIX), and an audit hook that refuses files outside the
-folder and Python's own, other processes, the network and foreign functions.
+What a model wrote is about to be executed, by tests that stand in HOME; in a jail they are copied
+there from SOURCE, else SOURCE is HOME. How they ended goes to RESULT_FD, with the word that is read
+from it first: what the tests print says nothing.
 
-It stops accidents and the obvious. It is not a jail: code that sets out to break the
-interpreter can. Give a model that you do not trust a container or a virtual machine.
+Before anything of the repository is imported: a limit on memory and on the size of any file (on
+POSIX). Without a jail also an audit hook that refuses files outside the folder and Python's own,
+other processes, the network and foreign functions. The hook stops accidents and the obvious. It is
+not a jail: code that sets out to break the interpreter can.
 """
 
 import contextlib
+import json
 import os
+import shutil
+import socket
 import sys
 from pathlib import Path
 
 # Audit events, by their beginning: https://docs.python.org/3/library/audit_events.html
-_FORBIDDEN = ("ctypes.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile",
-              "os.system", "pty.", "socket.", "subprocess.")  # fmt: skip
-_CHANGES = ("os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir",
-            "os.symlink", "os.truncate", "os.utime", "shutil.")  # fmt: skip
+_FORBIDDEN = ("ctypes.call_function", "ctypes.dlsym", "os.exec", "os.fork", "os.kill",
+              "os.posix_spawn", "os.spawn", "os.startfile", "os.system", "pty.",
+              "signal.pthread_kill", "socket.bind", "socket.connect", "socket.get", "socket.send",
+              "subprocess.")  # fmt: skip
+_LOOKS = ("os.listdir", "os.scandir", "os.getxattr", "os.listxattr")
+_CHANGES = ("os.chmod", "os.chown", "os.chflags", "os.link", "os.mkdir", "os.remove", "os.rename",
+            "os.rmdir", "os.setxattr", "os.removexattr", "os.symlink", "os.truncate", "os.utime",
+            "shutil.", "sqlite3.connect")  # fmt: skip
+# These tell the hook nothing.
+_UNSEEN = ("mkfifo", "mknod", "pidfd_open")
 
 
-def main(memory_bytes: int, file_bytes: int, arguments: list[str]) -> int:
+class _Result:
+    """What pytest counted, kept by a plugin of its own."""
+
+    def __init__(self) -> None:
+        self.passed = self.others = 0
+
+    def pytest_runtest_logreport(self, report: object) -> None:
+        """Count a test once, by the part of it that decides."""
+        outcome, when = getattr(report, "outcome", ""), getattr(report, "when", "")
+        if when == "call" and outcome == "passed":
+            self.passed += 1
+        elif outcome == "failed":
+            self.others += 1
+
+
+def main(source: str, home: str, result: int, limits: list[int], arguments: list[str]) -> int:
     """Set the limits, then hand over to pytest. Returns its exit code."""
-    _limit(memory_bytes, file_bytes)
+    word = _word(result)
+    if source != home:
+        shutil.copytree(source, home, dirs_exist_ok=True)
+    os.chdir(home)
+    _limit(*limits)
     sys.dont_write_bytecode = True
     folder = str(Path.cwd().resolve())
     sys.path.insert(0, folder)
     import pytest
 
-    _guard(folder)
-    return int(pytest.main(arguments))
+    if source == home:
+        _guard(folder)
+    counts = _Result()
+    code = int(pytest.main(arguments, plugins=[counts]))
+    said = {"word": word, "code": code, "passed": counts.passed, "failed": counts.others}
+    os.write(result, json.dumps(said).encode() + b"\n")
+    return code
+
+
+def _word(result: int) -> str:
+    """What the answer must begin with; nothing of the repository has run yet."""
+    with socket.socket(fileno=os.dup(result)) as channel:
+        return channel.recv(64).decode()
 
 
 def _limit(memory_bytes: int, file_bytes: int) -> None:
@@ -49,6 +90,7 @@ def _limit(memory_bytes: int, file_bytes: int) -> None:
 def _guard(folder: str) -> None:
     prefixes = {sys.prefix, sys.base_prefix, *(path for path in sys.path if path)}
     readable = tuple(map(os.path.realpath, prefixes))
+    above = {str(parent) for parent in Path(folder).parents}
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
     def within(path: object, roots: tuple[str, ...]) -> bool:
@@ -63,16 +105,26 @@ def _guard(folder: str) -> None:
             writes = isinstance(flags, int) and flags & writing
             roots = (folder, os.devnull) if writes else (folder, os.devnull, *readable)
             allowed = within(path, roots)
-        elif event.startswith(_CHANGES):
+        elif event.startswith((*_CHANGES, *_LOOKS)):
             paths = [value for value in arguments if isinstance(value, (str, bytes, os.PathLike))]
-            allowed = all(within(path, (folder,)) for path in paths)
+            looks = event.startswith(_LOOKS)
+            roots = (folder, *readable) if looks else (folder,)
+            # pytest looks for its root from the top.
+            allowed = all(within(path, roots) or (looks and path in above) for path in paths)
+        elif event == "ctypes.dlopen":  # numpy opens its own
+            allowed = arguments[0] is None or within(arguments[0], readable)
         else:
             allowed = not event.startswith(_FORBIDDEN)
         if not allowed:
             raise PermissionError(f"not allowed in the test run: {event} {arguments!r:.120}")
 
+    for name in _UNSEEN:
+        if hasattr(os, name):
+            delattr(os, name)
     sys.addaudithook(hook)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
+    _source, _home, *_numbers = sys.argv[1:6]
+    _result, *_limits = map(int, _numbers)
+    sys.exit(main(_source, _home, _result, _limits, sys.argv[6:]))

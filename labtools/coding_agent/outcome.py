@@ -31,6 +31,8 @@ class Outcome:
     """None where a model's prices are not known."""
     solved: bool | None = None
     """Whether the code is right by tests that the agent never saw. None where there are none."""
+    isolation: str = ""
+    """What held the test runs of the model's code: "bubblewrap", or the guard alone."""
 
     @property
     def accepted(self) -> bool:

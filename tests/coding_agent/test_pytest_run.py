@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from labtools.coding_agent import jail
+from labtools.coding_agent.jail import bubblewrap
 from labtools.coding_agent.pytest_run import PytestRun, RunLimits, Tested, run_tests, shortened
 from labtools.coding_agent.tools import Edit
 from labtools.coding_agent.workspace import Workspace
@@ -47,65 +50,136 @@ def test_a_passing_test_is_reported(workspace: Workspace) -> None:
     assert "3 passed" in report.output
 
 
+needs_jail = pytest.mark.skipif(bubblewrap() is None, reason="bubblewrap makes no jail here")
+
+
+@pytest.fixture(params=[pytest.param("jail", marks=needs_jail), "guard"])
+def walls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What holds the run: both, where both can be had."""
+    if request.param == "guard":
+        monkeypatch.setattr(jail, "bubblewrap", lambda: None)
+    return str(request.param)
+
+
 HOSTILE_TEST = """
 import os, sys, pytest
 
 OUTSIDE = {outside!r}
+FOLDER = os.path.dirname(OUTSIDE)
 
 def test_environment():
     allowed = {{"PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTHONHASHSEED", "TMPDIR", "TEMP", "SYSTEMROOT",
-               "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "LC_CTYPE", "__CF_USER_TEXT_ENCODING"}}
+               "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "LC_CTYPE", "__CF_USER_TEXT_ENCODING",
+               "PWD"}}
     assert set(os.environ) <= allowed
     assert "sk-secret" not in str(dict(os.environ))
     assert os.read(0, 1) == b""
 
-def test_files_outside():
-    with pytest.raises(PermissionError):
-        open(OUTSIDE)
-    with pytest.raises(PermissionError):
-        os.open(OUTSIDE, os.O_RDONLY)
-    with pytest.raises(PermissionError):
-        open(OUTSIDE + ".new", "w")
-    with pytest.raises(PermissionError):
-        open("../new", "w")
-    with pytest.raises(PermissionError):
-        open(os.path.join(sys.prefix, "new"), "w")
-    for change in (os.remove, os.mkdir, lambda p: os.rename(p, "x"), lambda p: os.link(p, "x"),
-                   lambda p: os.symlink(p, "x"), lambda p: os.chmod(p, 0o777)):
-        with pytest.raises(PermissionError):
-            change(OUTSIDE)
+def connect_to_a_file():
+    import sqlite3
+    sqlite3.connect(OUTSIDE)
 
-def test_processes_network_and_foreign_functions():
-    import socket, subprocess
-    with pytest.raises(PermissionError):
-        subprocess.run([sys.executable, "-c", ""])
-    with pytest.raises(PermissionError):
-        os.system("true")
-    with pytest.raises(PermissionError):
-        socket.create_connection(("127.0.0.1", 9))
-    with pytest.raises(PermissionError):
-        import ctypes
+@pytest.mark.parametrize("reach", [
+    lambda: open(OUTSIDE),
+    lambda: os.open(OUTSIDE, os.O_RDONLY),
+    lambda: open(OUTSIDE + ".new", "w"),
+    lambda: open("../new", "w").close() or os.stat(OUTSIDE),
+    lambda: open(os.path.join(sys.prefix, "new"), "w"),
+    lambda: os.remove(OUTSIDE),
+    lambda: os.mkdir(OUTSIDE + "d") or os.stat(OUTSIDE),
+    lambda: os.rename(OUTSIDE, "x"),
+    lambda: os.link(OUTSIDE, "x"),
+    lambda: os.chmod(OUTSIDE, 0o777),
+    lambda: os.listdir(FOLDER),
+    lambda: list(os.scandir(FOLDER)),
+    lambda: os.setxattr(OUTSIDE, "user.x", b"1"),
+    connect_to_a_file,
+])
+def test_files_outside(reach):
+    with pytest.raises(Exception) as refused:
+        reach()
+    assert isinstance(refused.value, OSError) or "unable to open" in str(refused.value)
+
+def test_other_processes_and_the_network():
+    import socket
+    with pytest.raises(OSError):
+        os.kill({pid}, 0)
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", {port}))
 
 def test_inside_is_allowed(tmp_path):
     (tmp_path / "file").write_text("text")
     open("new.txt", "w").write("text")
     assert open("new.txt").read() == "text"
+    assert "new.txt" in os.listdir(".")
+
+def test_what_is_harmless_works():
+    import asyncio
+    asyncio.run(asyncio.sleep(0))
+    import numpy
+    assert numpy.arange(3).sum() == 3
 """
 
 
 def test_the_tests_run_with_little(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, walls: str
 ) -> None:
     outside = tmp_path / "outside.txt"
     outside.write_text("secret")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    folder = repository({"tests/test_a.py": HOSTILE_TEST.format(outside=str(outside))})
-    with Workspace(folder) as workspace:
-        report = run_tests(workspace)
-        assert report.passed, report.output
-        assert workspace.paths() == ["tests/test_a.py"]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        test = HOSTILE_TEST.format(outside=str(outside), pid=os.getpid(), port=port)
+        folder = repository({"tests/test_a.py": test})
+        with Workspace(folder) as workspace:
+            report = run_tests(workspace)
+            assert report.passed, report.output
+            assert workspace.paths() == ["tests/test_a.py"]
     assert outside.read_text() == "secret"
     assert sorted(tmp_path.iterdir()) == sorted([folder, outside])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    print('3 passed'); import os; os._exit(0)",
+        "    print('\\n3 passed in 0.01s', flush=True); import os; os._exit(0)",
+        "    import os; os.write(1, b'3 passed'); os._exit(0)",
+        "    import os\n    for number in range(3, 20):\n        try: os.write(number, "
+        'b\'{"word": "", "code": 0, "passed": 3, "failed": 0}\')\n'
+        "        except OSError: pass\n    os._exit(0)",
+        "    import pytest; pytest.exit('3 passed', returncode=0)",
+    ],
+)
+def test_what_is_printed_is_no_result(repository: Repository, walls: str, body: str) -> None:
+    with Workspace(repository({"tests/test_a.py": f"def test():\n{body}\n"})) as workspace:
+        assert not run_tests(workspace).passed
+
+
+@needs_jail
+def test_a_jail_has_room_for_so_much_and_no_more(repository: Repository) -> None:
+    test = """
+def test():
+    for number in range(100):
+        open(f"{number}", "wb").write(bytes(2**19))
+"""
+    with Workspace(repository({"tests/test_a.py": test})) as workspace:
+        report = run_tests(workspace)
+    assert not report.passed
+    assert "No space left" in report.output
+
+
+@needs_jail
+def test_in_a_jail_there_is_nobody_else(repository: Repository) -> None:
+    test = """
+import os
+def test():
+    assert not any(int(name) > 20 for name in os.listdir("/proc") if name.isdigit())
+    assert not os.path.exists("/etc/passwd") and not os.path.exists("/root/.bashrc")
+"""
+    with Workspace(repository({"tests/test_a.py": test})) as workspace:
+        report = run_tests(workspace)
+    assert report.passed, report.output
 
 
 @posix
