@@ -52,7 +52,7 @@ def main(source: str, home: str, result: int, limits: list[int], arguments: list
     """Set the limits, then hand over to pytest. Returns its exit code."""
     word = _word(result)
     if source != home:
-        shutil.copytree(source, home, dirs_exist_ok=True)
+        shutil.copytree(source, home, symlinks=True, dirs_exist_ok=True)
     os.chdir(home)
     _limit(*limits)
     sys.dont_write_bytecode = True
