@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from labtools.coding_agent import steps
 from labtools.coding_agent.asking import Asker, Script, Stopped, refuse
 from labtools.coding_agent.context import handbook_note
-from labtools.coding_agent.outcome import Outcome, cost_of, tokens_of
 from labtools.coding_agent.jail import isolation
+from labtools.coding_agent.outcome import Outcome, cost_of, tokens_of
 from labtools.coding_agent.pytest_run import PytestRun, Tested, TestReport
 from labtools.coding_agent.settings import Limits, Switches
 from labtools.coding_agent.steps import Step
