@@ -192,15 +192,16 @@ class _Asking:
 
 def is_passing(error: CallError) -> bool:
     """Whether the same request may be answered later."""
-    if error.kind == "status":
-        status = error.status or 0
+    if status := error.status:  # of the answer, or said in its stream
         return status in (408, 409, 425, 429) or (status >= 500 and status != 501)
     return error.kind in ("timeout", "connection", "cut_off")
 
 
 def _is_verdict(error: CallError) -> bool:
     """Whether it says that the endpoint cannot do what it was asked for."""
-    return error.kind == "protocol" or (error.kind == "status" and error.status in _NO)
+    return (error.kind == "protocol" and not is_passing(error)) or (
+        error.kind == "status" and error.status in _NO
+    )
 
 
 def _answered_tokens(record: CallRecord) -> int:

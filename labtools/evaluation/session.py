@@ -233,7 +233,8 @@ class Session:
         if load.lateness_s:
             values = {"lateness_s": load.lateness_s, "cpu_s": load.cpu_s, "calls": len(records)}
             self.folder.append("overhead", {"block": block.name, **values})
-        return any(record.error is None or record.error.status for record in records)
+        errors = [record.error for record in records]
+        return any(not e or e.status or e.kind == "protocol" for e in errors)
 
     async def _call(self, block: Block, call: Call, lane: int, place: int) -> CallRecord:
         request = self._abilities.request(call) if self._abilities else dict(call.request)

@@ -13,7 +13,7 @@ from small_evaluation import EVERYTHING, SMALL
 
 from labtools import connect
 from labtools.errors import EndpointUnusable, LabtoolsError
-from labtools.evaluation.abilities import MOST_CALLS, find_abilities
+from labtools.evaluation.abilities import MOST_CALLS, find_abilities, is_passing
 from labtools.evaluation.axes import everything
 from labtools.evaluation.labels import Label
 from labtools.evaluation.plan import Call, estimate
@@ -271,3 +271,11 @@ def test_a_byte_now_and_then_holds_no_run(tmp_path, monkeypatch, after):
     assert {one.error.message for one in made if one.error} == {
         "the answer was not whole after 10 s"
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [(CallError("protocol", "slow down", 429), True), (CallError("protocol", "too long"), False)],
+)
+def test_a_refusal_in_the_stream_is_one_as_well(error, passes):
+    assert is_passing(error) == passes
