@@ -15,9 +15,9 @@ from typing import Any
 import uvicorn
 
 from labtools.errors import ConfigurationError
-from labtools.lab.target import without_credentials
 from labtools.mock.http_guard import GuardedProtocol, LoopbackOnly
 from labtools.own_agent.proxy import ANTHROPIC, OPENAI, Ledger, Proxy
+from labtools.redaction import without_credentials
 from labtools.server_process import listen
 from labtools.transport.http_transport import network_transport
 from labtools.wording import count
