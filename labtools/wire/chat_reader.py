@@ -27,6 +27,9 @@ _BROKEN_OFF = re.compile(
     r"|malformed|preempt|disconnect",
     re.IGNORECASE,
 )
+# What a chunk holds beside its text, and says nothing with.
+_PLAIN = {"id", "object", "created", "model", "choices", "usage"}
+_PLAIN_CHOICE = {"index", "delta", "logprobs", "finish_reason"}
 _NO_STREAM = "not a stream of server-sent events: "
 
 
@@ -47,6 +50,14 @@ class ChatReading:
     _fragments: ToolFragments = field(default_factory=ToolFragments)
     _passed_over: str = ""
     """The first text that is no chunk, for an answer that does not end well."""
+
+    def say(self, text: str, at: float) -> None:
+        """Add a piece of the answer's text."""
+        self.chunks_at.append(at)
+        self.chunk_chars.append(len(text))
+        self.content += text
+        if self.first_output_at is None:
+            self.first_output_at = at
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -116,6 +127,9 @@ def _take_event(event: sse.Event, reading: ChatReading) -> None:
         return
     if not isinstance(chunk, dict):
         return
+    if (text := _plain_text(chunk)) is not None:
+        reading.say(text, event.at)
+        return
     error = _error_in(chunk)
     if error:
         reading.error = error
@@ -124,6 +138,20 @@ def _take_event(event: sse.Event, reading: ChatReading) -> None:
         _take(chunk, event.at, reading)
     except (ValueError, TypeError, AttributeError, KeyError):
         reading.error = _no_chunk(event)
+
+
+def _plain_text(chunk: dict[str, Any]) -> str | None:
+    """The text of a chunk that says nothing else, as nearly all do; None for any other."""
+    choices = chunk.get("choices")
+    if chunk.keys() - _PLAIN or chunk.get("usage") or type(choices) is not list:
+        return None
+    choice = choices[0] if len(choices) == 1 else None
+    if type(choice) is not dict or choice.keys() - _PLAIN_CHOICE or choice.get("finish_reason"):
+        return None
+    delta = choice.get("delta")
+    if choice.get("index") != 0 or type(delta) is not dict or delta.keys() != {"content"}:
+        return None
+    return text if type(text := delta["content"]) is str and text else None
 
 
 def _no_chunk(event: sse.Event) -> CallError:

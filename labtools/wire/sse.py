@@ -30,7 +30,13 @@ def encode(data: bytes, name: str | None = None) -> bytes:
 
 def is_last(tail: bytes) -> bool:
     """Whether a body's end, from a line break on, is `[DONE]`: nothing can follow it."""
-    return _LAST.search(tail) is not None
+    return b"[DONE]" in tail and _LAST.search(tail) is not None
+
+
+def _is_one(chunk: bytes) -> bool:
+    """Whether a segment is an event of one line, as nearly all are."""
+    plain = chunk.startswith(b"data: ") and chunk.endswith(b"\n\n")
+    return plain and chunk.count(b"\n") == 2 and b"\r" not in chunk
 
 
 def events(chunks: Iterable[tuple[float, bytes]]) -> Iterator[Event]:
@@ -43,6 +49,9 @@ def events(chunks: Iterable[tuple[float, bytes]]) -> Iterator[Event]:
     parts, at, first = list[bytes](), 0.0, True
     name, data = "", list[str]()
     for at, chunk in chunks:
+        if _is_one(chunk) and not (first or name or data or any(parts)):
+            yield Event(at, "", chunk[6:-2].decode("utf-8", "replace"))
+            continue
         if not _LINE_END.search(chunk) and not (parts and parts[-1].endswith(b"\r")):
             parts.append(chunk)
             continue
