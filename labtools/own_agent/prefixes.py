@@ -64,7 +64,10 @@ def _breaks(spans: Iterable[Span], fits: Mapping[str, Fit]) -> Iterator[Break]:
 
 
 def _paid_again(before: Span, span: Span, place: int) -> int:
-    """Tokens of the prompt before that this call had to compute again."""
+    """Tokens of the prompt before that stand in this one too, and had to be computed again.
+
+    Another conversation shares nothing with the one before it, and so breaks nothing.
+    """
     earlier, call = before.call, span.call
     if earlier is None or call is None or not earlier.input_tokens or not call.input_tokens:
         return 0
@@ -73,7 +76,8 @@ def _paid_again(before: Span, span: Span, place: int) -> int:
         if place >= len(before.blocks):
             return 0
         chars = sum(block.chars for block in before.blocks)
-        behind = sum(block.chars for block in before.blocks[place:])
+        again = {block.digest for block in span.blocks[place:]}
+        behind = sum(block.chars for block in before.blocks[place:] if block.digest in again)
         return min(uncached, round(earlier.input_tokens * behind / chars)) if chars else 0
     could = min(earlier.input_tokens, call.input_tokens)
     if call.cached_tokens is None or call.cached_tokens >= _MUCH * could:

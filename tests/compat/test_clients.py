@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from labtools.mock.server import ServerProcess
-from labtools.model.named_profiles import NAMED
+from labtools.model.named_profiles import FAST, NAMED
+from labtools.own_agent.reading import read_trace
 
 CLIENTS = Path(__file__).parent / "clients"
 BUILD = Path(__file__).parents[2] / "_build" / "compat"
@@ -45,6 +46,35 @@ def base_url() -> Iterator[str]:
 
 @pytest.mark.parametrize("client", PYTHON_CLIENTS)
 def test_python_client(client: str, base_url: str) -> None:
+    python = _environment(client)
+    _run(str(python), str(CLIENTS / f"{client}.py"), base_url)
+
+
+@pytest.mark.parametrize(
+    "client", ["openai_agents_client", "pydantic_ai_client", "langchain_openai_client"]
+)
+def test_a_framework_through_the_proxy(client: str, base_url: str, tmp_path: Path) -> None:
+    """The same program, recorded: calls, their tokens, tools, and TTFT as the mock has it."""
+    program = f'exec "{_environment(client)}" "{CLIENTS / client}.py" "$OPENAI_BASE_URL"'
+    out = tmp_path / "run.jsonl"
+    record = (sys.executable, "-m", "labtools", "record", "--upstream", base_url)
+    _run(*record, "--out", str(out), "--", "sh", "-c", program)
+    trace = read_trace(out)
+    assert all(call.error is None for call in trace.calls)
+    assert any(span.kind == "tool" for span in trace.spans)
+    # Some ask for no usage when they stream, and then nobody knows the tokens.
+    known = [call for call in trace.calls if call.input_tokens is not None]
+    assert len(known) > len(trace.calls) / 2
+    assert all(call.output_tokens for call in known)
+    for call in known:
+        if call.ttft_s is not None:
+            assert call.input_tokens is not None
+            foretold_s = FAST.ttft_s(call.input_tokens, call.cached_tokens or 0)
+            assert abs(call.ttft_s - foretold_s) < 0.05
+
+
+def _environment(client: str) -> Path:
+    """The Python of the client's own environment, with its newest packages."""
     folder = BUILD / client
     python = folder / "bin" / "python"
     if not python.exists():
@@ -52,7 +82,7 @@ def test_python_client(client: str, base_url: str) -> None:
     pip = (str(python), "-m", "pip", "--disable-pip-version-check")
     _run(*pip, "install", "--quiet", "--upgrade", *PYTHON_CLIENTS[client])
     _record(client, _run(*pip, "freeze"))
-    _run(str(python), str(CLIENTS / f"{client}.py"), base_url)
+    return python
 
 
 def test_node_client(base_url: str) -> None:

@@ -146,8 +146,8 @@ def blocks(*digests, kind="message"):
 @pytest.mark.parametrize(
     ("later", "place", "tokens"),
     [
-        (blocks("a", "x", "c", "d"), 2, 750),
-        (blocks("x", "b", "c", "d"), 1, 1000),
+        (blocks("a", "x", "c", "d"), 2, 500),
+        (blocks("x", "b", "c", "d"), 1, 750),
         (blocks("b", "a", "c", "d"), 1, 1000),
     ],
 )
@@ -158,8 +158,9 @@ def test_the_first_block_that_differs_is_named(later, place, tokens):
     assert f"block {place}, message 'user', differed" in found.sentence()
 
 
-def test_a_prompt_that_only_grew_broke_nothing():
-    spans = [call_of(1, blocks("a", "b")), call_of(2, blocks("a", "b", "c"))]
+@pytest.mark.parametrize("later", [blocks("a", "b", "c"), blocks("x", "y"), blocks("a", "x")])
+def test_a_prompt_that_grew_and_another_conversation_broke_nothing(later):
+    spans = [call_of(1, blocks("a", "b")), call_of(2, later)]
     assert breaks(spans, {}) == []
 
 
