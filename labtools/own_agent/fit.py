@@ -20,6 +20,7 @@ from labtools.wording import count
 
 FEWEST_CALLS = 5
 MOST_OFF = 0.10
+LEAST_SPREAD = 0.1  # of a count of tokens over the calls, as a share of the largest
 DRAWS = 200
 
 
@@ -37,6 +38,8 @@ class Fit:
     """Of each call: what it took over what the others foretold."""
     draws: np.ndarray
     """Coefficients from calls drawn again and again: how sure they are."""
+    known: np.ndarray
+    """Which coefficients can be told from the constant: not those of a count that all share."""
 
     @property
     def profile(self) -> LatencyProfile:
@@ -157,6 +160,7 @@ def _fit(model: str, calls: Sequence[CallRecord]) -> Fit:
         float(took.sum()),
         took / np.maximum(foretold, 1e-3),
         drawn / scale,
+        np.ptp(x, axis=0) > LEAST_SPREAD if not split.all() else np.ptp(x, axis=0) >= 0,
     )
 
 

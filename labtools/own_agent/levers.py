@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -153,7 +154,10 @@ class Foretelling:
             tried.append(Levers(no_retries=True))
         if self._identity.fits and not self._identity.unfitted:
             tried += [Levers(cache_ttl_s=300.0), Levers(output_tokens={ALL: 0.5})]
-        savings = [self.saving(levers) for levers in tried]
+        savings = []
+        for levers in tried:
+            with contextlib.suppress(ConfigurationError):  # the trace does not tell
+                savings.append(self.saving(levers))
         return sorted((s for s in savings if s.high_s > 0.0005), key=lambda s: -s.saved_s)
 
     def _check(self, levers: Levers) -> None:
@@ -261,9 +265,10 @@ class Foretelling:
         if not fewer.any():
             return span.duration_s, span.duration_s
         fit = self._identity.fits.get(call.model)
-        if fit is None:
+        if fit is None or (fewer.astype(bool) & ~fit.known).any():
             raise ConfigurationError(
-                f"What a token takes on {call.model} cannot be told from so few calls."
+                f"What these tokens take on {call.model} cannot be told from this trace: it needs "
+                "more calls, of other lengths, or their TTFT."
             )
         took_s = max(0.0, span.duration_s + float(fewer @ fit.coefficients))
         return took_s, np.maximum(0.0, span.duration_s + fit.draws @ fewer)

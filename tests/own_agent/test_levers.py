@@ -68,6 +68,17 @@ def test_each_lever_is_the_run_that_was_changed():
     assert run_s(drop=("test",)) == round(run(drop=True).duration_s, 6)
 
 
+def test_what_answers_of_one_length_took_is_not_told_apart():
+    def blind(span):
+        return replace(span, call=replace(span.call, chunks_at=())) if span.call else span
+
+    trace = run()
+    told = foretelling(replace(trace, spans=tuple(map(blind, trace.spans))))
+    with pytest.raises(ConfigurationError, match="cannot be told from this trace"):
+        told.saving(Levers(output_tokens={"all": 0.5}))
+    assert not any("output" in saving.levers for saving in told.usual())
+
+
 def test_routing_moves_the_calls_of_a_step():
     told = foretelling(run())
     moved_s = told.saving(Levers(route={"ask 3": SLOW})).saved_s
