@@ -10,7 +10,8 @@ What a `SimLoop` promises:
 - Time is kept as whole nanoseconds, so sums of sleeps are exact.
 - Parallel waits overlap; they do not add up. What is due at one instant happens in the order in
   which it was asked for.
-- While work runs in a thread (`asyncio.to_thread`, `run_in_executor`) time stands still.
+- While work runs in a thread (`asyncio.to_thread`, `run_in_executor`) time stands still. Where
+  there are no threads, such work is done at once.
 - When nothing is ready, no timer is set and no thread reports back, it raises `Deadlock`.
 
 What it does not have: sockets, pipes, signals, subprocess transports. Do such work in a thread.
@@ -26,11 +27,12 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
+from labtools import platform
 from labtools.errors import ClockError, Deadlock
 
 T = TypeVar("T")
@@ -73,6 +75,22 @@ def must_run_on(loop: asyncio.AbstractEventLoop) -> None:
             "This client belongs to a lab with a clock of its own. Put the code in a "
             "coroutine and run it with lab.run(...)."
         )
+
+
+@contextmanager
+def outside_loops() -> Iterator[None]:
+    """As in a thread of its own: no loop runs here, until the one that does goes on."""
+    loop = asyncio._get_running_loop()
+    task = asyncio.current_task(loop) if loop else None
+    if loop and task:
+        asyncio._leave_task(loop, task)
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
+        if loop and task:
+            asyncio._enter_task(loop, task)
 
 
 def unix_time_s() -> float:
@@ -160,6 +178,7 @@ class SimLoop(asyncio.BaseEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
+        executor = _AtOnce() if platform.in_page() else executor
         future = super().run_in_executor(executor, func, *args)
         self._working_threads += 1
         future.add_done_callback(self._thread_done)
@@ -191,11 +210,12 @@ class SimLoop(asyncio.BaseEventLoop):
         """Called when nothing is ready (`timeout` None or positive) or to poll (0)."""
         if timeout == 0:
             return
-        if self._working_threads:
+        threads = not platform.in_page()
+        if self._working_threads and threads:
             self._wake.wait()
         elif self._scheduled:
             self._jump_to(round(self._scheduled[0].when() * 1e9))
-        elif not self._wake.wait(THREAD_GRACE_S):
+        elif not self._wake.wait(THREAD_GRACE_S if threads else 0.0):
             raise Deadlock(
                 "The simulated clock cannot go on: nothing is ready to run and no timer is set. "
                 "Something is awaited that nobody will ever set. Look for a future, event, queue "
@@ -214,6 +234,19 @@ class SimLoop(asyncio.BaseEventLoop):
     def __del__(self) -> None:
         if not self.is_closed() and not self.is_running():
             self.close()
+
+
+class _AtOnce(Executor):
+    """Stands where threads stand: work is done when it is handed in."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            with outside_loops():
+                future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # carried to whoever awaits it
+            future.set_exception(error)
+        return future
 
 
 class _Timer(asyncio.TimerHandle):

@@ -1,17 +1,20 @@
 """Run a coroutine to its end on a loop of your own, from anywhere.
 
 A notebook already runs a loop in its main thread, so a lab's coroutine runs in a worker
-thread, on the lab's loop. The same call works in a notebook cell, a script and a test.
-Whatever happens to the coroutine, the loop can be used again afterwards.
+thread, on the lab's loop. In a browser's page, which has no threads, the page's loop stands still
+for it. The same call works in a notebook cell, a script and a test. Whatever happens to the
+coroutine, the loop can be used again afterwards.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
+from labtools import platform
+from labtools.clock import outside_loops
 from labtools.errors import ClockError
 
 T = TypeVar("T")
@@ -49,26 +52,45 @@ class LoopThread:
             )
         outcome: list[T] = []
         raised: list[BaseException] = []
-        done = threading.Event()
         task = self.loop.create_task(coroutine)
 
         def work() -> None:
-            asyncio.set_event_loop(self.loop)
             try:
                 outcome.append(self.loop.run_until_complete(task))
-            except BaseException as error:  # carried to the thread that asked
+            except BaseException as error:  # carried to whoever asked
                 raised.append(error)
             try:
                 cancel_leftovers(self.loop, self._given_up)
             except BaseException as error:
                 raised.append(error)
-            asyncio.set_event_loop(None)
             self._busy = False
-            done.set()
 
         self._busy = True
+        if platform.in_page():
+            with outside_loops():
+                work()
+        else:
+            self._in_a_thread(task, work, raised)
+        if raised:
+            try:
+                raise raised[0]
+            finally:
+                raised.clear()  # breaks the cycle between the traceback and this frame
+        return outcome[0]
+
+    def _in_a_thread(
+        self, task: asyncio.Task[T], work: Callable[[], None], raised: list[BaseException]
+    ) -> None:
+        done = threading.Event()
+
+        def work_and_say() -> None:
+            asyncio.set_event_loop(self.loop)
+            work()
+            asyncio.set_event_loop(None)
+            done.set()
+
         try:
-            threading.Thread(target=work, name="labtools-loop", daemon=True).start()
+            threading.Thread(target=work_and_say, name="labtools-loop", daemon=True).start()
             left_s = LEAVE_S
             while not done.wait(_LOOK_UP_S):
                 left_s -= _LOOK_UP_S if task.done() else 0.0
@@ -80,12 +102,6 @@ class LoopThread:
             self.loop.call_soon_threadsafe(task.cancel)
             done.wait(UNWIND_S)
             raise
-        if raised:
-            try:
-                raise raised[0]
-            finally:
-                raised.clear()  # breaks the cycle between the traceback and this frame
-        return outcome[0]
 
     def _give_up(self) -> ClockError:
         """Stop waiting for what was left behind, now and after later runs."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
+import subprocess
+import threading
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -12,6 +15,7 @@ import openai
 import pytest
 from hypothesis import settings
 
+from labtools import platform
 from labtools.clock import SimLoop
 from labtools.loop_thread import cancel_leftovers
 from labtools.mock.app import create_app
@@ -95,3 +99,16 @@ def no_endpoint_of_the_readers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The unit tests never reach for the endpoint that somebody has set up for their labs."""
     for name in ("LABTOOLS_ENDPOINT", "LABTOOLS_MODEL", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser's page, as far as a test can tell: no threads, no sockets, no processes."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise RuntimeError("there are none in a page")
+
+    monkeypatch.setattr(platform, "in_page", lambda: True)
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(subprocess.Popen, "__init__", refused)

@@ -18,6 +18,7 @@ ROOT = Path(labtools.__file__).parent
 
 # Low to high: a module imports from its own layer and from those above it in this list.
 LAYERS = [
+    "platform",
     "errors",
     "wording",
     "files",
@@ -140,6 +141,12 @@ def test_only_the_clock_knows_the_time():
     """Everybody else waits with asyncio.sleep and reads the loop's time()."""
     knowing = [module for module in MODULES if outsiders(module) & {"time", "datetime"}]
     assert knowing == ["clock"]
+
+
+def test_only_the_platform_knows_where_it_runs():
+    """Everybody else asks it, so that a test can say that this is a page."""
+    knowing = [module for module in MODULES if "emscripten" in ast.unparse(SOURCES[module])]
+    assert knowing == ["platform"]
 
 
 def test_the_wire_does_no_input_or_output():

@@ -16,6 +16,7 @@ from types import NoneType
 
 import httpx2
 
+from labtools import platform
 from labtools.clock import SimLoop
 from labtools.errors import ConfigurationError, one_of
 from labtools.lab.budget import Budget
@@ -94,6 +95,12 @@ def connect(
         raise ConfigurationError(
             f'Engine settings are for the endpoint "engine"; this one is {endpoint!r}.'
         )
+    is_url = re.match("https?://", endpoint, re.IGNORECASE) is not None
+    if platform.in_page() and (is_url or endpoint in ("mock", "engine")):
+        raise ConfigurationError(
+            f"A page has no sockets and processes: {without_credentials(endpoint)!r} is for a lab "
+            'on your own machine. Here, use "sim", or a "replay:FILE" of a run recorded there.'
+        )
     wanted = _Wanted(model, seed, budget, record)
     if endpoint == "sim":
         return _on_the_mock_simulated(wanted, profile, faults)
@@ -103,7 +110,7 @@ def connect(
         return _on_an_engine(wanted, engine)
     if endpoint.startswith(REPLAY):
         return _on_a_recording(wanted, endpoint.removeprefix(REPLAY))
-    if re.match("https?://", endpoint, re.IGNORECASE):
+    if is_url:
         return _on_a_url(wanted, endpoint, api_key)
     raise one_of("endpoint", endpoint, MODES)
 
