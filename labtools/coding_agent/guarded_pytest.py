@@ -33,7 +33,7 @@ _CHANGES = ("os.chmod", "os.chown", "os.chflags", "os.link", "os.mkdir", "os.rem
 _UNSEEN = ("mkfifo", "mknod", "pidfd_open")
 
 
-class _Result:
+class Result:
     """What pytest counted, kept by a plugin of its own."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def main(source: str, home: str, result: int, limits: list[int], arguments: list
 
     if source == home:
         _guard(folder)
-    counts = _Result()
+    counts = Result()
     code = int(pytest.main(arguments, plugins=[counts]))
     said = {"word": word, "code": code, "passed": counts.passed, "failed": counts.others}
     os.write(result, json.dumps(said).encode() + b"\n")

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from labtools import platform
+
 # Within the jail: where the copy is, and what it is copied from.
 HOME = "/repository"
 SOURCE = "/source"
@@ -44,6 +46,8 @@ def bubblewrap() -> str | None:
 
 def isolation() -> str:
     """What holds a test run, in words."""
+    if platform.in_page():
+        return "the page alone, no jail"
     return "bubblewrap" if bubblewrap() else "the guard alone, no jail"
 
 

@@ -1,4 +1,7 @@
-"""One run of a workspace's tests: pytest in a subprocess that has little and may take little."""
+"""One run of a workspace's tests: pytest in a subprocess that has little and may take little.
+
+Where there are no processes, it runs in this one: see `pytest_here`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from labtools import platform
 from labtools.coding_agent.jail import HOME, jailed
+from labtools.coding_agent.pytest_here import run_here
 from labtools.coding_agent.workspace import Workspace
 
 _ARGUMENTS = ("-q", "--tb=short", "--no-header", "--color=no", "--rootdir=.", "-c", os.devnull,
@@ -78,20 +83,26 @@ class PytestRun:
         return report
 
     def _run(self) -> TestReport:
+        with self._workspace.copy() as workspace:
+            root = workspace.root
+            if platform.in_page():
+                passed, text = run_here(root, _ARGUMENTS, _environment(root))
+            else:
+                passed, text = self._run_in_a_process(root)
+        text = _repeatable(text, root).strip() or "no output"
+        return TestReport(passed, shortened(text, self._limits.output_chars))
+
+    def _run_in_a_process(self, root: Path) -> tuple[bool, str]:
+        """Whether the tests passed, and what pytest printed."""
         limits, word = self._limits, secrets.token_hex(16)
         ours, theirs = socket.socketpair()
-        with (
-            self._workspace.copy() as workspace,
-            tempfile.TemporaryFile() as output,
-            ours,
-            theirs,
-        ):
+        with tempfile.TemporaryFile() as output, ours, theirs:
             ours.send(word.encode())
             numbers = map(str, (theirs.fileno(), limits.memory_bytes, limits.file_bytes))
             self._process = subprocess.Popen(
-                jailed(workspace.root, limits.disk_bytes, [*numbers, *_ARGUMENTS]),
-                cwd=workspace.root,
-                env=_environment(workspace.root),
+                jailed(root, limits.disk_bytes, [*numbers, *_ARGUMENTS]),
+                cwd=root,
+                env=_environment(root),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -108,11 +119,9 @@ class PytestRun:
                 ending = f"\nThe test run was stopped after its limit of {limits.time_s:g} s."
             finally:
                 self._kill()
-            passed = _passed(ours, word) and not ending
             output.seek(0)
             text = output.read(limits.file_bytes).decode("utf-8", "replace")
-            text = _repeatable(text, workspace.root) + ending
-            return TestReport(passed, shortened(text.strip() or "no output", limits.output_chars))
+            return _passed(ours, word) and not ending, text + ending
 
     def stop(self) -> None:
         """End the run early, from another thread."""

@@ -1,17 +1,29 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from labtools.clock import SimLoop
 from labtools.coding_agent import jail
 from labtools.coding_agent.jail import bubblewrap
-from labtools.coding_agent.pytest_run import PytestRun, RunLimits, Tested, run_tests, shortened
+from labtools.coding_agent.pytest_run import (
+    PytestRun,
+    RunLimits,
+    Tested,
+    TestReport,
+    run_tests,
+    shortened,
+)
 from labtools.coding_agent.tools import Edit
 from labtools.coding_agent.workspace import Workspace
+from labtools.loop_thread import LoopThread
 
 Repository = Callable[[Mapping[str, str]], Path]
 posix = pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
@@ -264,3 +276,69 @@ def test_a_run_that_was_stopped_is_not_remembered(workspace: Workspace) -> None:
     run.stop()
     assert not run.run().passed
     assert tested == {}
+
+
+@pytest.mark.usefixtures("page")
+class TestInAPage:
+    """The tests run in this process, which is afterwards as it was."""
+
+    def test_this_process_is_left_as_it_was(
+        self, repository: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        test = """
+import asyncio, json, os, sys, tempfile
+
+def test_it(tmp_path):
+    assert json.WHO == "ours" and "OPENAI_API_KEY" not in os.environ
+    assert tempfile.gettempdir() == os.getcwd() == os.environ["TMPDIR"]
+    asyncio.run(asyncio.sleep(0))
+    os.environ["NEW"] = "1"
+    sys.path.append("/new")
+    print("not seen")
+"""
+        files = {"json/__init__.py": "WHO = 'ours'", "tests/test_platform.py": test}
+
+        def state() -> list[object]:
+            own = ("json", "tests", "test_platform")
+            modules = {k: v for k, v in sys.modules.items() if k.partition(".")[0] in own}
+            return [modules, list(sys.path), dict(os.environ), Path.cwd(), tempfile.gettempdir(),
+                    sys.dont_write_bytecode, sys.stdout, list(sys.meta_path)]  # fmt: skip
+
+        before = state()
+        with Workspace(repository(files)) as workspace:
+            for _ in range(2):
+                report = asyncio.run(in_a_loop(workspace))
+                assert (report.passed, report.output.splitlines()[-1]) == (True, "1 passed")
+            assert workspace.paths() == sorted(files)
+        assert state() == before
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "import pytest; pytest.exit('3 passed', returncode=0)",
+            "print('3 passed'); raise SystemExit(0)",
+            "raise KeyboardInterrupt",
+            "x = 1 / 0",
+        ],
+    )
+    def test_what_does_not_pass_does_not_pass(self, repository: Repository, body: str) -> None:
+        test = f"def test():\n    {body}\n"
+        with Workspace(repository({"tests/test_a.py": test})) as workspace:
+            assert not run_tests(workspace).passed
+
+    def test_it_is_called_no_jail(self) -> None:
+        assert jail.isolation() == "the page alone, no jail"
+
+
+async def in_a_loop(workspace: Workspace) -> TestReport:
+    """As in a lab's step: in a coroutine, on the simulated clock."""
+    thread = LoopThread(SimLoop())
+
+    async def step() -> TestReport:
+        return await asyncio.to_thread(run_tests, workspace)
+
+    try:
+        return thread.run(step())
+    finally:
+        thread.loop.close()

@@ -12,7 +12,7 @@ from labtools import Lab, Trace
 from labtools.coding_agent import load_scenario, play, scenario_names
 from labtools.coding_agent.asking import Asking
 from labtools.coding_agent.case_study import case_study_rows
-from labtools.coding_agent.pytest_run import run_tests
+from labtools.coding_agent.pytest_run import TestReport, run_tests
 from labtools.coding_agent.scenario import FOLDER
 from labtools.coding_agent.tools import Edit, proposed_file
 from labtools.coding_agent.workspace import is_test
@@ -62,6 +62,24 @@ def test_an_attempt_that_is_not_the_last_is_wrong(scenario_name: str, played: Pl
             arguments = _answer(scenario_name, "apply_patch", iteration)["tool_calls"][0]
             Edit(**arguments["arguments"]).use(workspace)
             assert not scenario.hidden_check(workspace).passed
+
+
+def test_in_a_page_the_tests_say_the_same_to_the_letter(
+    scenario_name: str, played: Played, request: pytest.FixtureRequest
+) -> None:
+    scenario = load_scenario(scenario_name)
+    last = _answer(scenario_name, "apply_patch", played(scenario_name).result.iterations)
+    with scenario.workspace() as broken, broken.copy() as fixed:
+        Edit(**last["tool_calls"][0]["arguments"]).use(fixed)
+
+        def reports() -> list[TestReport]:
+            return [test(code) for code in (broken, fixed)
+                    for test in (run_tests, scenario.hidden_check)]  # fmt: skip
+
+        in_processes = reports()
+        request.getfixturevalue("page")
+        assert reports() == in_processes
+    assert [report.passed for report in in_processes] == [False, False, True, True]
 
 
 def test_the_written_file_is_the_patched_file(scenario_name: str, played: Played) -> None:
