@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+import labtools
+from labtools.coding_agent.jail import bubblewrap, walls
 
 MOST_BAD_CELLS = 5
 # What a kernel needs to start and to find its files. All else stays here: any name may hold a key.
@@ -30,6 +36,8 @@ PASSED_ON = frozenset(
     """.split()
 )
 
+HOME = "/home/student"  # in a jail
+_DISK_BYTES = 2**28
 Notebook = Any  # nbformat's NotebookNode, a dictionary with attributes
 
 
@@ -40,6 +48,7 @@ class DoesNotEnd(Exception):
 def run(notebook: Notebook, limit_s: int) -> None:
     """Run all cells on a fresh kernel, whatever goes wrong in them, and leave the outputs in them.
 
+    Where bubblewrap works, the kernel is in a jail: it sees Python, labtools and its own folder.
     A cell that does not end in time, or ends the kernel, is replaced by one that says so, and all
     begins anew: it costs its own exercise and no other. Raises DoesNotEnd after five such cells.
     """
@@ -84,10 +93,31 @@ def _is_passed_on(name: str) -> bool:
     return name in PASSED_ON or name.startswith("LC_")
 
 
+def _in_a_jail(arguments: list[str], sockets: Path) -> list[str]:
+    """The command of a kernel with walls around it, and a door: the folder of its sockets."""
+    package = str(Path(labtools.__file__).parent)
+    doors = ["--ro-bind", package, package, "--ro-bind-try", "/etc/fonts", "/etc/fonts"]
+    doors += ["--bind", str(sockets), str(sockets)]
+    # Of its namespace's processes, the kernel is a child of the first: its parent is not ours.
+    home = ["--setenv", "HOME", HOME, "--unsetenv", "JPY_PARENT_PID"]
+    home += ["--unsetenv", "JUPYTER_RUNTIME_DIR", "--unsetenv", "IPYTHONDIR"]
+    return [str(bubblewrap()), *walls(HOME, _DISK_BYTES), *doors, *home, sys.executable, *arguments]
+
+
 class _Client(NotebookClient):
     """At Ctrl-C, nbclient ends the kernel and waits for the cell. This one stops."""
 
     interrupted = False
+
+    def create_kernel_manager(self) -> KernelManager:
+        """A manager whose kernel is in a jail where there is one; they talk through files."""
+        manager = super().create_kernel_manager()
+        if bubblewrap():
+            sockets = Path(self.resources["metadata"]["path"])
+            manager.transport, manager.ip = "ipc", str(sockets / "kernel")
+            manager.connection_file = str(sockets / "kernel.json")
+            manager.kernel_spec.argv = _in_a_jail(manager.kernel_spec.argv[1:], sockets)
+        return manager
 
     async def async_start_new_kernel(self, **options: Any) -> None:
         """Start the kernel, after nbclient has set its answer to Ctrl-C."""

@@ -39,7 +39,7 @@ def bubblewrap() -> str | None:
     program = shutil.which("bwrap")
     if program is None:
         return None
-    command = [program, *_walls(Path(sys.prefix), 2**20), sys.executable, "-S", "-c", ""]
+    command = [program, *walls(HOME, 2**20), sys.executable, "-S", "-c", ""]
     tried = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
     return program if tried.returncode == 0 else None
 
@@ -57,18 +57,18 @@ def jailed(root: Path, disk_bytes: int, arguments: Sequence[str]) -> list[str]:
     program = bubblewrap()
     if program is None:
         return [*python, str(root), str(root), *arguments]
-    return [program, *_walls(root, disk_bytes), *python, SOURCE, HOME, *arguments]
+    read = ["--ro-bind", str(_RUNNER), str(_RUNNER), "--ro-bind", str(root), SOURCE]
+    return [program, *walls(HOME, disk_bytes), *read, *python, SOURCE, HOME, *arguments]
 
 
-def _walls(root: Path, disk_bytes: int) -> list[str]:
-    """What the jail holds. Later mounts lie on earlier ones."""
+def walls(home: str, disk_bytes: int) -> list[str]:
+    """Bubblewrap's options for Python, the system's libraries and an empty folder with room."""
     readable = dict.fromkeys([*_SYSTEM, sys.base_prefix, sys.prefix, *_of_the_interpreter()])
-    walls = ["--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
+    options = ["--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
     for path in readable:
-        walls += ["--ro-bind-try", path, path]
-    walls += ["--ro-bind", str(_RUNNER), str(_RUNNER), "--proc", "/proc", "--dev", "/dev"]
-    walls += ["--ro-bind", str(root), SOURCE, "--size", str(disk_bytes), "--tmpfs", HOME]
-    return [*walls, "--setenv", "TMPDIR", HOME, "--setenv", "TEMP", HOME, "--chdir", HOME]
+        options += ["--ro-bind-try", path, path]
+    options += ["--proc", "/proc", "--dev", "/dev", "--size", str(disk_bytes), "--tmpfs", home]
+    return [*options, "--setenv", "TMPDIR", home, "--setenv", "TEMP", home, "--chdir", home]
 
 
 def _of_the_interpreter() -> list[str]:

@@ -23,6 +23,7 @@ from labtools.errors import (
     EndpointUnusable,
 )
 from labtools.evaluation import axes
+from labtools.evaluation.report import summarise
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import evaluate
 from labtools.lab.stopwatch import timed_call
@@ -374,6 +375,31 @@ def test_an_endpoint_that_goes_away_stops_the_run_and_what_it_said_before_counts
     monkeypatch.undo()
     resumed = measure(tmp_path)
     assert not [one for one in resumed.observations if one.record.error]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CallError("protocol", "the request exceeds the available context size"),
+        CallError("protocol", "slot died", 503),
+        CallError("protocol", "not a stream of server-sent events: '<html>'"),
+        CallError("status", "overloaded", 500),
+    ],
+    ids=str,
+)
+def test_an_endpoint_that_answers_with_errors_alone_has_not_gone(tmp_path, monkeypatch, error):
+    async def failing(client, **request):
+        calls.append(request)
+        if len(calls) > 3:  # what it can do is known
+            return CallRecord("everything", 0.0, 0.0, error=error)
+        return await timed_call(client, **request)
+
+    calls = []
+    monkeypatch.setattr("labtools.evaluation.session.timed_call", failing)
+    report = summarise(measure(tmp_path))
+    assert not report.completeness.unfinished
+    assert {row.failed for row in report.closed_loop} == {2, 6}
+    assert {row.goodput_share for row in report.closed_loop} == {0.0}
 
 
 def test_a_block_without_an_answer_counts_as_failed_when_the_endpoint_answers_again(
