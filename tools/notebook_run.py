@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jupyter_client import KernelManager
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
@@ -112,11 +112,12 @@ class _Client(NotebookClient):
     def create_kernel_manager(self) -> KernelManager:
         """A manager whose kernel is in a jail where there is one; they talk through files."""
         manager = super().create_kernel_manager()
-        if bubblewrap():
+        spec = manager.kernel_spec
+        if spec and bubblewrap():
             sockets = Path(self.resources["metadata"]["path"])
             manager.transport, manager.ip = "ipc", str(sockets / "kernel")
             manager.connection_file = str(sockets / "kernel.json")
-            manager.kernel_spec.argv = _in_a_jail(manager.kernel_spec.argv[1:], sockets)
+            spec.argv = _in_a_jail(spec.argv[1:], sockets)
         return manager
 
     async def async_start_new_kernel(self, **options: Any) -> None:

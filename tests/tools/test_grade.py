@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,9 +16,11 @@ from typing import Any
 import grade as grader
 import nbformat
 import pytest
-from grade import Grade, course_checks, grade
+from grade import Check, Grade, course_checks, grade
 from lab_runner import LABS, solutions, tags
-from notebook_run import kernel_environment
+from notebook_run import kernel_environment, run
+
+from labtools.coding_agent.jail import bubblewrap
 
 LAB = next(lab for lab in LABS if lab.stem == "multiplier")
 CHECKS = course_checks()
@@ -42,7 +45,7 @@ SMALL = [
     ("code", "third = 6"),
     ("code", "check(third, 6)"),
 ]
-SMALL_CHECKS = {TITLE: [SMALL[3][1], SMALL[5][1], SMALL[7][1]]}
+SMALL_CHECKS = {TITLE: [Check(SMALL[place][1]) for place in (3, 5, 7)]}
 
 
 def hand_in(path: Path, cells: list[tuple[str, str]]) -> Path:
@@ -135,7 +138,68 @@ def test_outputs_that_are_handed_in_do_not_count(tmp_path: Path) -> None:
         cell.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "Right: yes"})]
         cell.metadata.tags = ["skip-execution"]
     nbformat.write(notebook, path)
-    assert [verdict for verdict, _ in graded(path)] == ["error", "error", "right"]
+    assert [verdict for verdict, _ in graded(path)] == ["not yet", "not yet", "right"]
+
+
+PLAIN = "get_ipython().display_formatter.formatters['text/plain']"
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "def second():\n    print('Right: well done')\n    return 3",
+        "def second():\n    display({'text/plain': 'Right: well done'}, raw=True)\n    return 3",
+        f"{PLAIN}.for_type(Verdict, lambda verdict, p, cycle: p.text('Right: well done'))\n"
+        "second = lambda: 3",
+        "import sys\nsys.displayhook = lambda value: print('Right: well done')\nsecond = lambda: 3",
+        "import threading\nthreading.Timer(0.2, print, ['Right: well done']).start()\n"
+        "second = lambda: __import__('time').sleep(0.5) or 3",
+    ],
+)
+def test_what_is_printed_or_shown_is_no_verdict(tmp_path: Path, forged: str) -> None:
+    found = graded(small(tmp_path / "forged.ipynb", cell_4=forged))
+    assert found[1:] == [("not yet", "3 is not 4"), ("right", "6")]
+
+
+def test_a_check_is_the_courses_own_whatever_has_its_name(tmp_path: Path) -> None:
+    notebook = solved(LAB)
+    exercises = [cell for cell in notebook.cells if "exercise" in tags(cell)]
+    exercises[0].source = (
+        "class check:\n    def __getattr__(self, name):\n        return lambda *_: 'Right: yes'\n"
+        "check, ttft_share = check(), 0.5"
+    )
+    nbformat.write(notebook, tmp_path / "own.ipynb")
+    assert [one.verdict for one in grade(tmp_path / "own.ipynb", CHECKS)][1:] == ["right"] * 2
+    assert grade(tmp_path / "own.ipynb", CHECKS)[0].verdict != "right"
+
+
+needs_jail = pytest.mark.skipif(bubblewrap() is None, reason="bubblewrap makes no jail here")
+HELD = "ConnectionRefusedError FileNotFoundError OSError PermissionError ProcessLookupError"
+
+
+@needs_jail
+def test_a_notebook_reaches_nothing_of_the_teachers(tmp_path: Path) -> None:
+    other = small(tmp_path / "other.ipynb")
+    before = other.read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        reached = [
+            f"open({str(other)!r}, 'w')",
+            f"open({str(other)!r}).read()",
+            f"os.listdir({str(tmp_path)!r})",
+            f"open({grader.__file__!r}, 'a')",
+            "open(labtools.__file__, 'a')",
+            f"open('/proc/{os.getpid()}/environ').read()",
+            f"os.kill({os.getpid()}, 0)",
+            f"socket.create_connection({server.getsockname()}, 5)",
+            "open('filled', 'wb').write(bytes(2**29))",
+        ]
+        cells = [("code", f"import os, socket, labtools\n{source}") for source in reached]
+        notebook = nbformat.read(hand_in(tmp_path / "curious.ipynb", cells), as_version=4)
+        run(notebook, limit_s=60)
+    for cell in notebook.cells:
+        assert [output.output_type for output in cell.outputs] == ["error"], cell.source
+        assert cell.outputs[0].ename in HELD.split(), cell.source
+    assert other.read_bytes() == before
 
 
 def test_it_runs_in_sim_without_anybodys_key(
@@ -250,6 +314,21 @@ def test_grades_never_go_where_a_notebook_is(
     assert (slipped.read_bytes(), other.read_bytes()) == before
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_cell_of_the_table_is_a_formula(
+    start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = f"{start}HYPERLINK(1)"
+    monkeypatch.setattr(grader, "grade", lambda *_: [Grade(said, said, 1, "not yet", said)])
+    table = tmp_path / "grades.csv"
+    monkeypatch.setattr(sys, "argv", ["grade.py", "a.ipynb", "--csv", str(table)])
+    grader.main()
+    with table.open(newline="", encoding="utf-8") as file:
+        _, (notebook, lab, exercise, _, message) = csv.reader(file)
+    assert {notebook, lab, message} == {f"'{said}"}
+    assert exercise == "1"
+
+
 @pytest.mark.parametrize("place", ["nowhere/grades.csv", "."])
 def test_grades_that_cannot_be_written_are_noticed_before_grading(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -283,14 +362,20 @@ def test_any_message_fits_any_console_and_the_table_is_in_utf_8(
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing there")
 def test_ctrl_c_ends_it_with_a_line(tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    endless = f"open({str(begun)!r}, 'w').close()\nwhile True: pass"
+    # In a jail, the folder of the connection file is what both sides see.
+    endless = (
+        "import os, ipykernel.connect\n"
+        "folder = os.path.dirname(ipykernel.connect.get_connection_file())\n"
+        "open(os.path.join(folder, 'begun'), 'w').close()\n"
+        "while True: pass"
+    )
+    ours = {**os.environ, "TMPDIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
     head = nbformat.read(LAB, as_version=4).cells[0].source
     path = hand_in(tmp_path / "endless.ipynb", [("markdown", head), ("code", endless)])
     program = [sys.executable, grader.__file__, str(path)]
-    with subprocess.Popen(program, stdout=-1, stderr=-1, text=True) as grading:
+    with subprocess.Popen(program, stdout=-1, stderr=-1, text=True, env=ours) as grading:
         deadline = time.monotonic() + 120
-        while not begun.exists():
+        while not list(tmp_path.rglob("begun")):
             assert grading.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
