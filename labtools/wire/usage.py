@@ -53,11 +53,17 @@ class ReportedUsage:
             usage = holder.get("usage") if isinstance(holder, dict) else None
             if isinstance(usage, dict):
                 self._take_counts(usage)
-        timings = chunk.get("timings")  # llama.cpp's, which leaves cached tokens out
-        if isinstance(timings, dict) and self.output_tokens is None:
-            given = count_in(timings, "prompt_n")
-            self.cached_tokens = count_in(timings, "cache_n")
-            self.input_tokens = None if given is None else given + (self.cached_tokens or 0)
+        timings = chunk.get("timings")  # llama.cpp's: what usage leaves out
+        if isinstance(timings, dict):
+            self._take_timings(timings)
+
+    def _take_timings(self, timings: Mapping[str, Any]) -> None:
+        given, cached = count_in(timings, "prompt_n"), count_in(timings, "cache_n")
+        if self.cached_tokens is None:
+            self.cached_tokens = cached
+        if self.input_tokens is None and given is not None:
+            self.input_tokens = given + (cached or 0)
+        if self.output_tokens is None:
             self.output_tokens = count_in(timings, "predicted_n")
 
     def _take_counts(self, usage: Mapping[str, Any]) -> None:

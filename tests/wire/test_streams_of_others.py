@@ -216,6 +216,7 @@ def test_the_old_form_of_a_call_is_read():
 # 8. Usage elsewhere
 
 U = {"prompt_tokens": 9, "completion_tokens": 2}
+_TIMINGS = {"prompt_n": 5, "cache_n": 4, "predicted_n": 2}  # llama.cpp's
 _OPENAI = {"prompt_tokens_details": {"cached_tokens": 4}}
 
 
@@ -234,7 +235,10 @@ _OPENAI = {"prompt_tokens_details": {"cached_tokens": 4}}
         ([{"usage": U}, {"usage": dict.fromkeys(U, 0)}], TokenCount(9, 0, 2)),
         ([{"usage": {**U, "cache_read_input_tokens": 4}}], TokenCount(9, 4, 2)),
         ([{"usage": {"input_tokens": 9, "output_tokens": 2}}], TokenCount(9, 0, 2)),
-        ([{"timings": {"prompt_n": 5, "cache_n": 4, "predicted_n": 2}}], TokenCount(9, 4, 2)),
+        ([{"timings": _TIMINGS}], TokenCount(9, 4, 2)),
+        ([{"choices": [], "usage": U, "timings": _TIMINGS}], TokenCount(9, 4, 2)),
+        ([{"usage": U}, {"choices": [], "timings": _TIMINGS}], TokenCount(9, 4, 2)),
+        ([{"usage": {**U, **_OPENAI}, "timings": {"cache_n": 3}}], TokenCount(9, 4, 2)),
     ],
 )  # fmt: skip
 def test_the_record_and_the_budget_read_the_same_usage_wherever_it_stands(chunks, counted):
