@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from typing import Any
+
 import pytest
 
 from labtools import connect
@@ -40,3 +44,30 @@ def test_amdahl_tells_both_readings_of_a_share() -> None:
     alt = figures.amdahl(4.0, 0.5, 0.75).alt
     assert "1.60 to 2.29 times faster with the share measured on the slow backend" in alt
     assert "2.50 to 3.25 times with it measured on the fast one" in alt
+
+
+def test_in_a_page_the_race_is_as_slow_as_its_endpoints(page: None, sim: Any) -> None:
+    """What the panes say on a clock of the page's own, which no test waits for."""
+    widget = figures.race_live(("slow", "fast"), calls=2)
+    button = widget.children[0].children[1]
+    panes = [box.children[0] for box in widget.children[1].children]
+
+    def said() -> list[str]:
+        return [re.sub("<(/?b|div.*)>", "", pane.value.splitlines()[0]) for pane in panes]
+
+    async def watch() -> list[list[str]]:
+        button.click()
+        seen = [said()]
+        for seconds in (0.75, 0.55, 30):
+            assert button.disabled
+            await asyncio.sleep(seconds)
+            seen.append(said())
+        return seen
+
+    assert sim.run(watch()) == [
+        ["slow: 0 of 2 calls, 0.0 s", "fast: 0 of 2 calls, 0.0 s"],
+        ["slow: 0 of 2 calls, 0.7 s", "fast: 1 of 2 calls, 0.7 s"],
+        ["slow: 0 of 2 calls, 1.3 s", "fast: 2 of 2 calls, 1.3 s"],
+        ["slow: 2 of 2 calls, 4.5 s", "fast: 2 of 2 calls, 1.3 s"],
+    ]
+    assert not button.disabled
