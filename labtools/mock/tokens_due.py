@@ -138,7 +138,9 @@ class TokenTimes:
         return anchor_at, anchor, step_s, held_s
 
     def _end_at(self) -> float:
-        """When the last token is due, if nothing changes until then."""
+        """When the last token is due, if nothing changes until then, or was."""
+        if self.over:
+            return self.instants[-1]
         deciding = len(self.instants) + 1
         if deciding >= self._total:
             return self.due_at

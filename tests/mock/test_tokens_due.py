@@ -69,12 +69,13 @@ def run(profile, calls, decode):
         loop.close()
 
 
-# Drawn from a continuum, so that nothing but what follows from the model falls on one instant.
+# Drawn from a continuum, and with steps that take time, so that nothing but what follows from the
+# model falls on one instant.
 instants = st.integers(0, 2**32).map(lambda seed: 2 * random.Random(seed).random())
 profiles = st.builds(
     LatencyProfile,
     st.just("p"),
-    decode_tokens_per_s=st.sampled_from([100, 60, 37.3, 1000, math.inf]),
+    decode_tokens_per_s=st.sampled_from([100, 60, 37.3, 1000]),
     rtt_s=st.sampled_from([0.0, 0.0123]),
     overhead_s=st.sampled_from([0.0, 0.05]),
     prefill_tokens_per_s=st.sampled_from([math.inf, 4000]),
@@ -137,6 +138,13 @@ def test_a_stream_that_leaves_speeds_up_the_steps_that_begin_from_then_on():
     (at, _), gone = run(PROFILE, calls, computed)
     assert gone is None
     assert at == pytest.approx([0.0, 0.02, 0.04, 0.05, 0.06])
+
+
+def test_a_stream_ends_that_somebody_elses_event_has_brought_to_its_end():
+    profile = LatencyProfile("p", decode_tokens_per_s=math.inf, batch_penalty=0.1)
+    call = {"half_prompt": 0, "structured": False, "choices": 1, "stall_s": 0.0, "after_s": 0.0}
+    calls = [{**call, "steps": steps, "leaves_at": None} for steps in (2, 1)]
+    assert run(profile, calls, computed) == [([0.0, 0.0], 0.0), ([0.0], 0.0)]
 
 
 def test_the_metronome_wakes_nobody_early_and_those_of_one_instant_together():
