@@ -34,7 +34,9 @@ class VerdictRole(SphinxRole):
                 f"Unknown claim: {self.text!r}. Allowed: {known}.", line=self.lineno
             )
             return [], [message]
-        words = nodes.inline(self.rawtext, claim.verdict_words.replace("*", ""))
+        words = nodes.inline(
+            self.rawtext, claim.verdict_words.replace("*", ""), classes=[claim.verdict.css_class]
+        )
         link = addnodes.pending_xref(
             self.rawtext,
             words,

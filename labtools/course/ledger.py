@@ -36,6 +36,15 @@ class Verdict(StrEnum):
     FAILS = "fails"
     NOT_TESTED = "not tested here"
 
+    @property
+    def css_class(self) -> str:
+        """What its chip on the page is called."""
+        return f"verdict-{self.replace(' ', '-')}"
+
+    def chip(self, words: str) -> str:
+        """These words as MyST, in its colour."""
+        return f"[{words}]{{.{self.css_class}}}"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -184,7 +193,9 @@ def ledger_markdown(claims: Iterable[Claim]) -> str:
 
 def _counts(claims: list[Claim]) -> str:
     of = Counter(claim.verdict for claim in claims)
-    rows = [f"| {verdict} | {of[verdict]} | {MEANINGS[verdict]} |" for verdict in Verdict]
+    rows = [
+        f"| {verdict.chip(verdict)} | {of[verdict]} | {MEANINGS[verdict]} |" for verdict in Verdict
+    ]
     failing = [
         f"- [{claim.title}](#{claim.target})" for claim in claims if claim.verdict is Verdict.FAILS
     ]
@@ -199,7 +210,7 @@ def _entry(claim: Claim) -> str:
     return "\n\n".join(
         [
             f"({claim.target})=\n### {claim.title}",
-            f"**{verdict}.** {claim.because.format(**values)}",
+            f"{claim.verdict.chip(f'**{verdict}.**')} {claim.because.format(**values)}",
             *_terms(_open(claim, values)),
             f'<details class="ledger-more"><summary>{", ".join(folded).capitalize()}</summary>',
             *_terms(folded.items()),

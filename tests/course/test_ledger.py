@@ -58,7 +58,7 @@ def test_what_a_doubter_looks_up_is_folded_and_the_summary_says_what_it_is(claim
 
 
 def test_the_counts_are_those_of_the_claims() -> None:
-    counted = dict(re.findall(r"^\| ([a-z ]+) \| (\d+) \|", PAGE, re.MULTILINE))
+    counted = dict(re.findall(r"^\| \[([a-z ]+)\]\S+ \| (\d+) \|", PAGE, re.MULTILINE))
     for verdict in Verdict:
         found = sum(claim.verdict is verdict for claim in claims().values())
         assert counted[verdict] == str(found)
