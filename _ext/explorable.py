@@ -18,6 +18,11 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 SCRIPT = "explorables/explorable.mjs"
+NOTE = "The page's address keeps what you set: copy it to send it."
+PLAY = (
+    '<button type="button" class="explorable-play" data-start="Play again" data-stop="Stop">'
+    "Play again</button>"
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,8 @@ class Explorable:
     """From a button's text to the values that it sets."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """What else the script needs to know."""
+    moves: bool = False
+    """Whether the picture plays in real time. Then it stands above its controls."""
 
     def markup(self, name: str) -> str:
         """The whole, with the table shown and the form hidden."""
@@ -118,16 +125,22 @@ class Explorable:
             f'<span><i class="{word}"></i>{escape(meaning)}</span>'
             for word, (_, meaning) in self.colours.items()
         )
+        controls = (
+            f"{_buttons(self.presets)}"
+            f'<div class="explorable-sliders">{_all(self.controls, Slider, name)}</div>'
+            f"{_all(self.controls, Choices, name)}"
+        )
+        shown = (
+            '<div class="explorable-sentence"></div>'
+            f'<div class="explorable-key" aria-hidden="true">{key}</div>'
+            '<div class="explorable-picture"><svg role="img" aria-label=""></svg></div>'
+        )
         return (
             f'<div class="explorable" data-explorable="{name}" data-given="{given}" '
             f'style="{style}">{self.table.markup(self.caption)}'
             f'<form hidden autocomplete="off"><fieldset><legend>{escape(self.legend)}</legend>'
-            f"{_buttons(self.presets)}"
-            f'<div class="explorable-sliders">{_all(self.controls, Slider, name)}</div>'
-            f"{_all(self.controls, Choices, name)}"
-            '<div class="explorable-sentence"></div>'
-            f'<div class="explorable-key" aria-hidden="true">{key}</div>'
-            '<div class="explorable-picture"><svg role="img" aria-label=""></svg></div>'
+            f"{shown + PLAY + controls if self.moves else controls + shown}"
+            f'<div class="explorable-note">{NOTE}</div>'
             '<div class="explorable-status" role="status"></div>'
             "</fieldset></form></div>"
         )

@@ -5,7 +5,7 @@ The numbers come from `labtools`, the ranges from what providers and agents are 
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from explorable import Choices, Explorable, Slider, Table
 
@@ -52,14 +52,15 @@ def _endpoints() -> dict[str, dict[str, float]]:
     }
 
 
+_RUN = (
+    Slider("output_tokens", "output of a call", "tokens", 5, 1000, 5, CALL_TOKENS),
+    Slider("calls", "calls in a row", "calls", 1, 60, 1, CALLS),
+    Slider("tool_s", "a tool after each call", "s", 0, 10, 0.1, 0),
+)
+
 MULTIPLIER = Explorable(
     legend="Your own run",
-    controls=(
-        *_ttft_and_rate(SLOW),
-        Slider("output_tokens", "output of a call", "tokens", 5, 1000, 5, CALL_TOKENS),
-        Slider("calls", "calls in a row", "calls", 1, 60, 1, CALLS),
-        Slider("tool_s", "a tool after each call", "s", 0, 10, 0.1, 0),
-    ),
+    controls=(*_ttft_and_rate(SLOW), *_RUN),
     presets=_endpoints(),
     table=Table(
         ("Backend", "TTFT", "Decode rate", f"{CALLS} calls of {CALL_TOKENS} tokens"),
@@ -85,6 +86,18 @@ MULTIPLIER = Explorable(
             for name, p in BACKENDS.items()
         }
     },
+)
+
+RACE = replace(
+    MULTIPLIER,
+    legend="The race, in real seconds",
+    controls=(
+        Slider("ttft_ms", "your TTFT", "ms", 10, 3000, 10, 400),
+        Slider("decode_tokens_per_s", "your decode rate", "tokens/s", 10, 500, 5, 100),
+        *_RUN,
+    ),
+    presets={},
+    moves=True,
 )
 
 BREAK_EVEN = Explorable(
@@ -217,6 +230,7 @@ CASE_STUDY = Explorable(
 )
 
 EXPLORABLES = {
+    "race": RACE,
     "multiplier": MULTIPLIER,
     "break_even": BREAK_EVEN,
     "amdahl": AMDAHL,

@@ -48,12 +48,16 @@ export function ticks(most, room = 8) {
     return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(6)));
 }
 
-/* Horizontal bars on one axis. Each row has a name, a label behind its end, and parts with `from`,
-   `to` and `colour`. */
-export function bars(svg, width, rows, axis) {
+/* The farthest that any part of these rows reaches. */
+function farthest(rows) {
+    return Math.max(...rows.flatMap((row) => row.parts.map((part) => part.to)), 1e-9);
+}
+
+/* Horizontal bars on one axis, which reaches to `most`. Each row has a name, a label behind its end,
+   and parts with `from`, `to` and `colour`. */
+export function bars(svg, width, rows, axis, most = farthest(rows)) {
     const left = CHARACTER * Math.max(...rows.map((row) => row.name.length)) + 10;
     const right = CHARACTER * Math.max(...rows.map((row) => row.label.length)) + 16;
-    const most = Math.max(...rows.flatMap((row) => row.parts.map((part) => part.to)), 1e-9);
     const scale = (width - left - right) / most;
     const bottom = rows.length * ROW + 4;
     const drawing = new Drawing(svg, width, bottom + 42);
@@ -70,8 +74,7 @@ export function bars(svg, width, rows, axis) {
             const gap = row.parts[part + 1]?.colour === colour ? 1.5 : 0;
             drawing.bar(left + from * scale, y, (to - from) * scale - gap, ROW - 8, colour);
         });
-        const end = Math.max(...row.parts.map((part) => part.to));
-        drawing.words(left + end * scale + 6, y + 15, row.label);
+        drawing.words(left + farthest([row]) * scale + 6, y + 15, row.label);
     });
 }
 

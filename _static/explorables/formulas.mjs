@@ -17,6 +17,11 @@ export function run_s(ttft_s, decode_tokens_per_s, output_tokens, calls, tool_s)
     return { ...parts, total_s: parts.ttft_s + parts.decode_s + parts.tool_s };
 }
 
+/* When each call of a run starts. */
+export function call_starts_s({ total_s }, calls) {
+    return Array.from({ length: calls }, (_, done) => (done * total_s) / calls);
+}
+
 /* Output length at which decode takes as long as TTFT. */
 export function break_even_tokens(ttft_s, decode_tokens_per_s) {
     return ttft_s * decode_tokens_per_s;

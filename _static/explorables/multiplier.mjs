@@ -4,15 +4,21 @@ import { bars, stacked } from "./drawing.mjs";
 import { run_s } from "./formulas.mjs";
 import { seconds, several } from "./words.mjs";
 
-export function view(form, { backends }) {
+/* The run that the form describes, and the same calls and tools on each of the backends. */
+export function runs_of(form, backends) {
     const [ttft_ms, rate, tokens, calls, tool_s] = [
         "ttft_ms", "decode_tokens_per_s", "output_tokens", "calls", "tool_s",
     ].map((name) => Number(form.get(name)));
-    const yours = run_s(ttft_ms / 1000, rate, tokens, calls, tool_s);
-    const runs = [["yours", yours]];
-    for (const [name, { ttft_s, decode_tokens_per_s }] of Object.entries(backends)) {
-        runs.push([name, run_s(ttft_s, decode_tokens_per_s, tokens, calls, tool_s)]);
-    }
+    const others = Object.entries(backends).map(([name, { ttft_s, decode_tokens_per_s }]) => [
+        name,
+        run_s(ttft_s, decode_tokens_per_s, tokens, calls, tool_s),
+    ]);
+    return { yours: run_s(ttft_ms / 1000, rate, tokens, calls, tool_s), others, calls, tokens };
+}
+
+export function view(form, { backends }) {
+    const { yours, others, calls, tokens } = runs_of(form, backends);
+    const runs = [["yours", yours], ...others];
     const rows = runs.map(([name, run]) => ({
         name,
         label: seconds(run.total_s),
@@ -25,7 +31,7 @@ export function view(form, { backends }) {
     const parts = [
         `${seconds(yours.ttft_s)} of TTFT`,
         `${seconds(yours.decode_s)} of decode`,
-        ...(tool_s ? [`${seconds(yours.tool_s)} of tools`] : []),
+        ...(yours.tool_s ? [`${seconds(yours.tool_s)} of tools`] : []),
     ];
     const told = runs.map(([name, run]) => `${name} ${seconds(run.total_s)}`).join(", ");
     return {

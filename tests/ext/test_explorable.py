@@ -63,8 +63,20 @@ def test_every_input_has_a_label_and_the_form_waits_for_the_script(name: str) ->
     assert markup.select_one("svg[role=img]").has_attr("aria-label")
 
 
+@each_explorable
+def test_a_picture_that_moves_comes_first_and_can_be_stopped(name: str) -> None:
+    form = BeautifulSoup(EXPLORABLES[name].markup(name), "html.parser").form
+    order = [found.get("role") or found.name for found in form.select("svg, button, input")]
+    if EXPLORABLES[name].moves:
+        assert order[:3] == ["img", "button", "input"]
+        assert form.button.get_text() == form.button["data-start"] != form.button["data-stop"]
+    else:
+        assert order[-1] == "img"
+        assert form.select(".explorable-play") == []
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     directives.register_directive("explorable", ExplorableDirective)
     settings = {"halt_level": 2, "report_level": 5}
-    with pytest.raises(SystemMessage, match="no explorable 'x'; known: multiplier, break_even"):
+    with pytest.raises(SystemMessage, match="no explorable 'x'; known: race, multiplier"):
         publish_doctree(".. explorable:: x", settings_overrides=settings)

@@ -4,6 +4,8 @@ a table stands in their place.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from itertools import chain, combinations, product
 from pathlib import Path
 from statistics import NormalDist
@@ -23,6 +25,8 @@ from labtools.course.coding_agent.audit import (
     pass_s,
 )
 from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
+from labtools.lab.connect import connect
+from labtools.lab.lab import Lab
 from labtools.model.metrics import amdahl_speedup
 from labtools.model.profile import LatencyProfile
 
@@ -43,7 +47,7 @@ each_explorable = pytest.mark.parametrize("name", EXPLORABLES)
 
 # The formulas.
 
-Case = tuple[str, list[Any], float]
+Case = tuple[str, list[Any], float | list[float]]
 
 
 def calls() -> list[Case]:
@@ -60,6 +64,23 @@ def calls() -> list[Case]:
             found.append(
                 ("run_s", [ttft_s, rate, tokens, count, tool_s], count * (call_s + tool_s))
             )
+    return found
+
+
+def races() -> list[Case]:
+    """When labtools' own runs start their calls, on the simulated clock."""
+    found: list[Case] = []
+    for name, tool_s in product(("slow", "fast"), (0, 1.5)):
+        lab = connect("sim", profile=name)
+
+        async def agent(lab: Lab = lab, tool_s: float = tool_s) -> None:
+            for _ in range(20):
+                await lab.call("call", output_tokens=100)
+                await asyncio.sleep(tool_s)
+
+        trace = lab.run(agent())
+        starts_s = [call.sent_at - trace.started_at for call in trace.calls]
+        found.append(("call_starts_s", [{"total_s": trace.duration_s}, 20], starts_s))
     return found
 
 
@@ -104,7 +125,7 @@ EVALUATE = """async (cases) => {
 }"""
 
 
-@pytest.mark.parametrize("cases", [calls, speedups, fan_outs, passes])
+@pytest.mark.parametrize("cases", [calls, races, speedups, fan_outs, passes])
 def test_the_formulas_are_those_of_labtools(browser: SiteBrowser, cases: Any) -> None:
     asked = cases()
     found = browser.on_page(
@@ -236,6 +257,101 @@ def test_a_button_sets_what_it_says(browser: SiteBrowser, name: str, preset: str
     for control, value in EXPLORABLES[name].presets[preset].items():
         wanted = value if isinstance(value, list) else [f"{value:g}"]
         assert form.get(control, []) == wanted
+
+
+@each_explorable
+def test_the_address_carries_the_settings(browser: SiteBrowser, name: str) -> None:
+    def settings(tab: Page) -> str:
+        form = explorable(tab, name).locator("form")
+        return str(form.evaluate("form => String(new URLSearchParams(new FormData(form)))"))
+
+    def change(tab: Page) -> tuple[str, str]:
+        for control in explorable(tab, name).locator("input").all():
+            kind = control.get_attribute("type")
+            control.press("End") if kind == "range" else control.check()
+        return settings(tab), tab.evaluate("() => location.hash")
+
+    def arrive(tab: Page) -> tuple[str, str, bool]:
+        explorable(tab, name).locator("svg").wait_for()
+        seen = told(explorable(tab, name))
+        return settings(tab), seen["sentence"], tab.evaluate("() => scrollY > 0")
+
+    def first(tab: Page) -> str:
+        return told(explorable(tab, name))["sentence"]
+
+    changed, hash_ = browser.on_page(page_of(name), change)
+    assert hash_ == f"#{name}?{changed}"
+    arrived, sentence, scrolled = browser.on_page(page_of(name) + hash_, arrive)
+    assert arrived == changed
+    assert scrolled, "the page does not show what the address is about"
+    assert sentence != browser.on_page(page_of(name), first)
+
+
+def test_an_address_that_says_nonsense_changes_nothing_that_cannot_be(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> str:
+        return told(explorable(tab, "amdahl"))["sentence"]
+
+    page = page_of("amdahl")
+    assert browser.on_page(f"{page}#amdahl?measured_on=x&y=1", look) == browser.on_page(page, look)
+
+
+# The race.
+
+
+def seconds_run(tab: Page) -> list[float]:
+    """What the clocks of the lanes show, and so how far each has come."""
+    texts = explorable(tab, "race").locator("svg text").all_text_contents()
+    return [float(text.split()[0]) for text in texts if text.strip().endswith("s") and "." in text]
+
+
+def button(tab: Page) -> Locator:
+    return explorable(tab, "race").locator(".explorable-play")
+
+
+TOTALS_S = [pytest.approx(total, abs=0.06) for total in (45.3, 13.0, 28.0)]
+
+
+def test_the_race_runs_in_real_seconds_until_it_is_stopped(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> tuple[str, float, float, list[float], str, list[float]]:
+        explorable(tab, "race").locator("svg").scroll_into_view_if_needed()
+        running = button(tab).inner_text()
+        before = time.monotonic(), seconds_run(tab)[0]
+        tab.wait_for_timeout(1500)
+        after = time.monotonic(), seconds_run(tab)[0]
+        button(tab).press("Enter")
+        stopped, label = seconds_run(tab), button(tab).inner_text()
+        button(tab).press("Enter")
+        return running, after[1] - before[1], after[0] - before[0], stopped, label, seconds_run(tab)
+
+    running, run_s, passed_s, stopped, label, again = browser.on_page("index.html", look)
+    assert (running, label) == ("Stop", "Play again")
+    assert run_s == pytest.approx(passed_s, abs=1)
+    assert stopped == TOTALS_S
+    assert max(again) < 5
+
+
+def test_for_less_motion_the_race_is_still_until_it_is_asked_for(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> tuple[list[float], list[float], str]:
+        tab.emulate_media(reduced_motion="reduce")
+        tab.reload(wait_until="networkidle")
+        still = seconds_run(tab)
+        explorable(tab, "race").locator("input").first.press("ArrowRight")
+        changed = seconds_run(tab)
+        return still, changed, button(tab).inner_text()
+
+    still, changed, label = browser.on_page("index.html", look)
+    assert still == TOTALS_S
+    assert changed[:2] == TOTALS_S[:2]
+    assert changed[2] > still[2]
+    assert label == "Play again"
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_still_picture_stands_in_for_the_race(browser: SiteBrowser, javascript: bool) -> None:
+    def look(tab: Page) -> bool:
+        return tab.locator(".tag_still-picture img").is_visible()
+
+    assert browser.on_page("index.html", look, javascript=javascript) != javascript
 
 
 def test_the_scripts_are_small_and_only_where_they_are_used(book: None) -> None:

@@ -102,6 +102,37 @@ def test_a_query_begins_beside_the_magnifier(browser: SiteBrowser, width: int) -
     assert browser.on_page("search.html?q=prefix", look, width=width) <= 0
 
 
+def test_the_front_page_leads_on(book: None) -> None:
+    page = parsed("index.html")
+    ways = [link["href"] for link in page.select("article .ways-in a")]
+    assert ways == ["chapters/multiplier.html", "labs/multiplier.html"]
+    cards = page.select("article .sd-card")
+    assert cards
+    assert [card.text for card in cards if not card.select("a.sd-stretched-link")] == []
+    assert page.select("div.highlight-bash")[0].text.strip().endswith("make course")
+
+
+@every_width
+def test_the_sidebar_opens_the_chapter_that_is_read_and_no_other(
+    browser: SiteBrowser, width: int
+) -> None:
+    def look(tab: Page) -> list[str]:
+        return list(
+            tab.evaluate(
+                "() => [...document.querySelectorAll('nav.bd-links details[open]')]"
+                ".map(box => box.parentElement.querySelector('a').getAttribute('href'))"
+            )
+        )
+
+    assert browser.on_page("labs/routing.html", look, width=width) == ["../chapters/routing.html"]
+
+
+def test_every_verdict_of_the_ledger_has_its_colour(book: None) -> None:
+    entries = parsed("chapters/ledger.html").select("article section > section > p strong")
+    assert len(entries) > 30
+    assert [words.text for words in entries if "verdict-" not in str(words.parent)] == []
+
+
 @pytest.mark.parametrize("page", LABS)
 def test_code_and_tables_of_a_lab_fit_a_laptop(browser: SiteBrowser, page: str) -> None:
     assert browser.on_page(page, lambda tab: tab.evaluate(CLIPPED)) == []

@@ -1,0 +1,65 @@
+"""What the front page says of getting the course, and what a link to a page shows."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from docutils.core import publish_doctree
+from get_the_course import PLACE, fill_in
+from social_preview import LONGEST, add_tags
+
+
+@pytest.mark.parametrize(
+    ("repository", "expected"),
+    [
+        ("", "In the folder of the course:\n\n```bash\nmake course\n```"),
+        (
+            "https://github.com/owner/name/",
+            "```bash\ngit clone https://github.com/owner/name\ncd name\nmake course\n```",
+        ),
+        (
+            "https://example.org/a/name.git",
+            "```bash\ngit clone https://example.org/a/name.git\ncd name\nmake course\n```",
+        ),
+    ],
+)
+def test_the_course_is_got_where_it_is(repository: str, expected: str) -> None:
+    app: Any = SimpleNamespace(
+        config=SimpleNamespace(html_theme_options={"repository_url": repository})
+    )
+    source = [f"before\n{PLACE}\nafter"]
+    fill_in(app, "index", source)
+    assert source == [f"before\n{expected}\nafter"]
+
+
+def head(text: str | None, **context: str) -> dict[str, str]:
+    """The tags of a page whose text this is, by their names."""
+    app: Any = SimpleNamespace(config=SimpleNamespace(html_title="The book"))
+    page: dict[str, Any] = {"metatags": '<meta name="old" content="kept">', **context}
+    add_tags(app, "page", "page.html", page, text and publish_doctree(text))
+    tags = BeautifulSoup(page["metatags"], "html.parser").find_all("meta")
+    return {tag.get("property") or tag["name"]: tag["content"] for tag in tags}
+
+
+def test_a_shared_link_shows_title_and_first_paragraph() -> None:
+    shown = head('Title\n=====\n\nSay "n*" & go.\n\nMore.', title="1. Tails &amp; <em>queues</em>")
+    assert shown["old"] == "kept"
+    assert shown["og:title"] == "1. Tails & queues"
+    assert shown["og:description"] == shown["description"] == 'Say "n*" & go.'
+    assert "og:url" not in shown
+
+
+def test_a_long_paragraph_is_cut_between_words() -> None:
+    told = head("word " * 100)["og:description"]
+    assert len(told) <= LONGEST
+    assert told.endswith("word ...")
+
+
+def test_a_page_without_text_has_the_books_name() -> None:
+    shown = head(None, pageurl="https://example.org/search.html")
+    assert shown["og:title"] == shown["og:site_name"] == "The book"
+    assert shown["og:url"] == "https://example.org/search.html"
+    assert "og:description" not in shown
