@@ -287,6 +287,16 @@ def in_one_piece(report: Report) -> str | None:
     )
 
 
+def without_finish_reason(report: Report) -> str | None:
+    """Answers of which nobody knows whether they are whole."""
+    if not report.without_finish_reason:
+        return None
+    return (
+        f"{count(report.without_finish_reason, 'answer')} ended with [DONE] and without a finish "
+        "reason: they count as answered, and nothing says whether they are whole."
+    )
+
+
 def blurred(report: Report) -> str | None:
     """The measuring machine was late by a share of what it measured."""
     ttfts_s = [row.ttft_s.p50.value for row in report.contexts.rows if row.ttft_s.p50]

@@ -101,6 +101,8 @@ class Report(Part):
     verdict: tuple[Sentence, ...] = ()
     in_one_piece: int = 0
     """Calls whose stream came all at once. When their first token came is not known."""
+    without_finish_reason: int = 0
+    """Answers that ended with [DONE] and did not say why."""
 
     @property
     def loads(self) -> tuple[Load, ...]:
@@ -117,6 +119,7 @@ RULES: Mapping[str, Callable[[Report], str | None]] = {
         outcome.lacking,
         outcome.not_known,
         outcome.in_one_piece,
+        outcome.without_finish_reason,
         outcome.blurred,
         outcome.too_few,
         outcome.prediction,
@@ -157,6 +160,9 @@ def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None 
         lacks=outcome.lacks(measured.abilities),
         fit=Fitted(fit.parameters, fit.held_out) if fit else None,
         in_one_piece=sum(call.in_one_piece for call in measured.observations),
+        without_finish_reason=sum(
+            not (one.failed or one.record.finish_reason) for one in measured.observations
+        ),
         **by_axis,
     )
     sentences = ((name, rule(report)) for name, rule in RULES.items())

@@ -28,6 +28,7 @@ def a_record(ttft_s=0.2, output_tokens=11, step_s=0.01, sent_at=0.0, **more):
         "input_tokens": 1_000,
         "output_tokens": output_tokens,
         "cached_tokens": 0,
+        "finish_reason": "stop",
     }
     return CallRecord(**{**values, **more})
 

@@ -171,6 +171,12 @@ CASES = {
         (measured(*at_context(600, 0.2, step_s=0.0)), "1 stream came in one piece"),
         (measured(*at_context(600, 0.2)), None),
     ],
+    "without_finish_reason": [
+        (measured(*at_context(600, 0.2, 0.2, finish_reason=None)), "2 answers ended with [DONE]"),
+        (measured(*at_context(600, 0.2, finish_reason=None)), "1 answer ended with [DONE]"),
+        (measured(*at_context(600, 0.2, finish_reason="length")), None),
+        (measured(seen("context", "context/600/0", "cold", a_failure(), input_tokens=600)), None),
+    ],
     "blurred": [
         (measured(*SLOPE, overheads=late(0.03)), "woke 30 ms late at p95"),
         (measured(*SLOPE, overheads=late(0.003)), None),
