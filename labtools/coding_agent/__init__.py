@@ -16,6 +16,9 @@ Read it in this order, about fifteen minutes:
     play.py            a scenario from beginning to end
     case_study.py      the essay's table, from a run
 
+The tests run what a model wrote. Where bubblewrap works that is in a jail; elsewhere a guard
+stops accidents, not somebody who sets out to escape: docs/security.md names what passes it.
+
     trace = play(connect(), "one_shot")
     trace.result.solved, trace.duration_s, case_study_table(trace)
 """
