@@ -30,6 +30,15 @@ PYTHON_CLIENTS = {
     "openai_agents_client": ["openai-agents"],
     "smolagents_client": ["smolagents[openai]"],
     "llm_client": ["llm"],
+    "inspect_ai_client": ["inspect-ai", "openai"],
+    "mini_swe_agent_client": ["mini-swe-agent"],
+    "llama_benchy_client": ["llama-benchy"],
+}
+NODE_CLIENTS = {
+    "openai_node": ["openai"],
+    "ai_sdk_node": ["ai", "@ai-sdk/openai-compatible", "zod"],
+    "openai_agents_node": ["@openai/agents", "openai", "zod"],
+    "langchain_node": ["@langchain/openai", "@langchain/core", "zod"],
 }
 
 pytestmark = pytest.mark.compat
@@ -85,16 +94,18 @@ def _environment(client: str) -> Path:
     return python
 
 
-def test_node_client(base_url: str) -> None:
+@pytest.mark.parametrize("client", NODE_CLIENTS)
+def test_node_client(client: str, base_url: str) -> None:
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
-        pytest.skip("no npm: install Node.js to try npm's openai")
-    folder = BUILD / "openai_node"
+        pytest.skip("no npm: install Node.js to try the clients of npm")
+    folder = BUILD / client
     folder.mkdir(exist_ok=True)
     (folder / "package.json").write_text('{"private": true}')
-    _run(npm, "install", "--silent", "openai@latest", cwd=folder)
-    _record("openai_node", _run(npm, "list", cwd=folder) + "node " + _run(node, "--version"))
-    script = shutil.copy(CLIENTS / "openai_node.mjs", folder)
+    packages = [f"{package}@latest" for package in NODE_CLIENTS[client]]
+    _run(npm, "install", "--silent", *packages, cwd=folder)
+    _record(client, _run(npm, "list", cwd=folder) + "node " + _run(node, "--version"))
+    script = shutil.copy(CLIENTS / f"{client}.mjs", folder)
     _run(node, str(script), base_url, cwd=folder)
 
 
