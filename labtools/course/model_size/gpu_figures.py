@@ -28,7 +28,7 @@ def _log_log(drawing: Canvas, x_label: str, y_label: str) -> None:
 
 
 def _name_line(drawing: Canvas, x: float, y: float, words: str, colour: str) -> None:
-    drawing.axes.text(1.08 * x, y, words, va="center", fontsize=10, color=colour)
+    drawing.axes.text(1.08 * x, y, words, va="center", color=colour)
 
 
 def _where(results: GpuResults) -> str:
@@ -82,7 +82,7 @@ def prompts(results: GpuResults) -> LabFigure:
                 f"{shape} {duration(points[0].median_s)} for {points[0].prompt:,} tokens and "
                 f"{duration(last.median_s)} for {last.prompt:,}"
             )
-        axes.set_xlim(lengths[0] / 1.1, 1.04 * lengths[-1])
+        axes.set_xlim(lengths[0] / 1.1, 1.7 * lengths[-1])  # room for the names
         axes.set_ylim(0.01)
         axes.set_xticks(lengths[1::2])
         axes.set_xticks([], minor=True)
