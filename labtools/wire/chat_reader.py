@@ -86,8 +86,6 @@ def read_chat_stream(chunks: Iterable[tuple[float, bytes]]) -> ChatReading:
         _take_event(event, reading)
         if reading.error:
             break
-    if not reading.complete and reading.error is None:
-        _take_whole(chunks, reading)
     reading.content, reading.reasoning = _paired(reading.content), _paired(reading.reasoning)
     if (
         reading.error is None
@@ -99,19 +97,6 @@ def read_chat_stream(chunks: Iterable[tuple[float, bytes]]) -> ChatReading:
     if not reading.complete and reading.error is None:
         reading.error = _unfinished(reading, chunks)
     return reading
-
-
-def _take_whole(chunks: list[tuple[float, bytes]], reading: ChatReading) -> None:
-    """An answer that is no stream though one was asked for, in JSON as a whole: one chunk."""
-    body = b"".join(data for _, data in chunks).removeprefix(b"\xef\xbb\xbf").strip()
-    if not body.startswith(b"{") or reading.chunks_at or reading.done_at is not None:
-        return
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return
-    if answer.get("choices"):
-        _take_event(sse.Event(chunks[-1][0], "", body.decode("utf-8", "replace")), reading)
 
 
 def _unfinished(reading: ChatReading, chunks: list[tuple[float, bytes]]) -> CallError:

@@ -289,37 +289,3 @@ def test_a_page_of_words_is_shortened():
 
 def test_a_body_without_any_line_break_is_read_in_one_pass():
     assert read(*[b"data: " + b"x" * 2**16] * 400).error.kind == "cut_off"
-
-
-CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-
-
-@pytest.mark.parametrize(
-    ("message", "read"),
-    [
-        ({"content": "Hello"}, ("Hello", "", 0)),
-        ({"content": None, "tool_calls": [CALL]}, ("", "", 1)),
-        ({"content": "So.", "reasoning_content": "Hm."}, ("So.", "Hm.", 0)),
-        ({"content": [{"type": "text", "text": "In parts"}]}, ("In parts", "", 0)),
-    ],
-)
-@pytest.mark.parametrize("cut_at", [1, 40, 10_000])
-def test_a_whole_answer_where_a_stream_was_asked_for_is_one_chunk(message, read, cut_at):
-    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": 9, "completion_tokens": 2}
-    body = json.dumps({"object": "chat.completion", "choices": [choice], "usage": usage}).encode()
-    found = read_chat_stream([(0.1, body[:cut_at]), (0.4, body[cut_at:])])
-    assert found.error is None
-    assert (found.content, found.reasoning, len(found.tool_calls)) == read
-    assert found.chunks_at == [0.4]
-    assert (found.usage.input_tokens, found.usage.output_tokens) == (9, 2)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"{}", b'{"choices": []}', b'{"choices": [{"message": {"content": "Hel', b'{"id": 1}', b"[1]"],
-)
-def test_json_that_is_no_answer_is_none(body):
-    found = read_chat_stream([(0.1, body)])
-    assert found.error is not None
-    assert found.error.kind == "protocol"
