@@ -80,7 +80,7 @@ class Generation:
                 )
             if answer.tokens.over:
                 return
-            await self.metronome.until(answer.tokens.due_at)
+            await self.metronome.until(answer.due_at)
 
     async def _whole(self, sequence: EngineSequence, send: Send) -> None:
         await sequence.prefill(self._seconds("slow_first_byte"))
@@ -143,6 +143,7 @@ class _Streamed:
         """Whether the answer was taken to its end."""
         self._generation = generation
         self._sequence = sequence
+        self._sent_steps, self._total_steps = generation.sent_steps, generation.total_steps
         self._taken = 0
 
     @property
@@ -154,13 +155,12 @@ class _Streamed:
         """The bytes that are due and were not taken before, with the instants they are due at."""
         generation, instants = self._generation, self.tokens.instants
         self.tokens.advance(asyncio.get_running_loop().time())
-        last = generation.sent_steps
         found = [
             (instants[step], generation.piece(step))
-            for step in range(self._taken, min(len(instants), last))
+            for step in range(self._taken, min(len(instants), self._sent_steps))
         ]
         self._taken += len(found)
-        if found and self._taken == generation.total_steps:
+        if found and self._taken == self._total_steps:
             self.over = True
             found[-1] = found[-1][0], found[-1][1] + self._closing()
         return found
