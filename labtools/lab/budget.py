@@ -12,7 +12,7 @@ import httpx2
 from labtools.errors import BudgetExceeded, ConfigurationError
 from labtools.model.profile import Prices
 from labtools.model.tokens import count_tokens
-from labtools.transport.arrivals import EXTENSION, Arrivals
+from labtools.transport.arrivals import EXTENSION, Around, Arrivals
 from labtools.wire.usage import TokenCount, usage_in
 
 
@@ -47,7 +47,7 @@ _NEVER_SENT = (
 )
 
 
-class Meter(httpx2.AsyncBaseTransport):
+class Meter(Around):
     """Lets a request through only if the budget holds its worst case.
 
     Before: its body's length in tokens and its limit on the output. Afterwards: what the endpoint's
@@ -55,7 +55,7 @@ class Meter(httpx2.AsyncBaseTransport):
     """
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, budget: Budget) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.budget = budget
         self.requests = 0
         self._settled = TokenCount()
@@ -92,9 +92,6 @@ class Meter(httpx2.AsyncBaseTransport):
         if response.is_success:
             self._open.append((worst, response.extensions[EXTENSION]))
         return response
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
     def _check(self, worst: TokenCount) -> None:
         budget, spent, after = self.budget, self.spent, self.spent + worst

@@ -20,7 +20,7 @@ import httpx2
 
 from labtools.model.tokens import count_tokens
 from labtools.records import CallRecord, ToolCall
-from labtools.transport.arrivals import at_once
+from labtools.transport.arrivals import Around, at_once
 from labtools.wire.api_error import ApiError
 from labtools.wire.generation import MockOptions, validated
 
@@ -31,11 +31,8 @@ _REPLACED = ("connection", "content-length")
 _IN_WORDS = {"tool_choice": "none", "chat_template_kwargs": {"in_words": True}}
 
 
-class EngineTransport(httpx2.AsyncBaseTransport):
+class EngineTransport(Around):
     """Rewrites requests for the engine on their way out; what it refuses, it answers itself."""
-
-    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
-        self._inner = inner
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         try:
@@ -52,9 +49,6 @@ class EngineTransport(httpx2.AsyncBaseTransport):
                 extensions=request.extensions,
             )
         )
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 def rewritten(raw: bytes) -> bytes:

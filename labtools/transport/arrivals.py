@@ -111,15 +111,23 @@ class Inflate:
         return b"".join(parts)
 
 
-class StampingTransport(httpx2.AsyncBaseTransport):
+class Around(httpx2.AsyncBaseTransport):
+    """A transport that passes requests on to the one inside, and does something on the way."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def aclose(self) -> None:
+        """Close the transport inside."""
+        await self._inner.aclose()
+
+
+class StampingTransport(Around):
     """Any transport, with each response's arrivals written down when its reader gets them.
 
     On a network transport that yields bytes as they come, an instant is late by whatever else
     the loop has to do: good for one stream, poor for many. `HttpTransport` does better.
     """
-
-    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
-        self._inner = inner
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Pass the request on, and give the response its arrivals."""
@@ -148,10 +156,6 @@ class StampingTransport(httpx2.AsyncBaseTransport):
             stream=_StampedStream(response.stream, arrivals),
             extensions={**response.extensions, EXTENSION: arrivals},
         )
-
-    async def aclose(self) -> None:
-        """Close the transport inside."""
-        await self._inner.aclose()
 
 
 class _StampedStream(httpx2.AsyncByteStream):

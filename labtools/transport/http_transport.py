@@ -22,7 +22,7 @@ import httpx2
 from labtools.clock import must_run_on
 from labtools.errors import ConfigurationError
 from labtools.redaction import without_credentials
-from labtools.transport.arrivals import EXTENSION, StampingTransport
+from labtools.transport.arrivals import EXTENSION, Around, StampingTransport
 from labtools.transport.http_connection import Connection
 
 # Many servers close a connection after 5 idle seconds. A client that drops it before never
@@ -64,11 +64,11 @@ def network_transport(url: str) -> httpx2.AsyncBaseTransport:
     )
 
 
-class _Proxied(httpx2.AsyncBaseTransport):
+class _Proxied(Around):
     """httpx2's transport through a proxy, whose failures name the proxy."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, variable: str, proxy: str) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._route = f"the proxy {proxy}, which {variable} names"
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -78,19 +78,13 @@ class _Proxied(httpx2.AsyncBaseTransport):
             said = str(error) or type(error).__name__
             raise httpx2.ProxyError(f"No way through {self._route}: {said}") from error
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
-
-class RedirectingTransport(httpx2.AsyncBaseTransport):
+class RedirectingTransport(Around):
     """Any transport that gives responses their arrivals, with redirects on the same host followed.
 
     The call begins when it was first sent. Another host, or the same one without TLS, is not
     asked: it would get the key. Its answer then is the redirect, whose `location` names it.
     """
-
-    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
-        self._inner = inner
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         body = await request.aread()
@@ -109,9 +103,6 @@ class RedirectingTransport(httpx2.AsyncBaseTransport):
             response = await self._inner.handle_async_request(request)
             response.extensions[EXTENSION].sent_at = sent_at
         return response
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 def _followed(request: httpx2.Request, response: httpx2.Response) -> httpx2.URL | None:

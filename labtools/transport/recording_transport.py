@@ -13,14 +13,14 @@ import httpx2
 
 from labtools.clock import elapsed_s
 from labtools.redaction import NO_SECRET, Redactor
-from labtools.transport.arrivals import EXTENSION, Arrivals
+from labtools.transport.arrivals import EXTENSION, Around, Arrivals
 from labtools.transport.recording import COMPLETE, LEFT, Asked, Exchange, Header, append, begin
 
 # A replay reads no others.
 _KEPT_HEADERS = ("content-type", "content-encoding", "retry-after")
 
 
-class RecordingTransport(httpx2.AsyncBaseTransport):
+class RecordingTransport(Around):
     """Any transport that gives responses their arrivals, with its exchanges kept in a file.
 
     A failure of the transport and a request that was cancelled are exchanges too. What `redacted`
@@ -34,8 +34,8 @@ class RecordingTransport(httpx2.AsyncBaseTransport):
         header: Header,
         redacted: Redactor = NO_SECRET,
     ) -> None:
+        super().__init__(inner)
         self._numbers = count(begin(path, header))
-        self._inner = inner
         self._path = path
         self._redacted = redacted
 
@@ -82,10 +82,6 @@ class RecordingTransport(httpx2.AsyncBaseTransport):
             stream=_RecordedStream(response.stream, ended),
             extensions=response.extensions,
         )
-
-    async def aclose(self) -> None:
-        """Close the transport inside."""
-        await self._inner.aclose()
 
     def _ending(self, error: BaseException | None) -> tuple[str, str]:
         if error is None:
