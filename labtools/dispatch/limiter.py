@@ -11,29 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
 from labtools.errors import ConfigurationError
-from labtools.model.profile import RateLimits
+from labtools.model.profile import Bucket, RateLimits
 from labtools.records import CallRecord
 
 _TOO_MANY_REQUESTS = 429
 # Two clocks never agree to the last digit. A millisecond late costs less than a refusal.
 _MARGIN_S = 0.001
-
-
-@dataclass(slots=True)
-class _Bucket:
-    per_minute: int
-    level: float
-    at: float
-
-    def refill(self, now: float) -> None:
-        self.level = min(self.per_minute, self.level + (now - self.at) * self.per_minute / 60)
-        self.at = now
-
-    def wait_s(self, amount: float) -> float:
-        return (amount - self.level) * 60 / self.per_minute
 
 
 class Limiter:
@@ -49,7 +34,7 @@ class Limiter:
         """How many answers were a 429: 0 while this limiter knows as much as the endpoint."""
         self.waited_s = 0.0
         """Seconds that calls have waited here, added up over the calls."""
-        self._buckets: dict[str, _Bucket] | None = None
+        self._buckets = limits.buckets()
         self._not_before = float("-inf")
         self._turn = asyncio.Lock()  # hands over in order of arrival
 
@@ -102,18 +87,8 @@ class Limiter:
         waits = (bucket.wait_s(wants[kind]) for kind, bucket in self._filled(now).items())
         return max(self._not_before - now, *waits, 0.0)
 
-    def _filled(self, now: float) -> Mapping[str, _Bucket]:
-        """The buckets as they are now; full when first looked at."""
-        if self._buckets is None:
-            allowed = {
-                "requests": self.limits.requests_per_minute,
-                "tokens": self.limits.tokens_per_minute,
-            }
-            self._buckets = {
-                kind: _Bucket(limit, limit, now)
-                for kind, limit in allowed.items()
-                if limit is not None
-            }
+    def _filled(self, now: float) -> Mapping[str, Bucket]:
+        """The buckets as they are now."""
         for bucket in self._buckets.values():
             bucket.refill(now)
         return self._buckets

@@ -7,40 +7,16 @@ OpenAI describes its limits (https://platform.openai.com/docs/guides/rate-limits
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from labtools.model.profile import RateLimits
 from labtools.wire.api_error import ApiError
-
-# What sums of floats may be off by: whoever waited as long as told must be admitted.
-_DUST = 1e-9
-
-
-@dataclass(slots=True)
-class _Bucket:
-    limit: int
-    level: float
-    at: float
-
-    def refill(self, now: float) -> None:
-        self.level = min(self.limit, self.level + (now - self.at) * self.limit / 60)
-        self.at = now
-
-    def wait_s(self, amount: float) -> float:
-        """Until `amount` is there; more than a full bucket is never there, so wait for full."""
-        missing = min(amount, self.limit) - self.level
-        return missing * 60 / self.limit if missing > _DUST else 0.0
 
 
 class RateLimiter:
     """Counts the requests and tokens of one model's endpoint against its limits."""
 
     def __init__(self, limits: RateLimits) -> None:
-        self._limits = {
-            "requests": limits.requests_per_minute,
-            "tokens": limits.tokens_per_minute,
-        }
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets = limits.buckets()
 
     def admit(self, tokens: int, now: float) -> dict[str, str]:
         """Count one request of `tokens` (its input and the most it may output).
@@ -49,17 +25,15 @@ class RateLimiter:
         is no room; a refused request costs nothing.
         """
         wants = {"requests": 1, "tokens": tokens}
-        for kind, limit in self._limits.items():
-            if limit is not None:
-                bucket = self._buckets.setdefault(kind, _Bucket(limit, limit, now))
-                bucket.refill(now)
+        for bucket in self._buckets.values():
+            bucket.refill(now)
         waits = {kind: bucket.wait_s(wants[kind]) for kind, bucket in self._buckets.items()}
         if any(waits.values()):
             kind = max(waits, key=lambda kind: waits[kind])
             retry_after_s = math.ceil(waits[kind] * 1000) / 1000
             raise ApiError(
                 429,
-                f"Rate limit reached for {kind}: limit {self._limits[kind]} a minute, "
+                f"Rate limit reached for {kind}: limit {self._buckets[kind].limit} a minute, "
                 f"requested {wants[kind]}. Try again in {retry_after_s:.3f} s.",
                 code="rate_limit_exceeded",
                 headers={**self._headers(), "retry-after": f"{retry_after_s:.3f}"},

@@ -31,6 +31,8 @@ from labtools.errors import ConfigurationError
 
 # What a call's prompt holds when nobody says: at it, `fast` and `slow` have the essay's TTFT.
 DEFAULT_INPUT_TOKENS = 1000
+# What sums of floats may be off by: whoever waited as long as told must be admitted.
+_DUST = 1e-9
 
 
 def _require(
@@ -102,6 +104,30 @@ class RateLimits:
     def __post_init__(self) -> None:
         _require(self, "requests_per_minute", at_least=1, whole=True, optional=True)
         _require(self, "tokens_per_minute", at_least=1, whole=True, optional=True)
+
+    def buckets(self) -> dict[str, Bucket]:
+        """A full bucket for each limit there is, by what it limits: requests, tokens."""
+        limits = {"requests": self.requests_per_minute, "tokens": self.tokens_per_minute}
+        return {kind: Bucket(limit, limit) for kind, limit in limits.items() if limit is not None}
+
+
+@dataclass(slots=True)
+class Bucket:
+    """What is left of a limit: at most a minute's allowance, refilled at limit / 60 a second."""
+
+    limit: int
+    level: float
+    at: float = -math.inf
+
+    def refill(self, now: float) -> None:
+        """Add what has come since it was looked at last."""
+        self.level = min(self.limit, self.level + (now - self.at) * self.limit / 60)
+        self.at = now
+
+    def wait_s(self, amount: float) -> float:
+        """Until `amount` is there; more than a full bucket is never there, so wait for full."""
+        missing = min(amount, self.limit) - self.level
+        return missing * 60 / self.limit if missing > _DUST else 0.0
 
 
 @dataclass(frozen=True, slots=True)
