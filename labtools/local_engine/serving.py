@@ -1,4 +1,5 @@
-"""llama.cpp's server in this process, on a model with random weights or a small real one."""
+"""llama.cpp's server on a model with random weights or a small real one: in this process, or in
+one of its own, so that its threads are not the client's."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ import urllib.request
 from typing import Any
 
 from labtools.errors import EndpointUnreachable
-from labtools.local_engine.model_file import model_path
+from labtools.local_engine.model_file import model_path, smollm2_file
 from labtools.local_engine.packages import check_installed
-from labtools.local_engine.settings import EngineSettings
-from labtools.server_process import announce, listen
+from labtools.local_engine.settings import SMOLLM2, EngineSettings
+from labtools.server_process import OwnedServer, announce, listen
 
 # Without a limit of the client's, an answer of random weights has no end.
 LONGEST_UNASKED_ANSWER = 512
@@ -49,6 +50,17 @@ def serve_engine(
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
     threading.Event().wait()
+
+
+class EngineProcess(OwnedServer):
+    """llama.cpp's server on a free port of this machine. Raises ConfigurationError."""
+
+    def __init__(self, settings: EngineSettings | None = None) -> None:
+        check_installed()
+        settings = settings or EngineSettings()
+        if settings.size == SMOLLM2:
+            smollm2_file()
+        super().__init__("engine", "--port", "0", *settings.as_arguments())
 
 
 def _parameters(settings: EngineSettings, path: str, host: str, port: int) -> Any:

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from labtools.local_engine.sizes import Size
+from labtools.local_engine.settings import Size
 from labtools.local_engine.tokenizer import (
     CALL_END,
     CALL_START,

@@ -4,7 +4,7 @@ import pytest
 
 from labtools import Budget, LatencyProfile, connect
 from labtools.errors import BudgetExceeded
-from labtools.local_engine import process
+from labtools.local_engine import serving
 from labtools.mock import server
 
 PROFILE = LatencyProfile("p", 2000)
@@ -33,7 +33,7 @@ def endpoint(request, mock_url, monkeypatch):
             pass
 
     monkeypatch.setattr(server, "ServerProcess", Server)
-    monkeypatch.setattr(process, "EngineProcess", Server)
+    monkeypatch.setattr(serving, "EngineProcess", Server)
     profile = {"profile": PROFILE} if request.param in ("sim", "mock") else {"model": "p"}
     key = {"api_key": ""} if request.param == "url" else {}
     return {"endpoint": mock_url if request.param == "url" else request.param, **profile, **key}

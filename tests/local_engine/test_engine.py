@@ -20,9 +20,8 @@ from labtools.coding_agent import play
 from labtools.errors import ConfigurationError, EndpointUnreachable
 from labtools.local_engine.model_file import CACHE_VARIABLE, model_file
 from labtools.local_engine.packages import missing_packages
-from labtools.local_engine.process import EngineProcess
-from labtools.local_engine.settings import EngineSettings
-from labtools.local_engine.sizes import SIZES
+from labtools.local_engine.serving import EngineProcess
+from labtools.local_engine.settings import SIZES, EngineSettings
 from labtools.model.tokens import filler
 
 pytestmark = [
@@ -299,7 +298,7 @@ def test_the_command_serves_until_a_signal(ending):
 
 def test_it_ends_with_the_process_that_started_it():
     script = (
-        "import os; from labtools.local_engine.process import EngineProcess; "
+        "import os; from labtools.local_engine.serving import EngineProcess; "
         "print(EngineProcess().base_url, flush=True); os._exit(1)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -5,8 +5,7 @@ import pytest
 
 from labtools.errors import ConfigurationError
 from labtools.local_engine.command import add_command, settings_of
-from labtools.local_engine.settings import EngineSettings
-from labtools.local_engine.sizes import SIZES
+from labtools.local_engine.settings import SIZES, EngineSettings
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 7)])

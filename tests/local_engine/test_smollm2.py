@@ -9,11 +9,11 @@ import pytest
 from labtools import connect
 from labtools.errors import ConfigurationError
 from labtools.lab.target import Target
-from labtools.local_engine import smollm2
+from labtools.local_engine import model_file
+from labtools.local_engine.model_file import smollm2_file
 from labtools.local_engine.packages import missing_packages
-from labtools.local_engine.process import EngineProcess
-from labtools.local_engine.settings import EngineSettings
-from labtools.local_engine.smollm2 import CONTEXT_TOKENS, MODEL_NAME, smollm2_file
+from labtools.local_engine.serving import EngineProcess
+from labtools.local_engine.settings import CONTEXT_TOKENS, MODEL_NAME, EngineSettings
 
 
 def is_installed():
@@ -33,7 +33,7 @@ def not_installed(monkeypatch):
     def nowhere(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(smollm2, "distribution", nowhere)
+    monkeypatch.setattr(model_file, "distribution", nowhere)
 
 
 def test_without_its_package_the_error_says_how_to_get_it(not_installed):

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from labtools.local_engine import model_file as made
-from labtools.local_engine.sizes import Size
+from labtools.local_engine.settings import Size
 from labtools.local_engine.tokenizer import (
     CALL_END,
     CALL_START,
