@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from labtools.errors import ConfigurationError, UnusableSchema
 from labtools.mock.schema import compiled
-from labtools.mock.schema_values import value_for
+from labtools.mock.schema.draw import value_for
 
 # Draws for each schema of a table: enough for every branch to be taken.
 SEEDS = range(40)

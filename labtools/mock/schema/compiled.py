@@ -26,9 +26,9 @@ except ImportError:
 MAX_SCHEMA_CHARS = 100_000
 _KEPT_CHARS = 10_000
 _RENAMES = re.compile(r'"\$(id|anchor|dynamicAnchor|dynamicRef|recursiveAnchor|recursiveRef)": ')
-_IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
+_BRANCHES = ("anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies")
 _OF_MEMBERS = ("patternProperties", "additionalProperties", "unevaluatedProperties")
-_OF_ITEMS = ("items", "contains", "unevaluatedItems", "additionalItems")
+_OF_ITEMS = ("prefixItems", "items", "contains", "unevaluatedItems", "additionalItems")
 _MAPS = ("patternProperties", "dependentSchemas", "dependencies")
 # Levels that `height` looks ahead.
 _LOOKAHEAD = 12
@@ -114,6 +114,12 @@ class CompiledSchema:
             )
         return found
 
+    def along(self, part: Part) -> list[Schema]:
+        """What must hold with a part: what it refers to, and all of `allOf`."""
+        reference = part.get("$ref")
+        referred = [self.resolve(reference)] if isinstance(reference, str) else []
+        return [*referred, *listing(part, "allOf")]
+
     def height(self, schema: Schema, ahead: int = _LOOKAHEAD) -> float:
         """How deep the shallowest value nests, infinite if it does not end within `ahead`."""
         if not isinstance(schema, dict):
@@ -128,14 +134,11 @@ class CompiledSchema:
     def _height(self, part: Part, ahead: int) -> float:
         if "const" in part or "enum" in part:
             return 0
-        together = list(listing(part, "allOf"))
-        if isinstance(part.get("$ref"), str):
-            together.append(self.resolve(part["$ref"]))
         properties = mapping(part, "properties")
         below = [properties.get(name, True) for name in listing(part, "required")]
         if part.get("minItems", 0):
             below += [*listing(part, "prefixItems"), part.get("items", True)]
-        heights = [self.height(branch, ahead) for branch in together]
+        heights = [self.height(branch, ahead) for branch in self.along(part)]
         heights += [1 + self.height(child, ahead) for child in below]
         for keyword in ("anyOf", "oneOf"):
             if branches := listing(part, keyword):
@@ -147,37 +150,32 @@ class CompiledSchema:
         budget.spend()
         if not isinstance(schema, dict):
             return
-        here = [branch for keyword in _IN_PLACE for branch in _children(schema, keyword)]
-        if isinstance(schema.get("$ref"), str):
-            here.append(self.resolve(schema["$ref"]))
         if isinstance(value, dict):
+            names, members = _within(schema, "propertyNames"), _within(schema, *_OF_MEMBERS)
             properties = mapping(schema, "properties")
-            for keyword in ("dependentSchemas", "dependencies"):
-                here += _children(schema, keyword)
-            of_all = [child for keyword in _OF_MEMBERS for child in _children(schema, keyword)]
             for name, child in value.items():
-                for branch in _children(schema, "propertyNames"):
+                for branch in names:
                     self._look(branch, name, budget)
-                for branch in (*of_all, properties.get(name, True)):
+                for branch in (*members, properties.get(name, True)):
                     self._look(branch, child, budget)
         elif isinstance(value, list):
-            of_all = [child for keyword in _OF_ITEMS for child in _children(schema, keyword)]
-            of_all += listing(schema, "prefixItems")
+            items = _within(schema, *_OF_ITEMS)
             for child in value:
-                for branch in of_all:
+                for branch in items:
                     self._look(branch, child, budget)
-        for branch in here:
+        for branch in (*self.along(schema), *_within(schema, *_BRANCHES)):
             self._look(branch, value, budget)
 
 
-def _children(schema: Part, keyword: str) -> Iterator[Schema]:
-    value = schema.get(keyword)
-    if isinstance(value, list):
-        yield from value
-    elif keyword in _MAPS and isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, dict):
-        yield value
+def _within(schema: Part, *keywords: str) -> list[Schema]:
+    """The subschemas that the keywords hold."""
+    found: list[Schema] = []
+    for keyword in keywords:
+        value = schema.get(keyword)
+        if keyword in _MAPS and isinstance(value, dict):
+            value = list(value.values())
+        found += value if isinstance(value, list) else [value] if isinstance(value, dict) else []
+    return found
 
 
 def _validator(schema: Schema) -> Callable[[Json], Iterator[Any]]:

@@ -164,20 +164,15 @@ class Conjunction:
             raise NoValue(f"{least} is {low}, and this endpoint makes at most {limit}")
         return low, min(high, limit)
 
-    def range(self) -> tuple[Fraction | None, bool, Fraction | None, bool]:
-        """(minimum, whether it is excluded, maximum, whether it is excluded)."""
-        lows = [*self._bounds("minimum", False), *self._bounds("exclusiveMinimum", True)]
-        highs = [*self._bounds("maximum", False), *self._bounds("exclusiveMaximum", True)]
-        low = max(lows) if lows else (None, False)
-        high = min(highs, key=lambda bound: (bound[0], not bound[1])) if highs else (None, False)
-        return *low, *high
-
-    def _bounds(self, keyword: str, excluded: bool) -> Iterator[tuple[Fraction, bool]]:
-        return ((_exact(value), excluded) for value in self.values(keyword) if is_number(value))
+    def numbers(self, keyword: str) -> list[Fraction]:
+        """The keyword's value in each part in which it is a number, as it is written."""
+        # 0.01 is a hundredth.
+        found = [value for value in self.values(keyword) if is_number(value)]
+        return [Fraction(value if isinstance(value, int) else repr(value)) for value in found]
 
     def step(self) -> Fraction | None:
         """What the number must be a multiple of."""
-        steps = [_exact(step) for step in self.values("multipleOf") if is_number(step)]
+        steps = self.numbers("multipleOf")
         if not steps:
             return None
         numerator = math.lcm(*(step.numerator for step in steps))
@@ -186,20 +181,17 @@ class Conjunction:
 
 def number(conjunction: Conjunction, rng: random.Random, whole: bool) -> int | float:
     """A number within the bounds; small and near zero, or near its bound, where there is room."""
-    low, low_excluded, high, high_excluded = conjunction.range()
     step = conjunction.step()
     if whole:
         steps = [Fraction(1 if step is None else step.numerator)]
     else:
         steps = [step] if step else [Fraction(1, 10**digits) for digits in (2, 6, 12, 18, 340)]
     for size in steps:
-        least = most = None
-        if low is not None:
-            least = math.ceil(low / size)
-            least += low_excluded and least * size == low
-        if high is not None:
-            most = math.floor(high / size)
-            most -= high_excluded and most * size == high
+        lows = [math.ceil(low / size) for low in conjunction.numbers("minimum")]
+        lows += [math.floor(low / size) + 1 for low in conjunction.numbers("exclusiveMinimum")]
+        highs = [math.floor(high / size) for high in conjunction.numbers("maximum")]
+        highs += [math.ceil(high / size) - 1 for high in conjunction.numbers("exclusiveMaximum")]
+        least, most = max(lows, default=None), min(highs, default=None)
         if least is None or most is None or least <= most:
             first, last = _window(least, most, size)
             for _ in range(8):
@@ -224,8 +216,3 @@ def _window(least: int | None, most: int | None, size: Fraction) -> tuple[int, i
         least = max(least, min(0, most - usual))
         most = min(most, least + usual)
     return least, most
-
-
-def _exact(number: float) -> Fraction:
-    """The number as it is written: 0.01 is a hundredth."""
-    return Fraction(number) if isinstance(number, int) else Fraction(repr(number))

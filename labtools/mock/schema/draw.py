@@ -1,9 +1,13 @@
-"""Draws one value for a compiled schema.
+"""JSON values that a JSON schema admits: what the mock answers when it is asked for one.
+
+Small values of plain words, drawn from a random generator and nothing else: the same schema and
+the same state of the generator give the same value on every machine. Every value is verified by
+a validator before it is returned.
 
 A place in the value is governed by a list of subschemas. They are expanded into a conjunction:
 references followed, a branch taken of each choice. Then a value is drawn that the parts allow.
-What a conjunction cannot express (`not`, `oneOf`, `contains` ...) is left to chance: whoever asks
-checks the value, and asks again.
+What a conjunction cannot express (`not`, `oneOf`, `contains` ...) is left to chance: the value is
+checked, and drawn again.
 """
 
 from __future__ import annotations
@@ -12,12 +16,15 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 
-from labtools.mock.schema.compiled import CompiledSchema
+from labtools.errors import UnusableSchema
+from labtools.mock.schema.compiled import CompiledSchema, compile_schema
 from labtools.mock.schema.conjunction import (
+    CHARS_PER_STEP,
     KINDS,
     MAX_ITEMS,
     Budget,
     Conjunction,
+    Exhausted,
     Json,
     NoValue,
     Part,
@@ -31,6 +38,52 @@ from labtools.mock.schema.strings import string_from, text, word
 
 MAX_DEPTH = 40
 _TRIES = 3
+_ATTEMPTS = 12
+_EXHAUSTED = "the search ended after as many steps as it may take"
+# Levels with what the schema leaves open, and the share of the steps that such attempts may take.
+_AMPLE_DEPTH = 3
+_AMPLE_SHARE = 0.6
+
+
+def value_for(schema: Schema, rng: random.Random, budget: Budget | None = None) -> Json:
+    """A value that validates against the schema.
+
+    Draft 2020-12, or what `$schema` names (draft 6, 7 or 2019-09). `format` is followed where it
+    is a known one, `examples` are used. References must stay within the schema: nothing is
+    fetched. Raises UnusableSchema when the schema is not valid, when no value was found, and when
+    it would take too long or grow too large: the search is bounded by the steps in `budget`, so
+    that a hostile schema fails within a second.
+    """
+    budget = budget or Budget()
+    compiled = compile_schema(schema)
+    budget.left -= compiled.chars // CHARS_PER_STEP
+    reserve = round(budget.left * (1 - _AMPLE_SHARE))
+    reason = _EXHAUSTED
+    for attempt in range(_ATTEMPTS):
+        # Every other attempt is at the smallest value, which is left some of the steps.
+        ample = attempt % 2 == 0
+        steps = Budget(budget.left - reserve if ample else budget.left)
+        if steps.left <= 0:
+            continue
+        before = steps.left
+        try:
+            value = Draw(compiled, rng, steps, _AMPLE_DEPTH if ample else 0).value([compiled.root])
+            complaint = compiled.complaint(value, steps)
+            if complaint is None:
+                return value
+            reason = f"what was drawn last broke another part of it ({complaint})"
+        except NoValue as error:
+            reason = str(error)
+        except Exhausted:
+            reason = _EXHAUSTED
+        except RecursionError:
+            reason = "its parts are nested too deeply"
+        finally:
+            budget.left -= before - max(0, steps.left)
+    raise UnusableSchema(
+        f"No value was found that the JSON schema admits: {reason}. Loosen the parts of the "
+        "schema that exclude each other, or ask for less."
+    )
 
 
 class Draw:
@@ -73,9 +126,7 @@ class Draw:
             return
         trail = (*trail, id(schema))
         into.add(schema)
-        if isinstance(schema.get("$ref"), str):
-            self._expand(self._compiled.resolve(schema["$ref"]), into, depth, trail)
-        for branch in listing(schema, "allOf"):
+        for branch in self._compiled.along(schema):
             self._expand(branch, into, depth, trail)
         for keyword in ("anyOf", "oneOf"):
             if branches := listing(schema, keyword):
