@@ -84,8 +84,10 @@ def connect(
         "record": record,
         "engine": engine,
     }
-    for name, value in given.items():
-        _require(name, value)
+    for name, (kinds, words) in _ALLOWED.items():
+        if not isinstance(value := given[name], kinds):
+            found = type(value).__name__ if name == "api_key" else repr(value)  # a key stays hidden
+            raise ConfigurationError(f"{name} must be {words}; found {found}.")
     if endpoint is None:
         endpoint = os.environ.get("LABTOOLS_ENDPOINT") or "sim"
     endpoint = endpoint.strip()
@@ -124,13 +126,6 @@ _ALLOWED: dict[str, tuple[tuple[type, ...], str]] = {
     "record": ((str, Path, NoneType), "the name of a file"),
     "engine": ((EngineSettings, str, NoneType), 'a size such as "15M", or EngineSettings'),
 }
-
-
-def _require(name: str, value: object) -> None:
-    kinds, words = _ALLOWED[name]
-    if not isinstance(value, kinds):
-        found = type(value).__name__ if name == "api_key" else repr(value)  # a key is not shown
-        raise ConfigurationError(f"{name} must be {words}; found {found}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +183,8 @@ def _on_the_mock_over_http(wanted: _Wanted, profile: Profiles) -> Lab:
 
 
 def _on_an_engine(wanted: _Wanted, engine: EngineSettings | str | None) -> Lab:
-    from labtools.local_engine.process import EngineProcess
     from labtools.local_engine.requests import EngineTransport, as_dictated
+    from labtools.local_engine.serving import EngineProcess
     from labtools.transport.http_transport import HttpTransport
 
     engine = EngineSettings(engine) if isinstance(engine, str) else engine or EngineSettings()

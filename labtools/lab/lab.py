@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx2
 import openai
@@ -98,7 +98,7 @@ class Lab:
         return not self._target.thinks
 
     @property
-    def clock(self) -> str:
+    def clock(self) -> Literal["simulated", "wall"]:
         """ "simulated" or "wall"."""
         return "simulated" if isinstance(self._loop, SimLoop) else "wall"
 

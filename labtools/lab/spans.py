@@ -84,16 +84,17 @@ def comparison(one: Trace, other: Trace) -> pandas.DataFrame:
     import pandas as pd
 
     ours, theirs = _steps(one.spans), _steps(other.spans)
-    depth = {**_depths(theirs, other.spans), **_depths(ours, one.spans)}
-    rows = [
-        {
-            "step": "  " * depth[key] + (key[0] if key[1] == 1 else f"{key[0]} ({key[1]})"),
-            "total_s": ours[key].duration_s if key in ours else None,
-            "other_s": theirs[key].duration_s if key in theirs else None,
-            "only_in": "" if key in ours and key in theirs else "this" if key in ours else "other",
-        }
-        for key in _merged(list(ours), list(theirs))
-    ]
+    rows = []
+    for key in _merged(list(ours), list(theirs)):
+        (name, number), (depth, _) = key, ours.get(key) or theirs[key]
+        rows.append(
+            {
+                "step": "  " * depth + (name if number == 1 else f"{name} ({number})"),
+                "total_s": ours[key][1] if key in ours else None,
+                "other_s": theirs[key][1] if key in theirs else None,
+                "only_in": "other" if key not in ours else "" if key in theirs else "this",
+            }
+        )
     whole = {"total_s": one.duration_s, "other_s": other.duration_s, "only_in": ""}
     table = pd.DataFrame([*rows, {"step": "the run", **whole}])
     times = table[["total_s", "other_s"]].astype(float)
@@ -104,18 +105,14 @@ def comparison(one: Trace, other: Trace) -> pandas.DataFrame:
     return table.round(3)
 
 
-def _steps(spans: Iterable[Span]) -> dict[_Key, Span]:
+def _steps(spans: Sequence[Span]) -> dict[_Key, tuple[int, float]]:
+    """Of each step its depth, and what it took."""
     seen: Counter[str] = Counter()
-    steps = {}
+    depth, steps = depths(spans), {}
     for span in in_order(spans):
         seen[span.name] += 1
-        steps[span.name, seen[span.name]] = span
+        steps[span.name, seen[span.name]] = depth[span.id], span.duration_s
     return steps
-
-
-def _depths(steps: dict[_Key, Span], spans: tuple[Span, ...]) -> dict[_Key, int]:
-    of = depths(spans)
-    return {key: of[span.id] for key, span in steps.items()}
 
 
 def _merged(ours: list[_Key], theirs: list[_Key]) -> Iterable[_Key]:

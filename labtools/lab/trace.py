@@ -28,6 +28,7 @@ _parent_id: contextvars.ContextVar[int | None] = contextvars.ContextVar("parent_
 
 FORMAT = "labtools-trace/2"
 _FORMAT_1 = "labtools-trace/1"  # spans without edges, which instants then show
+_COUNTS = ("input_tokens", "cached_tokens", "output_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,10 @@ class Trace:
     """One run: its spans, which endpoint and clock it ran on, and what the coroutine returned."""
 
     spans: tuple[Span, ...]
-    started_at: float
-    ended_at: float
+    started_at: Instant
+    ended_at: Instant
     endpoint: str
-    clock: str
-    """"simulated" or "wall"."""
+    clock: Literal["simulated", "wall"]
     result: Any = None
 
     @property
@@ -83,28 +83,24 @@ class Trace:
         import pandas as pd
 
         depth = depths(self.spans)
-        timed = {
-            span.id: span.call
-            for span in self.spans
-            if span.call and not (span.call.in_one_piece and self.clock == "wall")
-        }
-        rows = [
-            {
-                "step": "  " * depth[span.id] + span.name,
-                "kind": span.kind,
-                "start_s": elapsed_s(self.started_at, span.started_at),
-                "input_tokens": span.call.input_tokens if span.call else None,
-                "cached_tokens": span.call.cached_tokens if span.call else None,
-                "output_tokens": span.call.output_tokens if span.call else None,
-                "ttft_s": timed[span.id].ttft_s if span.id in timed else None,
-                "decode_s": timed[span.id].decode_s if span.id in timed else None,
-                "total_s": span.duration_s,
-                "error": span.error,
-            }
-            for span in in_order(self.spans)
-        ]
+        rows: list[dict[str, Any]] = []
+        for span in in_order(self.spans):
+            call = span.call
+            timed = call if call and not (call.in_one_piece and self.clock == "wall") else None
+            rows.append(
+                {
+                    "step": "  " * depth[span.id] + span.name,
+                    "kind": span.kind,
+                    "start_s": elapsed_s(self.started_at, span.started_at),
+                    **{name: getattr(call, name, None) for name in _COUNTS},
+                    "ttft_s": timed and timed.ttft_s,
+                    "decode_s": timed and timed.decode_s,
+                    "total_s": span.duration_s,
+                    "error": span.error,
+                }
+            )
         table = pd.DataFrame(rows)
-        for column in ("input_tokens", "cached_tokens", "output_tokens"):
+        for column in _COUNTS:
             if column in table:
                 table[column] = table[column].astype("Int64")
         empty = [
@@ -130,14 +126,8 @@ class Trace:
 
     def save(self, path: str | Path) -> Path:
         """Write the trace as JSON; `Trace.load` reads it. What the run returned is not kept."""
-        values = {
-            "format": FORMAT,
-            "endpoint": self.endpoint,
-            "clock": self.clock,
-            "started_at": self.started_at,
-            "ended_at": self.ended_at,
-            "spans": [asdict(span) for span in self.spans],
-        }
+        values = {"format": FORMAT, **asdict(replace(self, result=None))}
+        del values["result"]
         return write_whole(path, json.dumps(values, indent=1))
 
     @classmethod
@@ -146,8 +136,7 @@ class Trace:
         where = f"{path} is not a trace written by Trace.save"
         content = Path(path).read_bytes()
         known = _FORMAT_1 if _FORMAT_1.encode() in content[:100] else FORMAT
-        file = read_back(_File, content, where, format=known)
-        return cls(file.spans, file.started_at, file.ended_at, file.endpoint, file.clock)
+        return read_back(cls, content, where, format=known)
 
     def save_chrome_trace(self, path: str | Path) -> Path:
         """Write a file that https://ui.perfetto.dev and chrome://tracing open."""
@@ -165,12 +154,9 @@ class Trace:
             call = span.call
             if call is None:
                 continue
+            told = ("model", *_COUNTS, "finish_reason")
             events[-1]["args"] = {
-                "model": call.model,
-                "input_tokens": call.input_tokens,
-                "cached_tokens": call.cached_tokens,
-                "output_tokens": call.output_tokens,
-                "finish_reason": call.finish_reason,
+                **{name: getattr(call, name) for name in told},
                 "error": str(call.error) if call.error else None,
             }
             if call.chunks_at:
@@ -235,14 +221,3 @@ class SpanInProgress:
 
     call: CallRecord | None = None
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """What a trace's file holds beside its format."""
-
-    endpoint: str
-    clock: Literal["simulated", "wall"]
-    started_at: Instant
-    ended_at: Instant
-    spans: tuple[Span, ...]
