@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from labtools.mock.schema.conjunction import Budget
-from labtools.mock.schema_values import value_for
+from labtools.mock.schema.draw import value_for
 from labtools.model.tokens import CHARS_PER_TOKEN, count_tokens, filler, split_tokens
 from labtools.wire.answer import Answer, Piece
-from labtools.wire.api_error import ApiError
+from labtools.wire.api_error import invalid
 from labtools.wire.generation import GenerationRequest, MockToolCall, Tool
 
 # How long an answer is when nobody says: the essay's tool call.
@@ -73,11 +73,10 @@ def _short_content(text: str) -> Piece:
 
 def _check_size(request: GenerationRequest, tokens: int) -> None:
     if tokens * request.n > LARGEST_ANSWER_TOKENS:
-        raise ApiError(
-            400,
+        raise invalid(
+            "mock",
             f"{request.n} answers of {tokens} tokens are more than this mock makes up: "
             f"{LARGEST_ANSWER_TOKENS} tokens in all.",
-            param="mock",
         )
 
 
@@ -128,11 +127,10 @@ def _calls_to_make(
 
 def _check_calls(request: GenerationRequest, count: int, param: str) -> None:
     if count * request.n > _MOST_TOOL_CALLS:
-        raise ApiError(
-            400,
+        raise invalid(
+            param,
             f"{request.n} answers of {count} tool calls are more than this mock makes up: "
             f"{_MOST_TOOL_CALLS} tool calls in all.",
-            param=param,
         )
 
 
@@ -163,11 +161,8 @@ def _call_pieces(
     With `tokens`, that many in all: arguments are padded with blanks, which JSON allows.
     """
     if tokens is not None and tokens < 2 * len(calls):
-        raise ApiError(
-            400,
-            f"{tokens} output tokens cannot hold {len(calls)} tool calls: each needs two.",
-            param="mock.output_tokens",
-        )
+        said = f"{tokens} output tokens cannot hold {len(calls)} tool calls: each needs two."
+        raise invalid("mock.output_tokens", said)
     for index, (name, arguments) in enumerate(calls):
         share = None
         if tokens is not None:

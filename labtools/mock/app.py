@@ -32,7 +32,7 @@ from labtools.mock.schema.conjunction import Budget
 from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import count_tokens
 from labtools.wire.answer import Answer, Writer
-from labtools.wire.api_error import ApiError
+from labtools.wire.api_error import ApiError, invalid
 from labtools.wire.chat_request import parse_chat_request
 from labtools.wire.chat_writer import ChatWriter
 from labtools.wire.generation import GenerationRequest
@@ -118,52 +118,42 @@ class Endpoint:
 
     async def chat(self, http: Request) -> ASGIApp:
         """`POST /v1/chat/completions`."""
-        self._authorize(http)
-        raw = await self._body(http)
-        async with self._turn(raw) as budget:
-            return self._chat(raw, budget)
-
-    def _chat(self, raw: bytes, budget: Budget) -> ASGIApp:
         dialect = self.dialect
-        request = parse_chat_request(dialect.request(raw) if dialect else raw)
+        async with self._turn(http) as (raw, budget):
+            request = parse_chat_request(dialect.request(raw) if dialect else raw)
 
-        def writer(id: str, answers: Sequence[Answer]) -> Writer:
-            plain = ChatWriter(
-                id=id,
-                model=request.model,
-                created=self._created(),
-                answers=answers,
-                usage=request.include_usage or dialect is not None,
-            )
-            return DialectWriter(plain, dialect, request.include_usage) if dialect else plain
+            def writer(id: str, answers: Sequence[Answer]) -> Writer:
+                plain = ChatWriter(
+                    id=id,
+                    model=request.model,
+                    created=self._created(),
+                    answers=answers,
+                    usage=request.include_usage or dialect is not None,
+                )
+                return DialectWriter(plain, dialect, request.include_usage) if dialect else plain
 
-        app = self._held(self._generation(request, raw, writer, budget), raw)
+            app = self._held(self._generation(request, raw, writer, budget), raw)
         return kept_alive(app, dialect.comment) if dialect and dialect.comment else app
 
     async def responses(self, http: Request) -> ASGIApp:
         """`POST /v1/responses`."""
-        self._authorize(http)
-        raw = await self._body(http)
-        async with self._turn(raw) as budget:
-            return self._responses(raw, budget)
+        async with self._turn(http) as (raw, budget):
+            request = parse_responses_request(raw, self._conversations)
 
-    def _responses(self, raw: bytes, budget: Budget) -> ASGIApp:
-        request = parse_responses_request(raw, self._conversations)
+            def writer(id: str, answers: Sequence[Answer]) -> Writer:
+                return ResponsesWriter(
+                    output=Output(id, request.summarize),
+                    model=request.generation.model,
+                    now=self._created,
+                    echo=request.echo,
+                )
 
-        def writer(id: str, answers: Sequence[Answer]) -> Writer:
-            return ResponsesWriter(
-                output=Output(id, request.summarize),
-                model=request.generation.model,
-                now=self._created,
-                echo=request.echo,
-            )
-
-        generation = self._generation(request.generation, raw, writer, budget)
-        if request.store:
-            # Continuable as soon as the client can know its id.
-            output = Output(generation.id, request.summarize).items(generation.answers[0])
-            self._conversations.remember(f"resp_{generation.id}", request.items, output)
-        return self._held(generation, raw)
+            generation = self._generation(request.generation, raw, writer, budget)
+            if request.store:
+                # Continuable as soon as the client can know its id.
+                output = Output(generation.id, request.summarize).items(generation.answers[0])
+                self._conversations.remember(f"resp_{generation.id}", request.items, output)
+            return self._held(generation, raw)
 
     async def models(self, http: Request) -> Response:
         """`GET /v1/models`."""
@@ -201,7 +191,7 @@ class Endpoint:
         try:
             answers = [answer(request, said_by, budget) for _ in range(request.n)]
         except UnusableSchema as error:
-            raise ApiError(400, f"Invalid schema: {error}", param="schema") from None
+            raise invalid("schema", f"Invalid schema: {error}") from None
         most = request.max_output_tokens or max(len(answer.pieces) for answer in answers)
         _check_context(engine.profile, request, input_tokens, most)
         now = asyncio.get_running_loop().time()
@@ -222,12 +212,14 @@ class Endpoint:
         )
 
     @asynccontextmanager
-    async def _turn(self, raw: bytes) -> AsyncIterator[Budget]:
-        """The steps that one request may take, while no other request takes any."""
+    async def _turn(self, http: Request) -> AsyncIterator[tuple[bytes, Budget]]:
+        """A request's body and the steps that it may take, while no other request takes any."""
+        self._authorize(http)
+        raw = await self._body(http)
         async with self._thinking:
             budget = Budget(_MOST_STEPS - len(raw) // _BYTES_A_STEP)
             try:
-                yield budget
+                yield raw, budget
             finally:
                 if budget.left < _MOST_STEPS - _LONG_STEPS:
                     await asyncio.sleep(0)
@@ -297,12 +289,11 @@ def _check_context(
 ) -> None:
     limit = profile.context_limit_tokens
     if input_tokens + most > limit:
-        raise ApiError(
-            400,
+        raise invalid(
+            request.prompt_field,
             f"This model's maximum context length is {limit} tokens; the request holds "
             f"{input_tokens} and may output {most}.",
-            param=request.prompt_field,
-            code="context_length_exceeded",
+            "context_length_exceeded",
         )
 
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labtools.wire.api_error import ApiError
+from labtools.wire.api_error import invalid
 from labtools.wire.responses_items import Item
 
 MOST_RESPONSES = 10_000
@@ -31,6 +31,10 @@ class Conversations:
 
     def __init__(self, most_responses: int = MOST_RESPONSES, most_bytes: int = MOST_BYTES) -> None:
         self._most_responses = most_responses
+        self._kept = (
+            f"The mock keeps the last {most_responses} responses and their items in memory, unless "
+            "they had 'store': false."
+        )
         self._most_bytes = most_bytes
         self._responses: OrderedDict[str, _Remembered] = OrderedDict()
         self._items: dict[str, Item] = {}
@@ -54,12 +58,10 @@ class Conversations:
     def conversation(self, response_id: str) -> Sequence[Item]:
         """All items up to that response's last. Raises ApiError (400) if it is not known."""
         if response_id not in self._responses:
-            raise ApiError(
-                400,
-                f"Previous response with id {response_id!r:.80} not found. The mock keeps the last "
-                f"{self._most_responses} responses in memory, unless they had 'store': false.",
-                param="previous_response_id",
-                code="previous_response_not_found",
+            raise invalid(
+                "previous_response_id",
+                f"Previous response with id {response_id!r:.80} not found. {self._kept}",
+                "previous_response_not_found",
             )
         self._responses.move_to_end(response_id)
         return self._responses[response_id].items
@@ -67,12 +69,7 @@ class Conversations:
     def item(self, item_id: str) -> Item:
         """One item of an earlier response. Raises ApiError (400) if it is not known."""
         if item_id not in self._items:
-            raise ApiError(
-                400,
-                f"Item with id {item_id!r:.80} not found. The mock keeps the items of the last "
-                f"{self._most_responses} responses in memory, unless they had 'store': false.",
-                param="input",
-            )
+            raise invalid("input", f"Item with id {item_id!r:.80} not found. {self._kept}")
         return self._items[item_id]
 
     def _forget(self, response_id: str) -> None:

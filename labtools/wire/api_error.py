@@ -46,6 +46,16 @@ class ApiError(Exception):
         return json.dumps({"error": error}).encode()
 
 
+def invalid(param: str, message: str, code: str | None = None) -> ApiError:
+    """The 400 for a request of which `param` is wrong."""
+    return ApiError(400, message, param=param, code=code)
+
+
+def missing(param: str) -> ApiError:
+    """The 400 for a request that lacks `param`."""
+    return invalid(param, f"Missing required parameter: '{param}'.")
+
+
 def message_of(status: int, body: bytes) -> str:
     """What an error body says, for a body from any server, in at most some hundred characters."""
     text = body[:20_000].decode("utf-8", "replace").strip()

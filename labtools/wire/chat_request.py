@@ -8,10 +8,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from labtools.model.prompts import render_prompt
-from labtools.wire.api_error import ApiError
+from labtools.wire.api_error import invalid, missing
 from labtools.wire.generation import (
     MOST_ITEMS,
     MOST_TOOLS,
+    NO_ARGUMENTS,
     GenerationRequest,
     MockOptions,
     Strict,
@@ -112,15 +113,10 @@ def parse_chat_request(raw: bytes) -> GenerationRequest:
     _check_pairs(chat.messages)
     most = _first(chat.max_completion_tokens, chat.max_tokens)
     if most is not None and (chat.min_tokens or 0) > most:
-        raise ApiError(
-            400,
-            f"'min_tokens' is {chat.min_tokens}, more than the {most} of 'max_tokens'.",
-            param="min_tokens",
-        )
-    tools = tuple(
-        Tool(tool.function.name, tool.function.parameters or {"type": "object", "properties": {}})
-        for tool in chat.tools or ()
-    )
+        said = f"'min_tokens' is {chat.min_tokens}, more than the {most} of 'max_tokens'."
+        raise invalid("min_tokens", said)
+    functions = [tool.function for tool in chat.tools or ()]
+    tools = tuple(Tool(tool.name, tool.parameters or NO_ARGUMENTS) for tool in functions)
     schema = _answer_schema(chat.response_format)
     return GenerationRequest(
         model=chat.model,
@@ -152,11 +148,10 @@ def _check_pairs(messages: list[_Message]) -> None:
     for index, message in enumerate(messages):
         if message.role == "tool":
             if message.tool_call_id not in waiting:
-                raise ApiError(
-                    400,
+                raise invalid(
+                    f"messages.[{index}].role",
                     "Invalid parameter: messages with role 'tool' must be a response to a "
                     f"preceding message with 'tool_calls'; found {message.tool_call_id!r}.",
-                    param=f"messages.[{index}].role",
                 )
             del waiting[str(message.tool_call_id)]
             continue
@@ -167,12 +162,11 @@ def _check_pairs(messages: list[_Message]) -> None:
 
 def _check_answered(waiting: dict[str, None], index: int) -> None:
     if waiting:
-        raise ApiError(
-            400,
+        raise invalid(
+            f"messages.[{index}].role",
             "An assistant message with 'tool_calls' must be followed by tool messages responding "
             "to each 'tool_call_id'. The following tool_call_ids did not have response messages: "
             f"{', '.join(waiting)}",
-            param=f"messages.[{index}].role",
         )
 
 
@@ -194,9 +188,7 @@ def _tool_choice(chat: _ChatBody, tools: tuple[Tool, ...]) -> str:
     if choice is None:
         return "auto"
     if choice != "none" and not tools:
-        raise ApiError(
-            400, "'tool_choice' is only allowed when 'tools' are given.", param="tool_choice"
-        )
+        raise invalid("tool_choice", "'tool_choice' is only allowed when 'tools' are given.")
     if isinstance(choice, str):
         return choice
     return checked_choice(choice.function.name, tools)
@@ -208,16 +200,12 @@ def _answer_schema(response_format: _ResponseFormat | None) -> dict[str, Any] | 
     if response_format.type == "json_object":
         return True
     if response_format.json_schema is None:
-        raise ApiError(
-            400,
-            "Missing required parameter: 'response_format.json_schema'.",
-            param="response_format.json_schema",
-        )
+        raise missing("response_format.json_schema")
     return response_format.json_schema.schema_
 
 
 def _stop_sequences(stop: str | list[str] | None) -> tuple[str, ...]:
     sequences = (stop,) if isinstance(stop, str) else tuple(stop or ())
     if len(sequences) > 4:
-        raise ApiError(400, f"'stop' holds {len(sequences)} sequences; at most 4.", param="stop")
+        raise invalid("stop", f"'stop' holds {len(sequences)} sequences; at most 4.")
     return tuple(sequence for sequence in sequences if sequence)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labtools.read_back import first_fault
-from labtools.wire.api_error import ApiError
+from labtools.wire.api_error import ApiError, invalid, missing
 
 # Objects and arrays of one request: each takes a hundred times the memory that it takes to send.
 MOST_NODES = 250_000
@@ -61,6 +61,10 @@ class Tool:
     parameters: Mapping[str, Any]
 
 
+NO_ARGUMENTS: Mapping[str, Any] = {"type": "object", "properties": {}}
+"""The parameters of a tool that states none."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One request for text, tool calls or JSON, checked and in one form for both APIs."""
@@ -98,11 +102,8 @@ def checked_choice(name: str, tools: Iterable[Tool]) -> str:
     """The named tool that must be called, or a 400 if there is none of that name."""
     names = [tool.name for tool in tools]
     if name not in names:
-        raise ApiError(
-            400,
-            f"'tool_choice' names {name!r}, which is not among 'tools': {', '.join(names)}.",
-            param="tool_choice",
-        )
+        said = f"'tool_choice' names {name!r}, which is not among 'tools': {', '.join(names)}."
+        raise invalid("tool_choice", said)
     return name
 
 
@@ -143,10 +144,9 @@ def validated(model: type[M], body: Mapping[str, Any], within: str = "") -> M:
         fault = first_fault(error)
         param = _path(fault.path, within)
         if fault.kind == "missing":
-            message = f"Missing required parameter: '{param}'."
-        else:
-            message = f"Invalid value for '{param}': {fault.allowed}; found {fault.found}."
-        raise ApiError(400, message, param=param) from None
+            raise missing(param) from None
+        said = f"Invalid value for '{param}': {fault.allowed}; found {fault.found}."
+        raise invalid(param, said) from None
 
 
 def _path(location: tuple[int | str, ...], path: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
-from labtools.wire.api_error import ApiError
+from labtools.wire.api_error import invalid, missing
 from labtools.wire.generation import Strict, validated
 
 Item = Mapping[str, Any]
@@ -64,29 +64,24 @@ _KINDS: dict[str, type[BaseModel]] = {
 def checked_items(given: object, memory: Memory) -> tuple[Item, ...]:
     """The request's `input` as items, references resolved. Raises ApiError (400)."""
     if given is None:
-        raise ApiError(400, "Missing required parameter: 'input'.", param="input")
+        raise missing("input")
     if isinstance(given, str):
         return ({"type": "message", "role": "user", "content": given},)
     if not isinstance(given, list):
         kind = type(given).__name__
-        raise ApiError(
-            400, f"'input' must be a string or a list of items; found {kind}.", param="input"
-        )
+        raise invalid("input", f"'input' must be a string or a list of items; found {kind}.")
     return tuple(_checked_item(item, f"input[{index}]", memory) for index, item in enumerate(given))
 
 
 def _checked_item(item: object, where: str, memory: Memory) -> Item:
     if not isinstance(item, dict):
-        raise ApiError(
-            400, f"'{where}' must be an object; found {type(item).__name__}.", param=where
-        )
+        raise invalid(where, f"'{where}' must be an object; found {type(item).__name__}.")
     kind = item.get("type") or ("message" if "role" in item else "item_reference")
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise ApiError(
-            400,
+        raise invalid(
+            f"{where}.type",
             f"Invalid value for '{where}.type': {kind!r:.80} is not an item that this endpoint "
             f"takes. Allowed: {', '.join(_KINDS)}.",
-            param=f"{where}.type",
         )
     validated(_KINDS[kind], item, where)
     return memory.item(item["id"]) if kind == "item_reference" else {"type": kind, **item}
@@ -102,14 +97,12 @@ def check_pairs(items: Iterable[Item]) -> None:
             seen.add(item["call_id"])
         elif item["type"] == "function_call_output":
             if item["call_id"] not in seen:
-                raise ApiError(
-                    400,
-                    f"No tool call found for function call output with call_id {item['call_id']}.",
-                    param="input",
-                )
+                call_id = item["call_id"]
+                said = f"No tool call found for function call output with call_id {call_id}."
+                raise invalid("input", said)
             open_calls.pop(item["call_id"], None)
     for call_id in open_calls:
-        raise ApiError(400, f"No tool output found for function call {call_id}.", param="input")
+        raise invalid("input", f"No tool output found for function call {call_id}.")
 
 
 def as_messages(items: Iterable[Item]) -> list[dict[str, Any]]:

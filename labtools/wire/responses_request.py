@@ -9,10 +9,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from labtools.model.prompts import render_prompt
-from labtools.wire.api_error import ApiError
+from labtools.wire.api_error import invalid, missing
 from labtools.wire.generation import (
     MOST_ITEMS,
     MOST_TOOLS,
+    NO_ARGUMENTS,
     GenerationRequest,
     MockOptions,
     Strict,
@@ -107,21 +108,17 @@ def parse_responses_request(raw: bytes, memory: Memory) -> ResponsesRequest:
     body = parse_json_object(raw)
     for field, what in _REFUSED.items():
         if body.get(field):
-            raise ApiError(400, f"The mock has no {what}.", param=field)
+            raise invalid(field, f"The mock has no {what}.")
     asked = validated(_ResponsesBody, body)
     earlier = memory.conversation(asked.previous_response_id) if asked.previous_response_id else ()
     items = (*earlier, *checked_items(body.get("input"), memory))
     if not items:
-        raise ApiError(400, "'input' holds no items; at least one is needed.", param="input")
+        raise invalid("input", "'input' holds no items; at least one is needed.")
     if len(items) > MOST_ITEMS:
-        raise ApiError(
-            400, f"The conversation has {len(items)} items; at most {MOST_ITEMS}.", param="input"
-        )
+        said = f"The conversation has {len(items)} items; at most {MOST_ITEMS}."
+        raise invalid("input", said)
     check_pairs(items)
-    tools = [
-        Tool(tool.name, tool.parameters or {"type": "object", "properties": {}})
-        for tool in asked.tools or ()
-    ]
+    tools = [Tool(tool.name, tool.parameters or NO_ARGUMENTS) for tool in asked.tools or ()]
     choice, usable = _tool_choice(asked, tools)
     schema = _answer_schema(asked.text)
     # Instructions hold for one response: those of earlier ones are not kept.
@@ -153,9 +150,7 @@ def _tool_choice(asked: _ResponsesBody, tools: list[Tool]) -> tuple[str, tuple[T
     choice = asked.tool_choice or "auto"
     if isinstance(choice, str):
         if choice == "required" and not tools:
-            raise ApiError(
-                400, "Tool choice 'required' needs 'tools'; found none.", param="tool_choice"
-            )
+            raise invalid("tool_choice", "Tool choice 'required' needs 'tools'; found none.")
         return choice, tuple(tools)
     if isinstance(choice, _NamedTool):
         return checked_choice(choice.name, tools), tuple(tools)
@@ -171,8 +166,7 @@ def _answer_schema(text: _Text | None) -> dict[str, Any] | bool | None:
         return True
     for field, value in (("name", form.name), ("schema", form.schema_)):
         if value is None:
-            path = f"text.format.{field}"
-            raise ApiError(400, f"Missing required parameter: '{path}'.", param=path)
+            raise missing(f"text.format.{field}")
     return form.schema_
 
 
