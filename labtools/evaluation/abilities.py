@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labtools.errors import EndpointUnusable
-from labtools.evaluation.labels import AxisName, Label
-from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.plan import AxisName, Block, Call, Label, single
 from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools
 from labtools.records import CallError, CallRecord
 

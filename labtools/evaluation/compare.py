@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 from labtools.errors import ConfigurationError
 from labtools.evaluation.axes import AXES
-from labtools.evaluation.axes.axis import Compared, stat_of
+from labtools.evaluation.axes.axis import TPOT, Calls, Value, stat_of
 from labtools.evaluation.axes.axis import Comparison as OnAxis
 from labtools.evaluation.comparison import (
     FORMAT,
@@ -22,6 +22,7 @@ from labtools.evaluation.comparison import (
 )
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.outcome import readable
+from labtools.evaluation.plan import AxisName
 from labtools.evaluation.report import Report, command_line, summarise
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Stat, difference
@@ -51,20 +52,21 @@ def compare(*measured: Measured) -> Comparison:
     reports = _unique([summarise(one) for one in measured])
     quantities: list[Quantity] = []
     left_out: list[NotCompared] = []
-    tokens_alike = len({report.tokens_counted_as for report in reports}) == 1
-    for on_axis in (one for axis in AXES for one in axis.comparisons):
+    for on_axis in (comparison for axis in AXES for comparison in axis.comparisons):
         if reason := _refusal(on_axis, measured, reports):
             left_out.append(NotCompared(on_axis.axis, reason))
             continue
-        for asked in on_axis.quantities(measured):
-            if not any(asked.of(one) for one in measured):
-                continue
-            if asked.counts_tokens and not tokens_alike:
-                ways = joined(f"{r.endpoint.name}: {r.tokens_counted_as}" for r in reports)
-                reason = f"Tokens are counted differently ({ways})."
-                left_out.append(NotCompared(asked.what, reason))
-            else:
-                quantities.append(_quantity(asked, measured))
+        for value in on_axis.values(measured):
+            for compared in on_axis.quantities:
+                calls = [on_axis.calls(one, compared, value) for one in measured]
+                what = compared.what.format(value)
+                if not any(calls):
+                    continue
+                if compared.value is TPOT and (reason := _tokens_differ(reports)):
+                    left_out.append(NotCompared(what, reason))
+                    continue
+                independent = not on_axis.side_by_side or value == 1
+                quantities.append(_quantity(on_axis.axis, what, compared.value, calls, independent))
     found = Comparison(
         format=FORMAT,
         endpoints=tuple(report.endpoint for report in reports),
@@ -165,14 +167,22 @@ def _warnings(measured: Sequence[Measured], reports: Sequence[Report]) -> list[s
     return warnings
 
 
-def _quantity(asked: Compared, measured: Sequence[Measured]) -> Quantity:
-    calls = [asked.of(one) for one in measured]
-    stats = [stat_of(group, asked.value, independent=asked.independent) for group in calls]
+def _tokens_differ(reports: Sequence[Report]) -> str | None:
+    if len({report.tokens_counted_as for report in reports}) == 1:
+        return None
+    ways = joined(f"{report.endpoint.name}: {report.tokens_counted_as}" for report in reports)
+    return f"Tokens are counted differently ({ways})."
+
+
+def _quantity(
+    axis: AxisName, what: str, value: Value, calls: Sequence[Calls], independent: bool
+) -> Quantity:
+    stats = [stat_of(group, value, independent=independent) for group in calls]
     against = []
     for other in calls[1:]:
-        matched = [(asked.value(b), asked.value(a)) for a, b in pairs(calls[0], other)]
+        matched = [(value(b), value(a)) for a, b in pairs(calls[0], other)]
         against.append(_against(difference(matched), stats[0]))
-    return Quantity(asked.axis, asked.what, tuple(stats), tuple(against), asked.independent)
+    return Quantity(axis, what, tuple(stats), tuple(against), independent)
 
 
 def _against(found: Difference, first: Stat) -> Against:

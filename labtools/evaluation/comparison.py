@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from labtools.evaluation.labels import AxisName
+from labtools.evaluation.plan import AxisName
 from labtools.evaluation.report import Endpoint, Sentence
 from labtools.evaluation.statistics import Difference, Part, Stat
 from labtools.wording import duration, joined, signed_share

@@ -9,7 +9,7 @@ from typing import Any
 
 from labtools.clock import elapsed_s
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.settings import Settings
 from labtools.model.profile import Prices
 from labtools.records import CallRecord, Count, Seconds
@@ -65,6 +65,11 @@ class Observation:
     def ttft_s(self) -> float | None:
         """TTFT of a call that ended well, if it can be known."""
         return None if self.failed or self.in_one_piece else self.record.ttft_s
+
+    @property
+    def e2e_latency_s(self) -> float | None:
+        """Sent to the end of the stream, of a call that ended well."""
+        return self.record.e2e_latency_s
 
     @property
     def decode_s(self) -> float | None:
@@ -167,12 +172,27 @@ class Measured:
             call for call in self.observations if call.axis == axis and label in (None, call.label)
         )
 
+    def by(self, axis: AxisName, name: str) -> dict[float, list[Observation]]:
+        """The calls of an axis by the value of this name that they were made for, least first."""
+        groups = defaultdict[float, list[Observation]](list)
+        for call in sorted(self.on(axis), key=lambda call: call.at[name]):
+            groups[call.at[name]].append(call)
+        return dict(groups)
+
+    def blocks(self, axis: AxisName, label: Label | None = None) -> dict[str, list[Observation]]:
+        """The calls of an axis, or of one label on it, by their block."""
+        groups = defaultdict[str, list[Observation]](list)
+        for call in self.on(axis, label):
+            groups[call.block].append(call)
+        return dict(groups)
+
     def pairs(
         self, axis: AxisName, before: Label, after: Label
     ) -> list[tuple[Observation, Observation]]:
         """Within each block, the n-th call of the one label and the n-th of the other."""
-        first, second = (defaultdict[str, list[Observation]](list) for _ in range(2))
-        for label, found in ((before, first), (after, second)):
-            for call in self.on(axis, label):
-                found[call.block].append(call)
-        return [pair for block in first for pair in zip(first[block], second[block], strict=False)]
+        first, second = self.blocks(axis, before), self.blocks(axis, after)
+        return [
+            pair
+            for block, calls in first.items()
+            for pair in zip(calls, second.get(block, ()), strict=False)
+        ]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes import AXES, plan
-from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured
+from labtools.evaluation.plan import AxisName
 from labtools.evaluation.statistics import Part
 from labtools.model.metrics import percentile, samples_needed
 from labtools.model.profile import Prices

@@ -12,7 +12,7 @@ from labtools.evaluation.axes import AXES
 from labtools.evaluation.axes.prefix import REUSE_LABELS
 from labtools.evaluation.axes.structured import FORM_LABELS
 from labtools.evaluation.comparison import Against, Comparison, Fact
-from labtools.evaluation.labels import Label
+from labtools.evaluation.plan import Label
 from labtools.evaluation.report import Report
 from labtools.plots.bands import Spread
 from labtools.plots.evaluation import times_as_long

@@ -1,4 +1,4 @@
-"""What is sent, as data: calls, in lanes, in blocks.
+"""What is sent, as data: calls, in lanes, in blocks, and the names that results files hold.
 
 A block is what must run together: one call, a burst of clients, a cold call and the warm one after
 it. Its lanes run side by side; the calls of a lane run one after the other. So a closed loop of
@@ -11,12 +11,54 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from labtools.evaluation.labels import AxisName, Label
 from labtools.model.profile import Prices
 from labtools.model.prompts import render_prompt
 from labtools.model.tokens import count_tokens
+
+
+class AxisName(StrEnum):
+    """What a block of calls was made for."""
+
+    ABILITIES = "abilities"
+    WARM_UP = "warm_up"
+    CHAIN = "chain"
+    CONTEXT = "context"
+    CONCURRENCY = "concurrency"
+    OPEN_LOOP = "open_loop"
+    INTERFERENCE = "interference"
+    PREFIX = "prefix"
+    SHARED_PREFIX = "shared_prefix"
+    STRUCTURED = "structured"
+    COLD_SCHEMA = "cold_schema"
+
+
+class Label(StrEnum):
+    """What a call is within its axis."""
+
+    PLAIN = "plain"
+    WARM_UP = "warm_up"
+    STEP = "step"
+    CALL = "call"
+    STREAM = "stream"
+    PROMPT = "prompt"
+    COLD = "cold"
+    REPEAT = "repeat"
+    APPEND = "append"
+    CHANGED_FIRST = "changed_first"
+    BEFORE_PAUSE = "before_pause"
+    AFTER_PAUSE = "after_pause"
+    KNOWN = "known"
+    SHARED = "shared"
+    FIRST_WAVE = "first_wave"
+    SECOND_WAVE = "second_wave"
+    FREEFORM = "freeform"
+    TOOL_CALL = "tool_call"
+    JSON_SCHEMA = "json_schema"
+    COLD_SCHEMA = "cold_schema"
+    WARM_SCHEMA = "warm_schema"
 
 
 @dataclass(frozen=True, slots=True)

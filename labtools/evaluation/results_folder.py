@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Identity, Measured, Observation, Overhead
+from labtools.evaluation.plan import AxisName, Label
 from labtools.files import append_line, mend_end, read_lines, unusable_line, write_whole
 from labtools.read_back import read_back
 from labtools.records import Count, Seconds

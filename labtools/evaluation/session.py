@@ -23,14 +23,13 @@ from labtools.clock import elapsed_s, monotonic_s
 from labtools.errors import EndpointUnreachable
 from labtools.evaluation import axes
 from labtools.evaluation.abilities import LONGEST_WAIT_S, Abilities, find_abilities, is_passing
-from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import (
     Identity,
     Measured,
     Observation,
 )
 from labtools.evaluation.overhead import watched
-from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.plan import AxisName, Block, Call, single
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.settings import Settings
 from labtools.lab.lab import Lab

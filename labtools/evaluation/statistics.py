@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from pydantic import ConfigDict
 
-from labtools.errors import NothingMeasured
 from labtools.model.metrics import TooFewSamples, percentile, percentile_interval
+from labtools.plots.bands import Spread
 
 ROUNDING_S = 1e-7
 
@@ -41,6 +41,11 @@ class Percentile(Part):
     interval: Interval | None
     needed: int | None
     """Where there are too few samples for an interval: how many it takes. Else null."""
+
+    @property
+    def spread(self) -> Spread:
+        """As figures take it."""
+        return self.value, (self.interval.low, self.interval.high) if self.interval else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +117,8 @@ def median_of(values: Sequence[float], dropped: int = 0) -> Difference:
 
 def median(values: Iterable[float | None]) -> float | None:
     """The nearest-rank median of what is there; None of nothing."""
-    try:
-        return percentile((value for value in values if value is not None), 0.5)
-    except NothingMeasured:
-        return None
+    there = [value for value in values if value is not None]
+    return percentile(there, 0.5) if there else None
 
 
 def _percentile(samples: Sequence[float], q: float) -> Percentile:

@@ -15,8 +15,7 @@ from labtools import connect
 from labtools.errors import EndpointUnusable, LabtoolsError
 from labtools.evaluation.abilities import MOST_CALLS, find_abilities, is_passing
 from labtools.evaluation.axes import everything
-from labtools.evaluation.labels import Label
-from labtools.evaluation.plan import Call, estimate
+from labtools.evaluation.plan import Call, Label, estimate
 from labtools.evaluation.report import summarise
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import evaluate

@@ -1,10 +1,12 @@
 """The axes of an evaluation, a module each, and the one list of them.
 
-A new axis is a module here, its entry in `AXES`, and its names in `labels`; if a report is to say
+A new axis is a module here, its entry in `AXES`, and its names in `plan`; if a report is to say
 something of it, also its fields in `Report`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from labtools.evaluation import abilities
 from labtools.evaluation.abilities import Abilities
@@ -19,15 +21,7 @@ from labtools.evaluation.axes.structured import STRUCTURED
 from labtools.evaluation.plan import Block
 from labtools.evaluation.settings import Settings
 
-AXES: tuple[Axis, ...] = (
-    CHAIN,
-    CONTEXT,
-    LOAD,
-    INTERFERENCE,
-    PREFIX,
-    SHARED_PREFIX,
-    STRUCTURED,
-)
+AXES: Sequence[Axis] = (CHAIN, CONTEXT, LOAD, INTERFERENCE, PREFIX, SHARED_PREFIX, STRUCTURED)
 """In the order in which a report tells of them."""
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import Block
+from labtools.evaluation.plan import AxisName, Block, Label
 from labtools.evaluation.settings import Settings
-from labtools.evaluation.statistics import Percentile, Stat, stat
-from labtools.plots.bands import Spread
+from labtools.evaluation.statistics import Stat, stat
 from labtools.plots.canvas import LabFigure
 
 if TYPE_CHECKING:
@@ -20,25 +19,21 @@ if TYPE_CHECKING:
     from labtools.evaluation.report import Report
 
 Value = Callable[[Observation], float | None]
+"""A quantity of one call; None where it failed, or where nobody can tell."""
+Calls = Sequence[Observation]
+TTFT: Value = attrgetter("ttft_s")
+TPOT: Value = attrgetter("tpot_s")
+E2E_LATENCY: Value = attrgetter("e2e_latency_s")
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One quantity that endpoints are compared by: of which calls, and what of them."""
 
-    axis: AxisName
     what: str
+    """With a place in it for the value that the calls were made for."""
     value: Value
     label: Label | None = None
-    at: tuple[str, float] | None = None
-    """Only calls that were made for this value."""
-    counts_tokens: bool = False
-    independent: bool = True
-
-    def of(self, measured: Measured) -> list[Observation]:
-        """Its calls at one endpoint."""
-        calls = measured.on(self.axis, self.label)
-        return [call for call in calls if self.at is None or call.at[self.at[0]] == self.at[1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +43,24 @@ class Comparison:
     axis: AxisName
     settings: tuple[str, ...]
     """Those that decide what is sent; the others only decide how often."""
-    quantities: Callable[[Sequence[Measured]], Iterable[Compared]]
+    quantities: Sequence[Compared]
+    for_each: str | None = None
+    """Compared for each value of this name that calls were made for."""
     by_tools: bool = False
     """Whether tool calls are asked for where tools are known, and something else where not."""
+    side_by_side: bool = False
+    """Whether calls slow each other, but for those of a single client."""
+
+    def values(self, measured: Sequence[Measured]) -> Sequence[float | None]:
+        """What calls were made for at any endpoint, least first; None where that divides none."""
+        if self.for_each is None:
+            return [None]
+        return sorted({value for each in measured for value in each.by(self.axis, self.for_each)})
+
+    def calls(self, measured: Measured, compared: Compared, value: float | None) -> Calls:
+        """One endpoint's calls of a quantity that were made for a value."""
+        calls, name = measured.on(self.axis, compared.label), self.for_each
+        return [call for call in calls if name is None or call.at[name] == value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +83,13 @@ class Axis:
     comparisons: Sequence[Comparison] = ()
 
 
-def values_of(name: str, axis: AxisName, all_measured: Iterable[Measured]) -> list[float]:
-    """All values of this name that the calls of an axis were made for."""
-    return sorted({call.at[name] for measured in all_measured for call in measured.on(axis)})
-
-
-def stat_of(calls: Sequence[Observation], value: Value, *, independent: bool = True) -> Stat:
+def stat_of(calls: Calls, value: Value, *, independent: bool = True) -> Stat:
     """The statistics of one quantity of these calls."""
     failed = sum(call.failed for call in calls)
     return stat(map(value, calls), failed, independent=independent)
 
 
-def spread(percentile: Percentile) -> Spread:
-    """A percentile as figures take it."""
-    found = percentile.interval
-    return percentile.value, (found.low, found.high) if found else None
-
-
-def ttft_s(call: Observation) -> float | None:
-    """TTFT of a call that ended well."""
-    return call.ttft_s
-
-
-def tpot_s(call: Observation) -> float | None:
-    """Time per output token of a call that ended well."""
-    return call.tpot_s
-
-
-def e2e_latency_s(call: Observation) -> float | None:
-    """End-to-end latency of a call that ended well."""
-    return call.record.e2e_latency_s
+def latencies(calls: Calls, *, independent: bool = True) -> dict[str, Stat]:
+    """TTFT, TPOT and end-to-end latency of these calls."""
+    values = {"ttft_s": TTFT, "tpot_s": TPOT, "e2e_latency_s": E2E_LATENCY}
+    return {name: stat_of(calls, v, independent=independent) for name, v in values.items()}

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import random
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.axes.axis import Axis, Compared, Comparison, e2e_latency_s, ttft_s
-from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.axes.axis import E2E_LATENCY, TTFT, Axis, Compared, Comparison
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.plan import AxisName, Block, Call, Label, single
 from labtools.evaluation.prompts import ASK_TO_ACT, FUNCTIONS, SYSTEM, tools
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, median
@@ -37,10 +35,8 @@ EVEN_SHARES = (0.45, 0.55)
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
-    """`chain_runs` chains of `chain_steps` steps."""
-    if not settings.chain_steps:
-        return []
-    return [_chain(settings, abilities, number) for number in range(settings.chain_runs)]
+    runs = settings.chain_runs if settings.chain_steps else 0
+    return [_chain(settings, abilities, number) for number in range(runs)]
 
 
 def _chain(settings: Settings, abilities: Abilities, number: int) -> Block:
@@ -55,9 +51,9 @@ def _chain(settings: Settings, abilities: Abilities, number: int) -> Block:
     ]
     calls = []
     for step in range(settings.chain_steps):
-        request: dict[str, Any] = {"messages": list(messages), abilities.limit: ANSWER_LIMIT}
+        request: dict[str, Any] = {"messages": list(messages)}
         if known:
-            request |= {"tools": known, "tool_choice": "required"}
+            request |= {abilities.limit: ANSWER_LIMIT, "tools": known, "tool_choice": "required"}
         else:
             request[abilities.limit] = settings.output_tokens
         calls.append(Call(Label.STEP, request, at={"step": step + 1}))
@@ -126,27 +122,22 @@ class Chain(Part):
 
 def chain(measured: Measured) -> Chain:
     """Medians of each step, sums of each run."""
-    runs: dict[int, list[Observation]] = defaultdict(list)
-    steps: dict[int, list[Observation]] = defaultdict(list)
-    for call in measured.on(AxisName.CHAIN):
-        runs[call.number].append(call)
-        steps[int(call.at["step"])].append(call)
-    summed = tuple(_run(number, calls) for number, calls in runs.items())
-    complete = [run for run in summed if run.total_s is not None]
-    total_s = median(run.total_s for run in complete)
-    whole_s = sum(run.total_s or 0.0 for run in complete)
-    ttfts_s = [run.ttft_s for run in complete if run.ttft_s is not None]
+    runs = [_run(calls) for calls in measured.blocks(AxisName.CHAIN).values()]
+    steps = measured.by(AxisName.CHAIN, "step")
+    totals_s = [run.total_s for run in runs if run.total_s is not None]
+    ttfts_s = [run.ttft_s for run in runs if run.ttft_s is not None]
     if not runs:
         reason = "Not measured."
-    elif not complete:
+    elif not totals_s:
         reason = f"None of {len(runs)} runs had an answer at every step."
     else:
         reason = None
+    share_is_known = any(totals_s) and len(ttfts_s) == len(totals_s)
     return Chain(
-        steps=tuple(_step(number, steps[number]) for number in sorted(steps)),
-        runs=tuple(sorted(summed, key=lambda run: run.run)),
-        total_s=total_s,
-        ttft_share=sum(ttfts_s) / whole_s if whole_s and len(ttfts_s) == len(complete) else None,
+        steps=tuple(_step(int(number), calls) for number, calls in steps.items()),
+        runs=tuple(sorted(runs, key=lambda run: run.run)),
+        total_s=median(totals_s),
+        ttft_share=sum(ttfts_s) / sum(totals_s) if share_is_known else None,
         reason=reason,
     )
 
@@ -161,19 +152,19 @@ def _step(number: int, calls: Sequence[Observation]) -> ChainStep:
         cached_tokens=median(call.record.cached_tokens for call in answered),
         ttft_s=median(call.ttft_s for call in answered),
         decode_s=median(call.decode_s for call in answered),
-        e2e_latency_s=median(call.record.e2e_latency_s for call in answered),
+        e2e_latency_s=median(call.e2e_latency_s for call in answered),
     )
 
 
-def _run(number: int, calls: Sequence[Observation]) -> ChainRun:
-    failed = sum(call.failed for call in calls)
-    if failed:
-        return ChainRun(number, len(calls), len(calls) - failed, None, None)
-    total_s = sum(call.record.e2e_latency_s or 0.0 for call in calls)
-    # A stream that ended well without any output was waited for all the same.
-    ttft_s = sum((call.record.e2e_latency_s or 0.0) - (call.decode_s or 0.0) for call in calls)
-    known = not any(call.in_one_piece for call in calls)
-    return ChainRun(number, len(calls), len(calls), total_s, ttft_s if known else None)
+def _run(calls: Sequence[Observation]) -> ChainRun:
+    answered = sum(not call.failed for call in calls)
+    total_s = ttft_s = None
+    if answered == len(calls):
+        total_s = sum(call.e2e_latency_s or 0.0 for call in calls)
+        if not any(call.in_one_piece for call in calls):
+            # A stream that ended well without any output was waited for all the same.
+            ttft_s = sum((call.e2e_latency_s or 0.0) - (call.decode_s or 0.0) for call in calls)
+    return ChainRun(calls[0].number, len(calls), answered, total_s, ttft_s)
 
 
 def chain_total(report: Report) -> str | None:
@@ -181,10 +172,8 @@ def chain_total(report: Report) -> str | None:
     chain, share = report.chain, report.chain.ttft_share
     if chain.total_s is None:
         return None
-    totals = [run.total_s for run in chain.runs if run.total_s is not None]
-    spread = ""
-    if len(totals) > 1:
-        spread = f", {duration(min(totals))} to {duration(max(totals))} in {len(totals)} runs"
+    totals_s = [run.total_s for run in chain.runs if run.total_s is not None]
+    ends = f"{duration(min(totals_s))} to {duration(max(totals_s))} in {len(totals_s)} runs"
     low, high = EVEN_SHARES
     if share is None:
         what = "How much of that is TTFT is not known"
@@ -196,7 +185,7 @@ def chain_total(report: Report) -> str | None:
         what = f"TTFT and decode weigh the same: TTFT is {share:.0%} of that"
     return (
         f"A chain of {count(len(chain.steps), 'step')} spends {duration(chain.total_s)} in "
-        f"inference{spread}. {what}."
+        f"inference{f', {ends}' if len(totals_s) > 1 else ''}. {what}."
     )
 
 
@@ -221,16 +210,21 @@ def _figure(report: Report) -> LabFigure | None:
     return chain_by_step(steps) if steps else None
 
 
-_ASKED = ("chain_steps", "chain_tokens", "chain_growth_tokens", "output_tokens")
-_COMPARED = (
-    Compared(AxisName.CHAIN, "a step of the chain", e2e_latency_s),
-    Compared(AxisName.CHAIN, "TTFT of a step of the chain", ttft_s),
-)
 CHAIN = Axis(
     blocks=_blocks,
     summary=lambda measured, _: {"chain": chain(measured)},
     rules=[chain_total, chain_broken],
     figures={"chain": _figure},
     section="chain.html",
-    comparisons=[Comparison(AxisName.CHAIN, _ASKED, lambda _: _COMPARED, by_tools=True)],
+    comparisons=[
+        Comparison(
+            AxisName.CHAIN,
+            ("chain_steps", "chain_tokens", "chain_growth_tokens", "output_tokens"),
+            [
+                Compared("a step of the chain", E2E_LATENCY),
+                Compared("TTFT of a step of the chain", TTFT),
+            ],
+            by_tools=True,
+        )
+    ],
 )

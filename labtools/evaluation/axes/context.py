@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.axes.axis import (
-    Axis,
-    Compared,
-    Comparison,
-    spread,
-    stat_of,
-    tpot_s,
-    ttft_s,
-    values_of,
-)
-from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.axes.axis import TPOT, TTFT, Axis, Compared, Comparison, stat_of
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.plan import AxisName, Block, Call, Label, single
 from labtools.evaluation.prompts import fresh
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, Stat, median
@@ -37,7 +26,6 @@ PREFILL, ATTENTION = "prefill_tokens_per_s", "attention_pairs_per_s"
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
-    """`context_calls` lone calls at each length."""
     return [
         single(
             name := f"context/{tokens}/{number}",
@@ -85,28 +73,26 @@ class Contexts(Part):
 
 def contexts(measured: Measured, fit: Fit) -> Contexts:
     """A row for each length that was asked for, shortest first, and the fitted slope."""
-    groups: dict[int, list[Observation]] = defaultdict(list)
-    for call in measured.on(AxisName.CONTEXT):
-        groups[int(call.at["input_tokens"])].append(call)
-    rows = tuple(_row(asked, groups[asked]) for asked in sorted(groups))
+    groups = measured.by(AxisName.CONTEXT, "input_tokens")
+    rows = tuple(_row(int(asked), calls) for asked, calls in groups.items())
     if not rows:
         return Contexts((), None, None, "Not measured.")
-    found = {
-        parameter.name: parameter
+    fitted = {
+        parameter.name: parameter.value
         for parameter in fit.parameters
         if parameter.status in ("measured", "absent")
     }
-    if PREFILL not in found:
+    if PREFILL not in fitted:
         return Contexts(rows, None, None, "A slope needs TTFT at two lengths.")
-    rates = [found[name].value if name in found else None for name in (PREFILL, ATTENTION)]
-    flat = "TTFT does not grow with the prompt beyond the noise."
-    return Contexts(rows, rates[0], fit.prefill.ttft_s(0), None if any(rates) else flat, rates[1])
+    linear, bend = fitted[PREFILL], fitted.get(ATTENTION)
+    flat = None if linear or bend else "TTFT does not grow with the prompt beyond the noise."
+    return Contexts(rows, linear, fit.prefill.ttft_s(0), flat, bend)
 
 
 def _row(asked: int, calls: Sequence[Observation]) -> ContextRow:
     counted = median(call.record.input_tokens for call in calls if not call.failed)
     tokens = asked if counted is None else counted
-    return ContextRow(asked, tokens, stat_of(calls, ttft_s), stat_of(calls, tpot_s))
+    return ContextRow(asked, tokens, stat_of(calls, TTFT), stat_of(calls, TPOT))
 
 
 def _stats(report: Report) -> Mapping[str, Stat]:
@@ -115,27 +101,19 @@ def _stats(report: Report) -> Mapping[str, Stat]:
 
 def _figure(report: Report) -> LabFigure | None:
     rows = {
-        row.input_tokens: (spread(row.ttft_s.p50), spread(row.ttft_s.p95))
+        row.input_tokens: (row.ttft_s.p50.spread, row.ttft_s.p95.spread)
         for row in report.contexts.rows
         if row.ttft_s.p50 and row.ttft_s.p95
     }
     return ttft_by_prompt(rows) if rows else None
 
 
-def _compared(all_measured: Sequence[Measured]) -> list[Compared]:
-    return [
-        Compared(
-            AxisName.CONTEXT, f"TTFT at {tokens:,.0f} tokens", ttft_s, at=("input_tokens", tokens)
-        )
-        for tokens in values_of("input_tokens", AxisName.CONTEXT, all_measured)
-    ]
-
-
+_TTFT = Compared("TTFT at {:,.0f} tokens", TTFT)
 CONTEXT = Axis(
     blocks=_blocks,
     summary=lambda measured, fit: {"contexts": contexts(measured, fit)},
     stats=_stats,
     figures={"contexts": _figure},
     section="context.html",
-    comparisons=[Comparison(AxisName.CONTEXT, (), _compared)],
+    comparisons=[Comparison(AxisName.CONTEXT, (), [_TTFT], for_each="input_tokens")],
 )

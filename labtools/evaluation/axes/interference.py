@@ -7,7 +7,6 @@ long stream: at least one of them meets it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,9 +15,8 @@ from typing import TYPE_CHECKING
 from labtools.clock import elapsed_s
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import Axis
-from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import Block, Call
+from labtools.evaluation.plan import AxisName, Block, Call, Label
 from labtools.evaluation.prompts import fresh
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, median
@@ -37,7 +35,6 @@ TORN = 3
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
-    """`interference_runs` streams, each with long prompts beside it."""
     runs = range(settings.interference_runs)
     return [_stream_and_prompts(settings, abilities.limit, run) for run in runs]
 
@@ -83,33 +80,26 @@ class Interference(Part):
 
 def interference(measured: Measured) -> Interference:
     """The gaps of each stream while a long prompt was under way, and while none was."""
-    streams: dict[str, list[Observation]] = defaultdict(list)
-    prompts: dict[str, list[Observation]] = defaultdict(list)
-    for call in measured.on(AxisName.INTERFERENCE):
-        (streams if call.label == Label.STREAM else prompts)[call.block].append(call)
-    runs = [_run(streams[name], prompts[name]) for name in sorted(streams)]
-    found = tuple(run for run in runs if run)
-    reason = None
-    if not runs:
-        reason = "Not measured."
-    elif not found:
-        reason = f"None of {len(runs)} streams ended well."
+    runs = measured.blocks(AxisName.INTERFERENCE).values()
+    found = tuple(run for calls in runs if (run := _run(calls)))
+    none_ended = f"None of {len(runs)} streams ended well." if runs else "Not measured."
     return Interference(
         prompt_tokens=PROMPT_TOKENS,
         streams=found,
         usual_gap_s=median(run.usual_gap_s for run in found),
         longest_gap_s=median(run.longest_gap_s for run in found),
-        reason=reason,
+        reason=None if found else none_ended,
     )
 
 
-def _run(streams: Sequence[Observation], prompts: Sequence[Observation]) -> InterferedStream | None:
-    stream = next((call for call in streams if not call.failed), None)
-    if stream is None:
+def _run(calls: Sequence[Observation]) -> InterferedStream | None:
+    streams = [call for call in calls if call.label == Label.STREAM and not call.failed]
+    if not streams:
         return None
+    prompts = [call for call in calls if call.label == Label.PROMPT]
     beside: list[float] = []
     apart: list[float] = []
-    for start, end in pairwise(stream.record.chunks_at):
+    for start, end in pairwise(streams[0].record.chunks_at):
         met = any(prompt.under_way(start, end) for prompt in prompts)
         (beside if met else apart).append(elapsed_s(start, end))
     return InterferedStream(median(apart or beside), max(beside, default=None))
@@ -120,14 +110,12 @@ def interfered(report: Report) -> str | None:
     found = report.interference
     if not found.usual_gap_s or not found.longest_gap_s:
         return None
-    gaps = (
-        f"the longest gap between chunks is {duration(found.longest_gap_s)}, the usual one "
-        f"{duration(found.usual_gap_s)}"
+    stops = found.longest_gap_s > TORN * found.usual_gap_s
+    return (
+        f"Beside a prompt of {found.prompt_tokens:,} tokens a running stream "
+        f"{'stops' if stops else 'goes on'}: the longest gap between chunks is "
+        f"{duration(found.longest_gap_s)}, the usual one {duration(found.usual_gap_s)}."
     )
-    prompt = f"a prompt of {found.prompt_tokens:,} tokens"
-    if found.longest_gap_s > TORN * found.usual_gap_s:
-        return f"Beside {prompt} a running stream stops: {gaps}."
-    return f"Beside {prompt} a running stream goes on: {gaps}."
 
 
 INTERFERENCE = Axis(

@@ -8,31 +8,19 @@ served, and a stall meets all of them. Only the open loop shows a queue that gro
 from __future__ import annotations
 
 import random
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labtools.clock import elapsed_s
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.axes.axis import (
-    Axis,
-    Compared,
-    Comparison,
-    e2e_latency_s,
-    spread,
-    stat_of,
-    tpot_s,
-    ttft_s,
-    values_of,
-)
-from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.axes.axis import E2E_LATENCY, TPOT, Axis, Compared, Comparison, latencies
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import Block, Call
+from labtools.evaluation.plan import AxisName, Block, Call, Label
 from labtools.evaluation.prompts import fresh
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, Stat, median
-from labtools.model.metrics import goodput_per_s
+from labtools.plots.bands import Spread
 from labtools.plots.canvas import DECODE, LabFigure
 from labtools.plots.evaluation import by_clients
 from labtools.wording import count, duration
@@ -46,36 +34,31 @@ SLOWED = 1.2
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
-    """A block for each number of clients, and one of arrivals at random."""
     closed = [_clients(settings, abilities.limit, clients) for clients in settings.concurrency]
     return [*closed, *_arrivals(settings, abilities.limit)]
 
 
 def _warm_up(settings: Settings, abilities: Abilities) -> list[Block]:
     """As many short calls at once as the largest crowd: each opens a connection."""
-    prompts = (
-        fresh(200, f"{settings.seed}/warm_up/{lane}")
-        for lane in range(max(settings.concurrency, default=1))
+    seeds = (
+        f"{settings.seed}/warm_up/{lane}" for lane in range(max(settings.concurrency, default=1))
     )
     lanes = tuple(
-        (Call(Label.WARM_UP, {"messages": prompt, abilities.limit: 2}),) for prompt in prompts
+        (Call(Label.WARM_UP, {"messages": fresh(200, seed), abilities.limit: 2}),) for seed in seeds
     )
     return [Block("warm_up/connections", AxisName.WARM_UP, lanes)]
 
 
 def _clients(settings: Settings, limit: str, clients: int) -> Block:
     name = f"concurrency/{clients}"
-    return Block(
-        name,
-        AxisName.CONCURRENCY,
+    lanes = tuple(
         tuple(
-            tuple(
-                call(settings, limit, f"{name}/{client}/{number}", clients=clients)
-                for number in range(settings.calls_per_client)
-            )
-            for client in range(clients)
-        ),
+            call(settings, limit, f"{name}/{client}/{number}", clients=clients)
+            for number in range(settings.calls_per_client)
+        )
+        for client in range(clients)
     )
+    return Block(name, AxisName.CONCURRENCY, lanes)
 
 
 def _arrivals(settings: Settings, limit: str) -> list[Block]:
@@ -124,11 +107,9 @@ class Load(Part):
 
 def closed_loop(measured: Measured) -> tuple[Load, ...]:
     """A row for each number of clients, fewest first."""
-    groups: dict[int, list[Observation]] = defaultdict(list)
-    for one in measured.on(AxisName.CONCURRENCY):
-        groups[int(one.at["clients"])].append(one)
     slo_s = measured.identity.settings.slo_s
-    return tuple(_load(groups[clients], slo_s, clients=clients) for clients in sorted(groups))
+    crowds = measured.by(AxisName.CONCURRENCY, "clients")
+    return tuple(_load(calls, slo_s, clients=int(clients)) for clients, calls in crowds.items())
 
 
 def open_loop(measured: Measured) -> Load | None:
@@ -136,64 +117,60 @@ def open_loop(measured: Measured) -> Load | None:
     calls = measured.on(AxisName.OPEN_LOOP)
     if not calls:
         return None
-    rate = calls[0].at["request_rate_per_s"]
-    return _load(calls, measured.identity.settings.slo_s, rate=rate)
+    rate_per_s = calls[0].at["request_rate_per_s"]
+    return _load(calls, measured.identity.settings.slo_s, rate_per_s=rate_per_s)
 
 
 def _load(
     calls: Sequence[Observation],
     slo_s: float,
     clients: int | None = None,
-    rate: float | None = None,
+    rate_per_s: float | None = None,
 ) -> Load:
-    records = [one.record for one in calls]
-    alone = clients == 1
-    latencies_s = [record.e2e_latency_s for record in records]
-    lengths = [one.output_tokens for one in calls]
-    wall_s = elapsed_s(min(r.sent_at for r in records), max(r.ended_at for r in records))
-    # Refused connections take no time on the simulated clock; a rate over no time is none.
-    goodput = goodput_per_s(latencies_s, slo_s, wall_s) if wall_s > 0 else None
-    met = sum(latency_s is not None and latency_s <= slo_s for latency_s in latencies_s)
+    started_at = min(call.record.sent_at for call in calls)
+    wall_s = elapsed_s(started_at, max(call.record.ended_at for call in calls))
+    lengths = [call.output_tokens for call in calls]
+    met = sum(call.e2e_latency_s is not None and call.e2e_latency_s <= slo_s for call in calls)
+
+    def per_s(amount: float) -> float | None:
+        # Refused connections take no time on the simulated clock; a rate over no time is none.
+        return amount / wall_s if wall_s > 0 else None
+
     return Load(
         clients=clients,
-        request_rate_per_s=rate,
+        request_rate_per_s=rate_per_s,
         calls=len(calls),
-        failed=sum(one.failed for one in calls),
-        ttft_s=stat_of(calls, ttft_s, independent=alone),
-        tpot_s=stat_of(calls, tpot_s, independent=alone),
-        e2e_latency_s=stat_of(calls, e2e_latency_s, independent=alone),
+        failed=sum(call.failed for call in calls),
+        **latencies(calls, independent=clients == 1),
         output_tokens=median(lengths),
         wall_s=wall_s,
-        output_tokens_per_s=sum(n or 0 for n in lengths) / wall_s if wall_s > 0 else None,
-        goodput_per_s=goodput,
+        output_tokens_per_s=per_s(sum(length or 0 for length in lengths)),
+        goodput_per_s=per_s(met),
         goodput_share=met / len(calls),
     )
 
 
 def parallel_calls(report: Report) -> str | None:
     """How many calls at once it takes before a call is slowed."""
-    rows = [row for row in report.closed_loop if row.e2e_latency_s.p50]
-    if len(rows) < 2 or rows[0].clients != 1:
+    rows = [
+        (row.clients, row.e2e_latency_s.p50) for row in report.closed_loop if row.e2e_latency_s.p50
+    ]
+    if len(rows) < 2 or rows[0][0] != 1:
         return None
-    latencies_s = [row.e2e_latency_s.p50.value for row in rows if row.e2e_latency_s.p50]
-    lone_s = latencies_s[0]
-    few = rows[0].e2e_latency_s.p50
+    (_, lone), *crowds = rows
+    slowed = [crowd for crowd in crowds if crowd[1].value >= SLOWED * lone.value]
+    clients, found = slowed[0] if slowed else crowds[-1]
+    if slowed:
+        what = f"A call is first slowed by a fifth at {clients} calls at once, of the numbers tried"
+    else:
+        what = f"Up to {clients} calls at once no call is slowed by a fifth"
     caution = ""
-    if few and few.needed:
+    if lone.needed:
         caution = (
-            f" These are medians; an interval for the lone call needs {few.needed} samples and has "
-            f"{rows[0].e2e_latency_s.samples}."
+            f" These are medians; an interval for the lone call needs {lone.needed} samples and "
+            f"has {report.closed_loop[0].e2e_latency_s.samples}."
         )
-    for row, latency_s in zip(rows[1:], latencies_s[1:], strict=True):
-        if latency_s >= SLOWED * lone_s:
-            return (
-                f"A call is first slowed by a fifth at {row.clients} calls at once, of the numbers "
-                f"tried: {duration(latency_s)} against {duration(lone_s)} alone.{caution}"
-            )
-    return (
-        f"Up to {rows[-1].clients} calls at once no call is slowed by a fifth: "
-        f"{duration(latencies_s[-1])} against {duration(lone_s)} alone.{caution}"
-    )
+    return f"{what}: {duration(found.value)} against {duration(lone.value)} alone.{caution}"
 
 
 def goodput(report: Report) -> str | None:
@@ -215,24 +192,19 @@ def goodput(report: Report) -> str | None:
     )
 
 
+def _by_clients(report: Report, quantity: str) -> dict[int, Spread]:
+    stats = {row.clients: getattr(row, quantity) for row in report.closed_loop if row.clients}
+    return {clients: found.p50.spread for clients, found in stats.items() if found.p50}
+
+
 def _latency_figure(report: Report) -> LabFigure | None:
-    rows = {
-        row.clients: spread(row.e2e_latency_s.p50)
-        for row in report.closed_loop
-        if row.clients and row.e2e_latency_s.p50
-    }
-    if not rows:
-        return None
+    rows = _by_clients(report, "e2e_latency_s")
     mark_s = SLOWED * rows[1][0] if 1 in rows else None
-    return by_clients(rows, "end-to-end latency", mark_s=mark_s)
+    return by_clients(rows, "end-to-end latency", mark_s=mark_s) if rows else None
 
 
 def _tpot_figure(report: Report) -> LabFigure | None:
-    rows = {
-        row.clients: spread(row.tpot_s.p50)
-        for row in report.closed_loop
-        if row.clients and row.tpot_s.p50
-    }
+    rows = _by_clients(report, "tpot_s")
     return by_clients(rows, "time per output token", colour=DECODE) if rows else None
 
 
@@ -240,19 +212,6 @@ def _stats(report: Report) -> Mapping[str, Stat]:
     return {f"{row.clients} at once": row.e2e_latency_s for row in report.closed_loop}
 
 
-def _compared(all_measured: Sequence[Measured]) -> Iterator[Compared]:
-    axis = AxisName.CONCURRENCY
-    for n in values_of("clients", axis, all_measured):
-        at, alone = ("clients", n), n == 1
-        yield Compared(axis, f"a call, {n:.0f} at once", e2e_latency_s, at=at, independent=alone)
-        yield Compared(
-            axis, f"TPOT, {n:.0f} at once", tpot_s, at=at, counts_tokens=True, independent=alone
-        )
-
-
-_ARRIVING = Compared(
-    AxisName.OPEN_LOOP, "a call, arriving at random", e2e_latency_s, independent=False
-)
 LOAD = Axis(
     blocks=_blocks,
     warm_up=_warm_up,
@@ -265,11 +224,21 @@ LOAD = Axis(
     figures={"clients": _latency_figure, "tpot": _tpot_figure},
     section="load.html",
     comparisons=[
-        Comparison(AxisName.CONCURRENCY, ("calls_per_client", "output_tokens"), _compared),
+        Comparison(
+            AxisName.CONCURRENCY,
+            ("calls_per_client", "output_tokens"),
+            [
+                Compared("a call, {:.0f} at once", E2E_LATENCY),
+                Compared("TPOT, {:.0f} at once", TPOT),
+            ],
+            for_each="clients",
+            side_by_side=True,
+        ),
         Comparison(
             AxisName.OPEN_LOOP,
             ("open_loop_calls", "request_rate_per_s", "output_tokens"),
-            lambda _: [_ARRIVING],
+            [Compared("a call, arriving at random", E2E_LATENCY)],
+            side_by_side=True,
         ),
     ],
 )

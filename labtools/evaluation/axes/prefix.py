@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.axes.axis import Axis, Compared, Comparison, spread, stat_of, ttft_s
-from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.axes.axis import TTFT, Axis, Compared, Comparison, stat_of
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.plan import AxisName, Block, Call, Label, single
 from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, median, median_of
@@ -88,8 +87,8 @@ def _pause(settings: Settings, limit: str) -> Block:
     ]
     before = [_call(Label.BEFORE_PAUSE, prompt, limit) for prompt in prompts]
     after = [
-        _call(Label.AFTER_PAUSE, prompt, limit, settings.pause_s if first else 0.0)
-        for first, prompt in zip([True, *[False] * len(prompts)], prompts, strict=False)
+        _call(Label.AFTER_PAUSE, prompt, limit, 0.0 if number else settings.pause_s)
+        for number, prompt in enumerate(prompts)
     ]
     return single("prefix/pause", AxisName.PREFIX, *before, *after)
 
@@ -169,24 +168,23 @@ class Prefix(Part):
 def prefix(measured: Measured, fit: Fit) -> Prefix:
     """Each way of coming back against the first time, and the ladder."""
     settings = measured.identity.settings
-    cold = measured.on(AxisName.PREFIX, Label.COLD)
     rows = []
     for label in REUSE_LABELS:
         first = Label.BEFORE_PAUSE if label == Label.AFTER_PAUSE else Label.COLD
         pairs = measured.pairs(AxisName.PREFIX, first, label)
         rows.append(_reuse(label, pairs, settings.prefix_tokens, fit.prefill))
-    measured_rows = tuple(row for row in rows if row.ttft_s.samples or row.ttft_s.failed)
-    ladder = tuple(
+    reuses = tuple(row for row in rows if row.ttft_s.samples or row.ttft_s.failed)
+    ladder = [
         Rung(int(call.at["shared"]), call.record.cached_tokens, call.ttft_s)
         for call in measured.on(AxisName.PREFIX, Label.SHARED)
-    )
+    ]
     return Prefix(
         prompt_tokens=settings.prefix_tokens,
         pause_s=settings.pause_s,
-        cold_ttft_s=stat_of(cold, ttft_s),
-        reuses=measured_rows,
+        cold_ttft_s=stat_of(measured.on(AxisName.PREFIX, Label.COLD), TTFT),
+        reuses=reuses,
         ladder=tuple(sorted(ladder, key=lambda rung: rung.shared_tokens)),
-        reason=None if measured_rows else "Not measured.",
+        reason=None if reuses else "Not measured.",
     )
 
 
@@ -197,61 +195,57 @@ def _reuse(
     prefill: LatencyProfile,
 ) -> Reuse:
     again = [second for _, second in pairs]
-    longer = APPENDED_TOKENS if label == Label.APPEND else 0
+    appended = APPENDED_TOKENS if label == Label.APPEND else 0
     saved, shares = [], []
     for first, second in pairs:
-        before_s, after_s = first.ttft_s, second.ttft_s
-        if before_s is None or after_s is None:
+        if first.ttft_s is None or second.ttft_s is None:
             continue
-        length = second.record.input_tokens or prompt_tokens + longer
+        length = second.record.input_tokens or prompt_tokens + appended
         longer_s = prefill.compute_s(first.record.input_tokens or prompt_tokens, length)
-        saved.append(before_s + longer_s - after_s)
+        saved.append(first.ttft_s + longer_s - second.ttft_s)
         if whole_s := prefill.compute_s(0, length):
             shares.append(saved[-1] / whole_s)
     dropped = len(pairs) - len(saved)
-    share = median_of(shares, dropped) if shares else None
-    reported = median(call.cached_share for call in again)
+    saved_share = median_of(shares, dropped) if shares else None
+    cached_share = median(call.cached_share for call in again)
+    verdict, disagreement = _judged(saved_share, shares, cached_share)
     return Reuse(
         label=label,
-        ttft_s=stat_of(again, ttft_s),
+        ttft_s=stat_of(again, TTFT),
         saved_s=median_of(saved, dropped),
-        saved_share=share,
-        cached_share=reported,
-        verdict=_verdict(share, shares),
-        disagreement=_disagreement(reported, share, shares),
+        saved_share=saved_share,
+        cached_share=cached_share,
+        verdict=verdict,
+        disagreement=disagreement,
     )
 
 
-def _range(share: Difference, shares: list[float]) -> tuple[float, float]:
-    """The median's interval; of too few pairs, all of them."""
-    if share.interval:
-        return share.interval.low, share.interval.high
-    return min(shares), max(shares)
-
-
-def _verdict(share: Difference | None, shares: list[float]) -> Saving:
-    if share is None:
-        return "unknown"
-    low, high = _range(share, shares)
+def _judged(
+    saved: Difference | None, shares: Sequence[float], reported: float | None
+) -> tuple[Saving, str | None]:
+    """What the saved share says by itself, and where it and the reported one cannot both be."""
+    if saved is None or saved.median is None:
+        return "unknown", None
+    low, high = min(shares), max(shares)
+    if saved.interval:  # of too few pairs, all of them are the range
+        low, high = saved.interval.low, saved.interval.high
+    verdict: Saving = "unclear"
     if low > NOTICEABLE_SHARE:
-        return "saves"
-    return "saves nothing" if high < NOTICEABLE_SHARE else "unclear"
-
-
-def _disagreement(
-    reported: float | None, share: Difference | None, shares: list[float]
-) -> str | None:
-    if reported is None or share is None or share.median is None:
-        return None
-    low, high = _range(share, shares)
-    shares_in_words = (
-        f"{reported:.0%} of the tokens reported as cached, {share.median:.0%} of the prefill saved"
-    )
+        verdict = "saves"
+    elif high < NOTICEABLE_SHARE:
+        verdict = "saves nothing"
+    if reported is None:
+        return verdict, None
     if reported - high > NOTICEABLE_SHARE:
-        return f"reports more than it saves: {shares_in_words}"
-    if low - reported > NOTICEABLE_SHARE:
-        return f"saves more than it reports: {shares_in_words}"
-    return None
+        how = "reports more than it saves"
+    elif low - reported > NOTICEABLE_SHARE:
+        how = "saves more than it reports"
+    else:
+        return verdict, None
+    return verdict, (
+        f"{how}: {reported:.0%} of the tokens reported as cached, {saved.median:.0%} of the "
+        "prefill saved"
+    )
 
 
 def prefix_cache(report: Report) -> str | None:
@@ -265,28 +259,27 @@ def prefix_cache(report: Report) -> str | None:
                 f"give no price of a prompt's token. {report.contexts.reason}"
             )
         return None
-    saving = [row for row in judged if row.verdict == "saves"]
-    losing = [row for row in judged if row.verdict == "saves nothing"]
-    unclear = [row for row in judged if row.verdict == "unclear"]
-    tokens = f"{report.prefix.prompt_tokens:,}"
+    saving, losing, unclear = (
+        [row for row in judged if row.verdict == verdict]
+        for verdict in ("saves", "saves nothing", "unclear")
+    )
+    tokens = f"{report.prefix.prompt_tokens:,} tokens"
     parts = []
     if saving:
         phrases = joined(
-            f"{REUSE_PHRASES[row.label]} (TTFT {_saved(row)} shorter)" for row in saving
+            f"{REUSE_PHRASES[row.label]} (TTFT {duration(row.saved_s.median or 0.0)} shorter)"
+            for row in saving
         )
-        parts.append(f"The prefix cache works at {tokens} tokens for {phrases}.")
+        parts.append(f"The prefix cache works at {tokens} for {phrases}.")
         if losing:
             parts.append(f"Nothing is saved on {_named(losing)}.")
     elif losing:
-        parts.append(
-            f"No prefix cache shows at {tokens} tokens: nothing is saved on {_named(losing)}."
-        )
+        parts.append(f"No prefix cache shows at {tokens}: nothing is saved on {_named(losing)}.")
     if unclear:
         parts.append(f"For {_named(unclear)} these calls cannot tell whether it saves anything.")
-    few = [row for row in judged if row.saved_s.needed]
-    if few:
-        pairs = count(few[0].saved_s.pairs, "round")
-        parts.append(f"That is from {pairs}; an interval needs {few[0].saved_s.needed}.")
+    if few := [row.saved_s for row in judged if row.saved_s.needed]:
+        pairs = count(few[0].pairs, "round")
+        parts.append(f"That is from {pairs}; an interval needs {few[0].needed}.")
     return " ".join(parts)
 
 
@@ -313,10 +306,6 @@ def prefix_disagreement(report: Report) -> str | None:
     return f"cached_tokens and TTFT disagree: {phrases}."
 
 
-def _saved(row: Reuse) -> str:
-    return duration(row.saved_s.median or 0.0)
-
-
 def _named(rows: Iterable[Reuse]) -> str:
     return joined(REUSE_PHRASES[row.label] for row in rows)
 
@@ -328,17 +317,10 @@ def _stats(report: Report) -> Mapping[str, Stat]:
 def _figure(report: Report) -> LabFigure | None:
     stats = {"first time": report.prefix.cold_ttft_s}
     stats |= {REUSE_LABELS[Label(row.label)]: row.ttft_s for row in report.prefix.reuses}
-    bars = {name: spread(stat.p50) for name, stat in stats.items() if stat.p50}
+    bars = {name: stat.p50.spread for name, stat in stats.items() if stat.p50}
     return ttft_after_edits(bars) if bars else None
 
 
-_COMPARED = (
-    Compared(AxisName.PREFIX, "TTFT, prompt’s first time", ttft_s, Label.COLD),
-    *(
-        Compared(AxisName.PREFIX, f"TTFT, {name}", ttft_s, label)
-        for label, name in REUSE_LABELS.items()
-    ),
-)
 PREFIX = Axis(
     blocks=_blocks,
     summary=lambda measured, fit: {"prefix": prefix(measured, fit)},
@@ -348,7 +330,12 @@ PREFIX = Axis(
     section="prefix.html",
     comparisons=[
         Comparison(
-            AxisName.PREFIX, ("prefix_tokens", "prefix_rounds", "pause_s"), lambda _: _COMPARED
+            AxisName.PREFIX,
+            ("prefix_tokens", "prefix_rounds", "pause_s"),
+            [
+                Compared("TTFT, prompt’s first time", TTFT, Label.COLD),
+                *(Compared(f"TTFT, {name}", TTFT, label) for label, name in REUSE_LABELS.items()),
+            ],
         )
     ],
 )

@@ -11,8 +11,7 @@ import random
 
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import Axis
-from labtools.evaluation.labels import AxisName, Label
-from labtools.evaluation.plan import Block, Call
+from labtools.evaluation.plan import AxisName, Block, Call, Label
 from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
 from labtools.evaluation.settings import Settings
 from labtools.model.tokens import filler
@@ -23,7 +22,6 @@ OUTPUT_TOKENS = 8
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
-    """`shared_prefix_runs` prefixes; a lane for each of those that share one."""
     runs = range(settings.shared_prefix_runs)
     return [_four_at_once(settings, abilities.limit, run) for run in runs]
 

@@ -7,26 +7,24 @@ sent are sent twice.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labtools.evaluation.abilities import Abilities, is_valid
 from labtools.evaluation.axes.axis import (
+    E2E_LATENCY,
+    TPOT,
+    TTFT,
     Axis,
     Compared,
     Comparison,
     Value,
-    e2e_latency_s,
-    spread,
+    latencies,
     stat_of,
-    tpot_s,
-    ttft_s,
 )
-from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import Block, Call, single
+from labtools.evaluation.plan import AxisName, Block, Call, Label, single
 from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools, unseen
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, difference, median, median_of
@@ -56,15 +54,13 @@ FORMS = tuple(FORM_LABELS)
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
-    """Rounds of one call of each form that the endpoint knows, and schemas cold and warm.
-
-    The forms of a round follow each other in an order drawn for it, so that what the endpoint
-    does meanwhile favours none.
-    """
+    """Rounds of one call of each form that the endpoint knows, and schemas cold and warm."""
     forms = [form for form in FORMS if abilities.knows(form)]
-    rounds = [_round(settings, abilities, forms, n) for n in range(settings.structured_calls)]
-    cold = [_cold_and_warm(settings, abilities, n) for n in range(settings.cold_schemas)]
-    return [*rounds, *(block for block in cold if block)]
+    rounds = [_round(settings, abilities.limit, forms, n) for n in range(settings.structured_calls)]
+    if len(forms) == 1:
+        return rounds
+    numbers = range(settings.cold_schemas)
+    return [*rounds, *(_cold_and_warm(settings, abilities.limit, forms[1], n) for n in numbers)]
 
 
 def _warm_up(_: Settings, abilities: Abilities) -> list[Block]:
@@ -81,27 +77,22 @@ def _warm_up(_: Settings, abilities: Abilities) -> list[Block]:
     ]
 
 
-def _round(settings: Settings, abilities: Abilities, forms: list[Label], number: int) -> Block:
+def _round(settings: Settings, limit: str, forms: Sequence[Label], number: int) -> Block:
+    """In an order drawn for it, so that what the endpoint does meanwhile favours no form."""
     name = f"structured/{number}"
     function = FUNCTIONS[number % len(FUNCTIONS)]
     order = random.Random(f"{settings.seed}/{name}").sample(forms, len(forms))
-    calls = [
-        _call(form, form, function, f"{name}/{form}", abilities.limit, settings.seed)
-        for form in order
-    ]
+    calls = [_call(form, form, function, f"{name}/{form}", limit, settings.seed) for form in order]
     return single(name, AxisName.STRUCTURED, *calls)
 
 
-def _cold_and_warm(settings: Settings, abilities: Abilities, number: int) -> Block | None:
-    """A schema's first call and its second, as a tool where tools are known."""
-    form = next((form for form in FORMS[1:] if abilities.knows(form)), None)
-    if form is None:
-        return None
+def _cold_and_warm(settings: Settings, limit: str, form: Label, number: int) -> Block:
+    """A schema's first call and its second."""
     name = f"cold_schema/{number}"
     rng = random.Random(f"{settings.seed}/{name}")
     function = unseen(FUNCTIONS[number % len(FUNCTIONS)], rng)
     calls = [
-        _call(label, form, function, f"{name}/{label}", abilities.limit, settings.seed)
+        _call(label, form, function, f"{name}/{label}", limit, settings.seed)
         for label in (Label.COLD_SCHEMA, Label.WARM_SCHEMA)
     ]
     return single(name, AxisName.COLD_SCHEMA, *calls)
@@ -170,68 +161,45 @@ class Structured(Part):
 
 def structured(measured: Measured, fit: Fit) -> Structured:
     """The forms, each against freeform, and the first call with a schema against the second."""
-    rounds = _by_block(measured.on(AxisName.STRUCTURED))
-    forms = [form for form in FORMS if any(form in calls for calls in rounds.values())]
+    forms = [form for form in FORMS if measured.on(AxisName.STRUCTURED, form)]
+    bound = [form for form in forms if Label.FREEFORM in forms and form != Label.FREEFORM]
     pairs = measured.pairs(AxisName.COLD_SCHEMA, Label.COLD_SCHEMA, Label.WARM_SCHEMA)
     return Structured(
-        forms=tuple(_form(form, rounds) for form in forms),
-        against_freeform=tuple(
-            _against_freeform(form, list(rounds.values()), fit.prefill)
-            for form in forms
-            if form != Label.FREEFORM and Label.FREEFORM in forms
-        ),
-        cold_schema_ttft_s=stat_of([cold for cold, _ in pairs], ttft_s),
-        warm_schema_ttft_s=stat_of([warm for _, warm in pairs], ttft_s),
+        forms=tuple(_form(form, measured.on(AxisName.STRUCTURED, form)) for form in forms),
+        against_freeform=tuple(_against_freeform(form, measured, fit.prefill) for form in bound),
+        cold_schema_ttft_s=stat_of([cold for cold, _ in pairs], TTFT),
+        warm_schema_ttft_s=stat_of([warm for _, warm in pairs], TTFT),
         compiling_s=difference((cold.ttft_s, warm.ttft_s) for cold, warm in pairs),
-        reason=None if rounds or pairs else "Not measured.",
+        reason=None if forms or pairs else "Not measured.",
     )
 
 
-def _by_block(calls: Iterable[Observation]) -> Mapping[str, Mapping[Label, Observation]]:
-    """A block's calls by label: each label stands once in a block."""
-    blocks: dict[str, dict[Label, Observation]] = defaultdict(dict)
-    for call in calls:
-        blocks[call.block][call.label] = call
-    return blocks
-
-
-def _form(form: Label, rounds: Mapping[str, Mapping[Label, Observation]]) -> Form:
-    calls = [round[form] for round in rounds.values() if form in round]
+def _form(form: Label, calls: Sequence[Observation]) -> Form:
     # A block's number says which function it asked for.
     valid = sum(
         is_valid(call.record, form, FUNCTIONS[call.number % len(FUNCTIONS)]) for call in calls
     )
     return Form(
         form=form,
-        ttft_s=stat_of(calls, ttft_s),
-        tpot_s=stat_of(calls, tpot_s),
-        e2e_latency_s=stat_of(calls, e2e_latency_s),
+        **latencies(calls),
         output_tokens=median(call.output_tokens for call in calls),
         answered=sum(not call.failed for call in calls),
         valid=None if form == Label.FREEFORM else valid,
     )
 
 
-def _against_freeform(
-    form: Label,
-    rounds: Sequence[Mapping[Label, Observation]],
-    prefill: LatencyProfile,
-) -> AgainstFreeform:
-    pairs = [
-        (calls[form], calls[Label.FREEFORM])
-        for calls in rounds
-        if {form, Label.FREEFORM} <= calls.keys()
-    ]
+def _against_freeform(form: Label, measured: Measured, prefill: LatencyProfile) -> AgainstFreeform:
+    pairs = measured.pairs(AxisName.STRUCTURED, form, Label.FREEFORM)
 
     def less(value: Value) -> Difference:
         return difference((value(bound), value(free)) for bound, free in pairs)
 
     return AgainstFreeform(
         form=form,
-        ttft_s=less(ttft_s),
+        ttft_s=less(TTFT),
         ttft_beyond_length_s=_beyond_length(pairs, prefill),
-        tpot_s=less(tpot_s),
-        e2e_latency_s=less(e2e_latency_s),
+        tpot_s=less(TPOT),
+        e2e_latency_s=less(E2E_LATENCY),
     )
 
 
@@ -241,13 +209,14 @@ def _beyond_length(
     """The schema is part of the prompt; what its tokens take to read is left out."""
     if not prefill.compute_s(0, 1):
         return None
-    values = []
-    for bound, free in pairs:
-        lengths = bound.record.input_tokens, free.record.input_tokens
-        if None in lengths or bound.ttft_s is None or free.ttft_s is None:
-            continue
-        longer_s = prefill.compute_s(lengths[1] or 0, lengths[0] or 0)
-        values.append(bound.ttft_s - free.ttft_s - longer_s)
+    values = [
+        bound.ttft_s - free.ttft_s - prefill.compute_s(shorter, longer)
+        for bound, free in pairs
+        if bound.ttft_s is not None
+        and free.ttft_s is not None
+        and (longer := bound.record.input_tokens) is not None
+        and (shorter := free.record.input_tokens) is not None
+    ]
     return median_of(values, dropped=len(pairs) - len(values)) if values else None
 
 
@@ -325,21 +294,13 @@ def _stats(report: Report) -> Mapping[str, Stat]:
 
 def _figure(report: Report) -> LabFigure | None:
     rows = {
-        FORM_LABELS[Label(row.form)]: (spread(row.e2e_latency_s.p50), spread(row.e2e_latency_s.p95))
+        FORM_LABELS[Label(row.form)]: (row.e2e_latency_s.p50.spread, row.e2e_latency_s.p95.spread)
         for row in report.structured.forms
         if row.e2e_latency_s.p50 and row.e2e_latency_s.p95
     }
     return latency_by_form(rows) if rows else None
 
 
-_FORMS_COMPARED = tuple(
-    Compared(AxisName.STRUCTURED, f"a call, {name}", e2e_latency_s, form)
-    for form, name in FORM_LABELS.items()
-)
-_SCHEMAS_COMPARED = (
-    Compared(AxisName.COLD_SCHEMA, "TTFT, new schema", ttft_s, Label.COLD_SCHEMA),
-    Compared(AxisName.COLD_SCHEMA, "TTFT, schema’s second call", ttft_s, Label.WARM_SCHEMA),
-)
 STRUCTURED = Axis(
     blocks=_blocks,
     warm_up=_warm_up,
@@ -349,7 +310,19 @@ STRUCTURED = Axis(
     figures={"forms": _figure},
     section="structured.html",
     comparisons=[
-        Comparison(AxisName.STRUCTURED, (), lambda _: _FORMS_COMPARED),
-        Comparison(AxisName.COLD_SCHEMA, (), lambda _: _SCHEMAS_COMPARED, by_tools=True),
+        Comparison(
+            AxisName.STRUCTURED,
+            (),
+            [Compared(f"a call, {name}", E2E_LATENCY, form) for form, name in FORM_LABELS.items()],
+        ),
+        Comparison(
+            AxisName.COLD_SCHEMA,
+            (),
+            [
+                Compared("TTFT, new schema", TTFT, Label.COLD_SCHEMA),
+                Compared("TTFT, schema’s second call", TTFT, Label.WARM_SCHEMA),
+            ],
+            by_tools=True,
+        ),
     ],
 )

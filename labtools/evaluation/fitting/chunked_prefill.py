@@ -19,7 +19,7 @@ from labtools.evaluation.fitting.evidence import Noise, TimedCall
 from labtools.evaluation.fitting.lone_call import Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
 from labtools.evaluation.fitting.robust import median_interval
-from labtools.evaluation.labels import Label
+from labtools.evaluation.plan import Label
 from labtools.model.profile import LatencyProfile
 
 CHUNK = "prefill_chunk_tokens"

@@ -10,8 +10,8 @@ from statistics import median
 
 from labtools.clock import elapsed_s
 from labtools.evaluation.axes.load import INPUT_TOKENS as LOAD_TOKENS
-from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.plan import AxisName, Label
 from labtools.model.metrics import percentile
 from labtools.model.profile import LatencyProfile
 from labtools.records import CallRecord

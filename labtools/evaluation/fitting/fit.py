@@ -12,8 +12,8 @@ from labtools.evaluation.fitting.lone_call import fit_compile, fit_lone_calls
 from labtools.evaluation.fitting.prefix_cache import fit_per_slot, fit_prefix_cache
 from labtools.evaluation.fitting.queueing import fit_queue
 from labtools.evaluation.fitting.result import Fit, Parameter, not_probed
-from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured
+from labtools.evaluation.plan import AxisName
 
 __all__ = ["Fit", "fit"]
 

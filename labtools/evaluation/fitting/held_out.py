@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from labtools.evaluation.labels import AxisName
 from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.plan import AxisName
 from labtools.model.profile import LatencyProfile
 
 

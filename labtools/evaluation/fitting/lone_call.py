@@ -23,7 +23,7 @@ from labtools.evaluation.fitting.jitter import NO_JITTER, Paces, fit_jitter
 from labtools.evaluation.fitting.result import Parameter, not_probed
 from labtools.evaluation.fitting.robust import median_interval
 from labtools.evaluation.fitting.terms import Term, fit_terms
-from labtools.evaluation.labels import Label
+from labtools.evaluation.plan import Label
 from labtools.model.profile import LatencyProfile, PrefixCache
 
 OVERHEAD, REUSE = "overhead_s", "prefix_cache.reuse_tokens_per_s"

@@ -14,7 +14,7 @@ from labtools.evaluation.fitting.evidence import TimedCall
 from labtools.evaluation.fitting.lone_call import REUSE, Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
 from labtools.evaluation.fitting.robust import median_interval
-from labtools.evaluation.labels import AxisName, Label
+from labtools.evaluation.plan import AxisName, Label
 from labtools.model.profile import PrefixCache
 
 CACHE = "prefix_cache"

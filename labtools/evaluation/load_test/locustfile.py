@@ -31,12 +31,11 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from labtools.clock import cpu_time_s, monotonic_s, wall_epoch_s
 from labtools.evaluation.axes import load
-from labtools.evaluation.labels import AxisName, Label
 from labtools.evaluation.load_test.connections import Connections
 from labtools.evaluation.load_test.plan import Allowance, share
 from labtools.evaluation.observations import Observation, Overhead
 from labtools.evaluation.overhead import PERIOD_S
-from labtools.evaluation.plan import input_tokens, output_limit
+from labtools.evaluation.plan import AxisName, Label, input_tokens, output_limit
 from labtools.evaluation.settings import Settings
 from labtools.files import append_line
 from labtools.lab.stopwatch import record_of
