@@ -9,6 +9,7 @@ Read it in this order, about fifteen minutes:
     workspace.py       the only files it can touch
     pytest_run.py      the tests, in a process of their own, which guarded_pytest.py limits
     jail.py            the namespaces around that process, where bubblewrap can make them
+    harness.py         the steps that code can take, so that no model is asked
     context.py         the prompts, laid out for a prefix cache or not
     settings.py        the switches that make it faster, and its limits
     outcome.py         how a run ended

@@ -5,25 +5,36 @@
            ^                                                     |
            +------ not accepted: take it back and try again -----+
 
-`_repair` is that picture. Everything that takes time goes through the lab, so that each question
-to a model (`lab.call`) and each use of a tool (`lab.work`) is a span of the trace.
+`_repair` is that picture, and switches leave parts of it to code. Everything that takes time goes
+through the lab, so that each question to a model (`lab.call`) and each use of a tool (`lab.work`)
+is a span of the trace.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from labtools.coding_agent import steps
-from labtools.coding_agent.asking import Asker, Script, Stopped, refuse
+from labtools.coding_agent import harness, steps
+from labtools.coding_agent.asking import Asker, Script, Stopped, Used, refuse
 from labtools.coding_agent.context import handbook_note
 from labtools.coding_agent.jail import isolation
 from labtools.coding_agent.outcome import Outcome, cost_of, tokens_of
 from labtools.coding_agent.pytest_run import PytestRun, Tested, TestReport
 from labtools.coding_agent.settings import Limits, Switches
 from labtools.coding_agent.steps import Step
-from labtools.coding_agent.tools import Read, Tool, Verdict, proposed_file
+from labtools.coding_agent.tools import (
+    Locate,
+    Read,
+    Tool,
+    Verdict,
+    proposed_edits,
+    proposed_file,
+)
 from labtools.coding_agent.workspace import ToolError, Workspace
 from labtools.dispatch.fan_out import fan_out
 from labtools.errors import BudgetExceeded
@@ -32,6 +43,10 @@ from labtools.records import CallRecord
 
 if TYPE_CHECKING:
     from labtools.lab.lab import Lab
+
+
+_READS = (steps.READ_SOURCE.name, steps.READ_TEST.name)
+_DEFINED = re.compile(r"\b(?:def|class|import) +(\w+)")
 
 
 class CodingAgent:
@@ -64,7 +79,8 @@ class CodingAgent:
         self._tested = tested
         self._asker = Asker(lab, workspace, switches, limits, script, prices)
         self._notes = {"failure": failure, "handbook": handbook_note()}
-        self._source_path = ""
+        self._located = Locate(source="", test="")
+        self._source_path = self._source = ""
         self._report = TestReport(False, failure)
         self._iteration = 0
 
@@ -101,11 +117,14 @@ class CodingAgent:
         for iteration in range(1, self._limits.iterations + 1):
             self._iteration = iteration
             if go_to == "parse_error":
-                _, self._notes["search_results"] = await self._call_tool(steps.PARSE_ERROR)
+                _, self._notes["search_results"] = await self._tool(
+                    steps.PARSE_ERROR, lambda: harness.search_for(self._notes["failure"])
+                )
             if go_to in ("parse_error", "locate_file"):
-                _, self._notes["location"] = await self._call_tool(steps.LOCATE_FILE)
+                await self._locate(again=go_to == "locate_file")
                 await self._read_source_and_test()
-            await self._plan()
+            if not self._switches.plan_and_fix:
+                await self._plan()
             await self._fix_and_test()
             verdict = await self._verify()
             if verdict.accepted and self._report.passed:
@@ -114,42 +133,87 @@ class CodingAgent:
             go_to = verdict.go_back_to
         raise Stopped("iterations", f"No fix was accepted in {self._iteration} iterations.")
 
+    async def _locate(self, *, again: bool) -> None:
+        """Code would say the same again: who is sent back here asks a model."""
+
+        def own() -> Locate:
+            return harness.location(self._notes["failure"], self._workspace)
+
+        tool, said = await self._tool(steps.LOCATE_FILE, None if again else own)
+        assert isinstance(tool, Locate)
+        self._located, self._notes["location"] = tool, said
+
     async def _read_source_and_test(self) -> None:
         """Neither read needs the other's result, so they may go together."""
+        paths = (self._located.source, self._located.test)
+        reads = [
+            functools.partial(self._tool, step, functools.partial(Read, path=path))
+            for step, path in zip((steps.READ_SOURCE, steps.READ_TEST), paths, strict=True)
+        ]
         if self._switches.parallel_reads:
-            source, test = await fan_out(
-                [
-                    lambda: self._call_tool(steps.READ_SOURCE),
-                    lambda: self._call_tool(steps.READ_TEST),
-                ]
-            )
-        elif self._switches.several_tool_calls:
+            source, test = await fan_out(reads)
+        elif self._switches.several_tool_calls and not set(_READS) & set(self._switches.harness):
             source, test = await self._asker.tool_calls(
                 steps.READ_BOTH, self._notes, self._iteration
             )
         else:
-            source = await self._call_tool(steps.READ_SOURCE)
-            test = await self._call_tool(steps.READ_TEST)
-        self._source_path = _path(source[0])
-        self._notes["source"] = _shown(self._source_path, source[1])
-        self._notes["test"] = _shown(_path(test[0]), test[1])
+            source, test = [await read() for read in reads]
+        self._source_path = _path(source.tool)
+        self._source = source.result
+        self._notes["source"] = _shown(self._source_path, self._source)
+        self._notes["test"] = _shown(_path(test.tool), test.result)
 
     async def _plan(self) -> None:
-        async def words(record: CallRecord) -> str:
+        async def checked(record: CallRecord) -> str:
             plan = record.content.strip()
-            if not plan:
-                await self._lab.work("plan", lambda: refuse("It is empty. Answer in words."))
+            if problem := self._problem_of(plan):
+                await self._lab.work("plan", lambda: refuse(problem))
             return plan
 
         self._notes["plan"] = await self._asker.answer(
-            steps.PLAN, self._notes, self._iteration, words
+            self._asked(steps.PLAN), self._notes, self._iteration, checked
         )
+
+    def _problem_of(self, plan: str) -> str:
+        """What can be seen to be wrong with a plan before anybody carries it out."""
+        if not plan:
+            return "It is empty. Answer in words."
+        names = set(_DEFINED.findall(self._source))
+        if names and not names & set(re.findall(r"\w+", plan)):
+            return f"It names nothing that {self._source_path} defines. Is it about that file?"
+        return ""
+
+    def _asked(self, step: Step) -> Step:
+        """The question as the switches have it."""
+        switches = self._switches
+        if switches.edits:
+            step = steps.asking_for_edits(step)
+        if switches.plan_tokens and step.name in (steps.PLAN.name, steps.PLAN_AND_FIX.name):
+            step = steps.with_a_short_plan(step, switches.plan_tokens)
+        return step
 
     async def _fix_and_test(self) -> None:
         """Have the fix written, put into the source and tested."""
+        switches = self._switches
         fixed = await self._asker.answer(
-            steps.GENERATE_FIX, self._notes, self._iteration, self._propose
+            self._asked(steps.PLAN_AND_FIX if switches.plan_and_fix else steps.GENERATE_FIX),
+            self._notes,
+            self._iteration,
+            self._propose,
+            predicted=self._source if switches.predicted_output and not switches.edits else "",
         )
+        if switches.edits or steps.APPLY_PATCH.name in switches.harness:
+            await self._lab.work(
+                steps.APPLY_PATCH.name, lambda: self._workspace.write(self._source_path, fixed)
+            )
+            self._notes["change"] = self._workspace.diff()
+            self._report = await self._run_tests(self._workspace)
+        else:
+            await self._patch_and_test(fixed)
+        self._notes["report"] = self._report.output
+
+    async def _patch_and_test(self, fixed: str) -> None:
+        """Have a model put the fix into the source, and test it; or test it at the same time."""
         with self._workspace.copy({self._source_path: fixed}) as proposed:
             self._notes["change"] = proposed.diff()
             speculative = self._switches.speculative_tests
@@ -165,17 +229,21 @@ class CodingAgent:
                     await asyncio.gather(early, return_exceptions=True)
         if not (early and guessed_right):
             self._report = await self._run_tests(self._workspace)
-        self._notes["report"] = self._report.output
 
     async def _propose(self, answer: CallRecord) -> str:
         """The corrected file in the answer, if it may be written and changes anything."""
 
         def propose() -> str:
-            fixed = proposed_file(answer.content)
-            with self._workspace.copy({self._source_path: fixed}) as proposed:
+            path = self._source_path
+            with self._workspace.copy() as proposed:
+                if self._switches.edits:
+                    for edit in proposed_edits(answer.content, path):
+                        edit.use(proposed)
+                else:
+                    proposed.write(path, proposed_file(answer.content))
                 if not proposed.changed():
                     raise ToolError("That is the file as it was. Change what the plan says.")
-            return fixed
+                return proposed.read(path)
 
         return await self._lab.work("propose", propose)
 
@@ -188,6 +256,8 @@ class CodingAgent:
             raise
 
     async def _verify(self) -> Verdict:
+        if self._switches.tests_decide:
+            return Verdict(accepted=self._report.passed, reason=self._report.output)
         verdict, _ = await self._call_tool(steps.VERIFY)
         assert isinstance(verdict, Verdict)
         return verdict
@@ -199,7 +269,17 @@ class CodingAgent:
         self._notes["attempts"] = self._notes.get("attempts", "") + tried
         self._workspace.restore()
 
-    async def _call_tool(self, step: Step) -> tuple[Tool, str]:
+    async def _tool(self, step: Step, own: Callable[[], Tool] | None) -> Used:
+        """The step's tool, used: `own` where the harness takes it, else what a model calls."""
+        if own and step.name in self._switches.harness:
+            with suppress(ToolError):
+                return await self._lab.work(step.name, lambda: self._used(own()))
+        return await self._call_tool(step)
+
+    def _used(self, tool: Tool) -> Used:
+        return Used(tool, tool.use(self._workspace))
+
+    async def _call_tool(self, step: Step) -> Used:
         (used,) = await self._asker.tool_calls(step, self._notes, self._iteration)
         return used
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from labtools.coding_agent.context import messages_for, tools_for
@@ -37,6 +37,8 @@ class Asking:
     attempt: int
     """1, and more when the answers before could not be used."""
     model: str
+    switches: Switches = field(default_factory=Switches)
+    """How the agent is set, which decides the form of some answers."""
 
 
 Script = Callable[[Asking], Mapping[str, Any]]
@@ -100,19 +102,23 @@ class Asker:
         notes: Mapping[str, str],
         iteration: int,
         receive: Callable[[CallRecord], Awaitable[T]],
+        predicted: str = "",
     ) -> T:
         """Ask, and return what `receive` makes of the answer. When it raises ToolError, ask again.
 
-        Raises Stopped when no attempt gives a usable answer or a limit is reached.
+        `predicted` is what most of the answer is expected to be. Raises Stopped when no attempt
+        gives a usable answer or a limit is reached.
         """
         cacheable = self._switches.prefix_caching
         model = self._switches.routing.get(step.name) or self._lab.model_for(step.name)
-        messages = messages_for(step, notes, cacheable=cacheable)
+        messages = messages_for(step, notes, cacheable=cacheable, predicted=bool(predicted))
         request = _tool_fields(step, cacheable)
+        if predicted:
+            request = {"prediction": {"type": "content", "content": predicted}}
         problem = ""
         for attempt in range(1, self._limits.attempts + 1):
             self._check_spending()
-            asking = Asking(step.name, iteration, attempt, model)
+            asking = Asking(step.name, iteration, attempt, model, self._switches)
             record = await self._lab.call(
                 step.name,
                 model=model,

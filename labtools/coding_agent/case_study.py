@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labtools.coding_agent.essay import EssayStep
-from labtools.coding_agent.steps import READ_BOTH, ROWS, RUN_TESTS, STEPS
+from labtools.coding_agent.steps import ROWS, RUN_TESTS, STEPS, TOGETHER
 from labtools.lab.spans import in_order
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from labtools.lab.trace import Trace
 
-_ESSAY_ROWS = {step.name: step.row for step in STEPS if step is not READ_BOTH}
+_ESSAY_ROWS = {step.name: step.row for step in STEPS if step.name not in TOGETHER}
 _ESSAY_ROWS[RUN_TESTS] = ROWS["Run tests"]
 
 
@@ -25,7 +25,7 @@ class CaseStudyRow:
     step: str
     total_s: float
     essay: EssayStep | None
-    """None for a step that the essay does not have: both reads in one answer."""
+    """None for a step that the essay does not have: two of its steps in one answer."""
     input_tokens: int | None = None
     output_tokens: int | None = None
     ttft_s: float | None = None

@@ -51,14 +51,22 @@ def handbook_note() -> str:
     return handbook()[:_HANDBOOK_NOTE_CHARS]
 
 
-def tools_for(step: Step, *, cacheable: bool) -> list[dict[str, Any]]:
-    """The tools in the request: all of them, always the same, or the step's own."""
+def tools_for(step: Step, *, cacheable: bool, predicted: bool = False) -> list[dict[str, Any]]:
+    """The tools in the request: all of them, always the same, or the step's own.
+
+    None where the answer is predicted, since not every endpoint takes both. A cached prefix, which
+    begins with them, is then lost.
+    """
+    if predicted:
+        return []
     if cacheable:
         return [tool.schema_for_model() for tool in TOOLS.values()]
     return [step.tool.schema_for_model()] if step.tool else []
 
 
-def messages_for(step: Step, notes: Mapping[str, str], *, cacheable: bool) -> list[dict[str, Any]]:
+def messages_for(
+    step: Step, notes: Mapping[str, str], *, cacheable: bool, predicted: bool = False
+) -> list[dict[str, Any]]:
     """The step's messages, filled up with the handbook to the step's input tokens.
 
     Exactly that long at the mock's tokenizer. Notes that need more room get it: nothing is cut.
@@ -72,7 +80,8 @@ def messages_for(step: Step, notes: Mapping[str, str], *, cacheable: bool) -> li
         return [{"role": "system", "content": ROLE}, {"role": "user", "content": text}]
 
     room = step.row.input_tokens * CHARS_PER_TOKEN
-    room -= _length(tools_for(step, cacheable=cacheable), with_filling(""))
+    tools = tools_for(step, cacheable=cacheable, predicted=predicted)
+    room -= _length(tools, with_filling(""))
     rest = handbook()[_HANDBOOK_NOTE_CHARS:]
     return with_filling(rest[: max(0, room)])
 

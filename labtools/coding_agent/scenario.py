@@ -28,6 +28,8 @@ from labtools.read_back import read_back
 
 FOLDER = Path(__file__).with_name("scenarios")
 
+# The answer to apply_patch, as text: with edits, the fix is what else the patch would be.
+_EDIT = "<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE"
 _OUTPUT_TOKENS = {step.name: step.row.output_tokens for step in steps.STEPS}
 
 
@@ -88,18 +90,20 @@ class Scenario:
 
     def script(self, asking: Asking) -> dict[str, Any]:
         """The request's `mock` object for one call."""
-        if asking.step == steps.READ_BOTH.name:
-            both = [
-                self._answer(asking, step.name) for step in (steps.READ_SOURCE, steps.READ_TEST)
-            ]
-            return {
-                "tool_calls": [_call(answer) for answer in both],
-                "output_tokens": sum(answer.tokens for answer in both),
-            }
-        answer = self._answer(asking, asking.step)
-        if answer.text is not None:
-            return {"content": answer.text.strip(), "output_tokens": answer.tokens}
-        return {"tool_calls": [_call(answer)], "output_tokens": answer.tokens}
+        texts, calls, tokens = [], [], 0
+        for step in steps.TOGETHER.get(asking.step, (asking.step,)):
+            as_edit = step == steps.GENERATE_FIX.name and asking.switches.edits
+            answer = self._answer(asking, steps.APPLY_PATCH.name if as_edit else step)
+            limit = asking.switches.plan_tokens if step == steps.PLAN.name else None
+            tokens += min(answer.tokens, limit or answer.tokens)
+            if answer.text is not None:
+                texts.append(answer.text.strip())
+            elif as_edit:
+                texts.append(_EDIT.format(**_call(answer)["arguments"]))
+            else:
+                calls.append(_call(answer))
+        said = {"tool_calls": calls} if calls else {"content": "\n\n".join(texts)}
+        return {**said, "output_tokens": tokens}
 
     def hidden_check(self, workspace: Workspace, tested: Tested | None = None) -> TestReport:
         """Whether the code is right by the hidden tests as well. Leaves the workspace alone."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from labtools.coding_agent.harness import IN_CODE
 from labtools.coding_agent.steps import STEPS
 from labtools.errors import ConfigurationError, one_of
 
@@ -25,11 +26,30 @@ class Switches:
     """The tests start as soon as the fix is written, on a copy, while the patch is still being
     applied. When the patched files are the tested ones, as they should be, the result counts.
     When not, it is thrown away and the tests run again: the outcome never rests on the guess."""
+    harness: Collection[str] = ()
+    """Steps that code takes, any of `harness.IN_CODE`. Who is sent back to look for another file
+    is a model all the same: code would find the same one again."""
+    edits: bool = False
+    """The fix comes as a search-and-replace, which code applies, not as a whole file."""
+    plan_and_fix: bool = False
+    """Plan and fix in one answer. Then nobody sees the plan before the fix is written."""
+    tests_decide: bool = False
+    """Nobody verifies: what passes the tests is accepted, and what does not is planned anew."""
+    plan_tokens: int | None = None
+    """How long the plan is asked to be. None: as long as it takes."""
+    predicted_output: bool = False
+    """The request for a whole file carries the file as it is, as a prediction. It takes an endpoint
+    that accepts predictions to gain by it. With `edits` there is nothing to predict."""
 
     def __post_init__(self) -> None:
         for name in self.routing:
             if name not in (known := [step.name for step in STEPS]):
                 raise one_of("step in routing", name, known)
+        for name in self.harness:
+            if name not in IN_CODE:
+                raise one_of("step in harness", name, IN_CODE)
+        if self.plan_tokens is not None and self.plan_tokens < 1:
+            raise ConfigurationError(f"plan_tokens must be at least 1; found {self.plan_tokens!r}.")
 
 
 @dataclass(frozen=True, slots=True)

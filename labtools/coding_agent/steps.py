@@ -5,7 +5,7 @@ A step that calls no tool answers in words. `run_tests` is not here: no model is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labtools.coding_agent import essay
 from labtools.coding_agent.tools import Edit, Locate, Read, Search, Tool, Verdict
@@ -70,11 +70,25 @@ PLAN = Step(
     "Say what the test expects, what the code does instead, and what to change. No code yet.",
     ("failure", "handbook", "source", "test", "attempts"),
 )
+_WHOLE_FILE = "Answer with the corrected source file, whole, in one ```python block."
+_EDITS = """Answer with edits of the source file, each a short piece of it and what to put there:
+<<<<<<< SEARCH
+text that occurs once, exactly as it stands
+=======
+the new text
+>>>>>>> REPLACE"""
 GENERATE_FIX = Step(
     "generate_fix",
     ROWS["Generate fix"],
-    "Carry out the plan. Answer with the corrected source file, whole, in one ```python block.",
+    f"Carry out the plan. {_WHOLE_FILE}",
     ("failure", "handbook", "source", "test", "attempts", "plan"),
+)
+PLAN_AND_FIX = Step(
+    "plan_and_fix",
+    ROWS["Generate fix"],
+    "First say what the test expects, what the code does instead, and what to change. Then do it. "
+    f"{_WHOLE_FILE}",
+    PLAN.shows,
 )
 APPLY_PATCH = Step(
     "apply_patch",
@@ -101,10 +115,28 @@ STEPS = (
     READ_BOTH,
     PLAN,
     GENERATE_FIX,
+    PLAN_AND_FIX,
     APPLY_PATCH,
     VERIFY,
 )
-"""Every question, in order. `read_both` stands for the two reads when one answer makes both."""
+"""Every question, in order."""
+
+TOGETHER = {
+    READ_BOTH.name: (READ_SOURCE.name, READ_TEST.name),
+    PLAN_AND_FIX.name: (PLAN.name, GENERATE_FIX.name),
+}
+"""Of a question that stands for two: which two."""
+
+
+def asking_for_edits(step: Step) -> Step:
+    """The same question, to be answered with edits."""
+    return replace(step, task=step.task.replace(_WHOLE_FILE, _EDITS))
+
+
+def with_a_short_plan(step: Step, tokens: int) -> Step:
+    """The same question, with a limit on the plan."""
+    return replace(step, task=f"{step.task}\nSpend at most {tokens} tokens on the plan.")
+
 
 RUN_TESTS = "run_tests"
 """The step that no model takes part in."""

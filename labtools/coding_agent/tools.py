@@ -151,6 +151,21 @@ def proposed_file(answer: str) -> str:
     return str(blocks[0])
 
 
+def proposed_edits(answer: str, path: str) -> list[Edit]:
+    """The edits of the file at `path` in a model's answer. Raises ToolError."""
+    edits = re.findall(
+        r"^<<<<<<< SEARCH\n(.*?)\n=======\n(.*?)\n?^>>>>>>> REPLACE",
+        answer,
+        re.DOTALL | re.MULTILINE,
+    )
+    if not edits:
+        raise ToolError(
+            "Found no edit. Each begins with a line <<<<<<< SEARCH, has a line ======= between the "
+            "old text and the new, and ends with a line >>>>>>> REPLACE."
+        )
+    return [Edit(path=path, old=old, new=new) for old, new in edits]
+
+
 def _without_titles(schema: Any) -> Any:
     """Pydantic's schema less the titles it makes up from the names, which cost tokens."""
     if isinstance(schema, dict):

@@ -28,6 +28,7 @@ from labtools.mock.engine import Engine
 from labtools.mock.faults import FaultPlan
 from labtools.mock.generation import Generation
 from labtools.mock.metronome import Metronome
+from labtools.mock.predicted import with_prediction
 from labtools.mock.schema.conjunction import Budget
 from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import count_tokens
@@ -189,11 +190,13 @@ class Endpoint:
         id = f"{rng.getrandbits(96):024x}"
         said_by = rng if request.seed is None else _rng_of(request.seed, request.prompt)
         try:
-            answers = [answer(request, said_by, budget) for _ in range(request.n)]
+            said = [answer(request, said_by, budget) for _ in range(request.n)]
         except UnusableSchema as error:
             raise invalid("schema", f"Invalid schema: {error}") from None
-        most = request.max_output_tokens or max(len(answer.pieces) for answer in answers)
+        most = request.max_output_tokens or max(len(answer.pieces) for answer in said)
         _check_context(engine.profile, request, input_tokens, most)
+        per_step = engine.profile.prediction_tokens_per_step
+        answers = [with_prediction(whole, request.prediction, per_step) for whole in said]
         now = asyncio.get_running_loop().time()
         headers = engine.rate_limiter.admit(input_tokens + most * request.n, now)
         return Generation(

@@ -17,6 +17,10 @@ A cached token is still read and looked up; at the default, an infinite reuse ra
 A decode step reads the keys and values of the prompts in its batch: `context` is their tokens,
 those of the answers left out. At the default, an infinite context rate, it takes no time.
 
+A request may carry a prediction of its answer. A step then accepts up to
+`prediction_tokens_per_step` tokens of it before the one that it computes: `steps_with_prediction`
+counts the steps that are left. At the default, 0, predictions are ignored, as at most endpoints.
+
 The mock endpoint simulates these formulas, what-if predictions evaluate them, the evaluator's
 fit inverts them and the tests hold everything else against them. Nothing here waits or draws.
 """
@@ -24,6 +28,7 @@ fit inverts them and the tests hold everything else against them. Nothing here w
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -174,6 +179,8 @@ class LatencyProfile:
     running streams end a step, and takes tokens of several prompts where they fit; between two
     chunks every stream takes one step, all at one pace. None: prefill and decode do not disturb
     each other, as if each had hardware of its own."""
+    prediction_tokens_per_step: int = 0
+    """Tokens of a request's prediction that one step accepts. 0: predictions are ignored."""
     batch_penalty: float = 0.0
     """Each further active sequence slows every step by this share of the lone step."""
     max_batch: int | None = None
@@ -203,6 +210,7 @@ class LatencyProfile:
         _require(self, "prefill_chunk_tokens", at_least=1, whole=True, optional=True)
         for name in ("rtt_s", "overhead_s", "batch_penalty", "schema_compile_s", "jitter_sigma"):
             _require(self, name, at_least=0)
+        _require(self, "prediction_tokens_per_step", at_least=0, whole=True)
         for name in ("replicas", "context_limit_tokens"):
             _require(self, name, at_least=1, whole=True)
         _require(self, "max_batch", at_least=1, whole=True, optional=True)
@@ -266,6 +274,15 @@ class LatencyProfile:
         slowdown = 1 + self.batch_penalty * (active - 1)
         reading_s = context_tokens / self.decode_context_tokens_per_s
         return pace / self.decode_tokens_per_s * slowdown * factor + pace * reading_s * factor
+
+    def steps_with_prediction(self, runs: Iterable[int], others: int) -> int:
+        """Steps until the last token of an answer.
+
+        The prediction holds `runs` of so many tokens in a row, and not the `others`, of which one
+        stands behind each run. (What is left of a run at the very end takes a step of its own.)
+        """
+        at_once = self.prediction_tokens_per_step + 1
+        return sum(run // at_once for run in runs) + others
 
     def e2e_latency_s(
         self,

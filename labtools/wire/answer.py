@@ -11,7 +11,7 @@ from labtools.records import ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One token of an answer.
+    """What one decode step adds to an answer: a token, or several that a prediction held.
 
     "call" opens a tool call (its id and name; no text), "arguments" continues it; `call` counts
     the answer's tool calls from 0.
@@ -22,6 +22,7 @@ class Piece:
     call: int = 0
     call_id: str = ""
     call_name: str = ""
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Answer:
 
     pieces: tuple[Piece, ...]
     finish_reason: Literal["stop", "tool_calls", "length"]
+    accepted_tokens: int = 0
+    """Those of it that the request's prediction held."""
+    rejected_tokens: int = 0
+    """Those of the prediction that are not in it; they are paid for like the answer's own."""
 
     @property
     def stops_by_itself(self) -> bool:
@@ -69,14 +74,27 @@ class Usage:
     input_tokens: int
     cached_tokens: int
     output_tokens: int
+    """Rejected tokens of a prediction included."""
     reasoning_tokens: int
+    accepted_tokens: int = 0
+    rejected_tokens: int = 0
 
 
 def usage_of(answers: Sequence[Answer], input_tokens: int, cached_tokens: int) -> Usage:
     """The tokens of a request whose prompt was read once for all `answers`."""
     pieces = [piece for answer in answers for piece in answer.pieces]
-    reasoning_tokens = sum(piece.kind == "reasoning" for piece in pieces)
-    return Usage(input_tokens, cached_tokens, len(pieces), reasoning_tokens)
+    reasoning_tokens = sum(piece.tokens for piece in pieces if piece.kind == "reasoning")
+    accepted_tokens = sum(answer.accepted_tokens for answer in answers)
+    rejected_tokens = sum(answer.rejected_tokens for answer in answers)
+    output_tokens = sum(piece.tokens for piece in pieces) + rejected_tokens
+    return Usage(
+        input_tokens,
+        cached_tokens,
+        output_tokens,
+        reasoning_tokens,
+        accepted_tokens,
+        rejected_tokens,
+    )
 
 
 class Writer(Protocol):

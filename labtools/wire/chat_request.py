@@ -78,6 +78,21 @@ class _ResponseFormat(Strict):
     json_schema: _JsonSchema | None = None
 
 
+class _TextPart(Strict):
+    type: Literal["text"]
+    text: str
+
+
+class _Prediction(Strict):
+    type: Literal["content"]
+    content: str | list[_TextPart]
+
+    @property
+    def text(self) -> str:
+        parts = self.content
+        return parts if isinstance(parts, str) else "".join(part.text for part in parts)
+
+
 class _StreamOptions(Strict):
     include_usage: bool = False
 
@@ -89,6 +104,7 @@ class _ChatBody(Strict):
     tool_choice: Literal["none", "auto", "required"] | _NamedTool | None = None
     parallel_tool_calls: bool | None = None
     response_format: _ResponseFormat | None = None
+    prediction: _Prediction | None = None
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     n: int | None = Field(default=None, ge=1, le=128)
@@ -137,6 +153,7 @@ def parse_chat_request(raw: bytes) -> GenerationRequest:
         seed=chat.seed,
         stream=bool(chat.stream),
         include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+        prediction=chat.prediction.text if chat.prediction else "",
         cache_key=_first(chat.prompt_cache_key, chat.user),
         mock=chat.mock,
     )

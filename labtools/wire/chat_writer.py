@@ -115,10 +115,14 @@ def _message(answer: Answer) -> dict[str, Any]:
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
+    details = {"reasoning_tokens": usage.reasoning_tokens}
+    if usage.accepted_tokens or usage.rejected_tokens:
+        details["accepted_prediction_tokens"] = usage.accepted_tokens
+        details["rejected_prediction_tokens"] = usage.rejected_tokens
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "completion_tokens_details": details,
     }

@@ -91,6 +91,8 @@ class GenerationRequest:
     seed: int | None = None
     stream: bool = False
     include_usage: bool = False
+    prediction: str = ""
+    """What the client expects most of the answer to be."""
     cache_key: str | None = None
     """What the client says about where to route requests that share a prefix."""
     mock: MockOptions = field(default_factory=MockOptions)
