@@ -22,8 +22,10 @@ from labtools.mock.app import create_app
 from labtools.model.profile import LatencyProfile
 from labtools.transport.in_process import InProcessTransport
 
-# On a busy machine an example may take longer than hypothesis allows by default.
-settings.register_profile("course", deadline=None, print_blob=True)
+# On a busy machine an example may take longer than hypothesis allows by default. After a change to
+# what a law is about: pytest --hypothesis-profile=thorough.
+settings.register_profile("course", deadline=None, print_blob=True, max_examples=50)
+settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=1000)
 settings.load_profile("course")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, which some of them send.

@@ -84,30 +84,26 @@ def test_a_what_if_is_the_run_on_that_backend(program, here, there):
 
 
 @pytest.mark.parametrize("scenario", scenario_names())
-@pytest.mark.parametrize(
-    "switches",
-    [
-        Switches(),
-        Switches(parallel_reads=True, speculative_tests=True),
-        Switches(several_tool_calls=True, prefix_caching=True),
-    ],
-)
-def test_the_coding_agent_on_another_backend(scenario, switches):
-    def agent(profile):
+def test_the_coding_agent_on_another_backend(scenario):
+    tested = {}
+
+    def agent(profile, switches):
         with connect("sim", profile=profile) as lab:
-            return play(lab, scenario, switches=switches, tested=TESTED)
+            return play(lab, scenario, switches=switches, tested=tested)
 
     # An answer bound to a schema takes longer steps: a forced tool call is one.
     there = SLOW.but(structured_factor=1.5)
-    trace, really = agent(FAST), agent(there)
-    predicted = what_if(trace, there)
-    assert same(what_if(trace, FAST), trace)
-    # The answers differ in words (ids of tool calls), never in when they came.
-    assert [times(span) for span in predicted.spans] == [times(span) for span in really.spans]
-    assert predicted.duration_s == really.duration_s
-
-
-TESTED = {}
+    for switches in (
+        Switches(),
+        Switches(parallel_reads=True, speculative_tests=True),
+        Switches(several_tool_calls=True, prefix_caching=True),
+    ):
+        trace, really = agent(FAST, switches), agent(there, switches)
+        predicted = what_if(trace, there)
+        assert same(what_if(trace, FAST), trace)
+        # The answers differ in words (ids of tool calls), never in when they came.
+        assert [times(span) for span in predicted.spans] == [times(span) for span in really.spans]
+        assert predicted.duration_s == really.duration_s
 
 
 def times(span):
@@ -119,9 +115,11 @@ def test_one_model_moves_and_the_others_keep_their_times():
     models = {MAVERICK.name: MAVERICK, SCOUT.name: SCOUT}
     routing = {"locate_file": SCOUT.name}
 
+    tested = {}
+
     def agent(models):
         with connect("sim", profile=models, model=MAVERICK.name) as lab:
-            return play(lab, "one_shot", switches=Switches(routing=routing), tested=TESTED)
+            return play(lab, "one_shot", switches=Switches(routing=routing), tested=tested)
 
     trace = agent(models)
     really = agent({**models, SCOUT.name: SLOW})

@@ -74,7 +74,8 @@ def test_a_closing_quote_is_likely_and_a_broken_character_never(tensors, vocabul
 
 
 @pytest.fixture
-def cache(monkeypatch, tmp_path):
+def cache(monkeypatch, tmp_path, vocabulary):
+    monkeypatch.setattr(made, "train", {TINY.vocabulary: vocabulary}.__getitem__)
     monkeypatch.setenv(made.CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 

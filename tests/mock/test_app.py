@@ -794,7 +794,7 @@ def send(new_sim):
     return send
 
 
-@settings(max_examples=1000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, suppress_health_check=list(HealthCheck))
 @given(bodies())
 def test_no_body_is_hostile_enough_for_a_500_or_a_hang(send, body):
     response = send("POST", "/v1/chat/completions", content=body)
@@ -818,13 +818,13 @@ NESTED = {
 @pytest.mark.parametrize("place", NESTED)
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_no_nesting_is_deep_enough_for_a_500(send, place, opening, closing):
-    for depth in (50, 200, 400, *range(600, 1010, 10), 3000, 100_000):
+    for depth in (50, 400, *range(600, 1010, 30), 3000, 100_000):
         nested = opening * depth + "0" + closing * depth
         response = send("POST", "/v1/chat/completions", content=NESTED[place] % nested)
         assert sane(response), (depth, response.status_code, response.content[:300])
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(["GET", "POST", "PUT", "HEAD", "OPTIONS", "PATCH", "TRACE"]),
     st.lists(

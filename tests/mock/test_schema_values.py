@@ -392,7 +392,7 @@ DEFINITIONS = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 @given(satisfiable(), st.integers(0, 2**32))
 def test_a_schema_that_has_a_value_gets_one(schema, seed):
     if isinstance(schema, dict):
@@ -413,7 +413,7 @@ def near_schemas(children):
     return st.dictionaries(keywords, values, max_size=5)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300)
 @given(st.recursive(scalars | st.just({}), near_schemas, max_leaves=12), st.integers(0, 9))
 def test_whatever_is_sent_gets_an_admitted_value_or_a_clear_error(schema, seed):
     try:

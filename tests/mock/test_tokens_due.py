@@ -104,7 +104,7 @@ workloads = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(profiles, workloads)
 def test_every_instant_is_that_of_somebody_who_waits_for_each_token(profile, calls):
     assert run(profile, calls, computed) == run(profile, calls, waited_for)

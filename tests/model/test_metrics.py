@@ -4,7 +4,7 @@ import math
 import random
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
@@ -128,9 +128,12 @@ def test_fifty_samples_cannot_bound_a_p95():
 
 @given(st.integers(1, 90), shares, st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99]))
 def test_no_shorter_interval_reaches_the_confidence(n, q, confidence):
-    share, wanted = Fraction(str(q)), Fraction(str(confidence))
-    terms = [math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(n + 1)]
-    below = [sum(terms[:k], start=Fraction(0)) for k in range(n + 2)]
+    share = Fraction(str(q))
+    hit, of = share.as_integer_ratio()
+    # In whole numbers, each the chance times of**n.
+    terms = (math.comb(n, k) * hit**k * (of - hit) ** (n - k) for k in range(n + 1))
+    below = [0, *accumulate(terms)]
+    wanted = math.ceil(Fraction(str(confidence)) * of**n)
     reaching = [
         (low, high)
         for low in range(1, n + 1)
