@@ -8,6 +8,6 @@ with `jitter`, `prefix_cache`, `chunked_prefill` and `queueing` (what others do 
 
 from labtools.evaluation.fitting.fit import fit
 from labtools.evaluation.fitting.held_out import Prediction
-from labtools.evaluation.fitting.result import STATUSES, Fit, Parameter
+from labtools.evaluation.fitting.result import Fit, Parameter, Status
 
-__all__ = ["STATUSES", "Fit", "Parameter", "Prediction", "fit"]
+__all__ = ["Fit", "Parameter", "Prediction", "Status", "fit"]

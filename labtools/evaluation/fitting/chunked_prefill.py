@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from statistics import median
+
+import numpy as np
 
 from labtools.clock import elapsed_s
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
@@ -43,11 +45,14 @@ class _Torn:
     whole: bool
     """Whether it was there all of that time."""
 
+    def computed_s(self, profile: LatencyProfile) -> float:
+        """How long the prompt takes to compute."""
+        return profile.compute_s(self.prompt.cached_tokens, self.prompt.input_tokens or 0)
+
     def held_up(self, profile: LatencyProfile) -> float:
         """For which share of the prefill that went on beside it the stream stood still."""
         work_s = self.prompt.ttft_s - profile.rtt_s - profile.overhead_s
-        going_on_s = self.beside_s / work_s * self._compute_s(profile, self.prompt.input_tokens)
-        return sum(self.gaps_s) / going_on_s
+        return sum(self.gaps_s) / (self.beside_s / work_s * self.computed_s(profile))
 
     def took_turns(self, profile: LatencyProfile) -> bool:
         """Whether prompt and stream had to wait for each other, and not only share a batch."""
@@ -62,24 +67,13 @@ class _Torn:
         When the stream met all of the prompt, each gap's share of all gaps is its chunk's share of
         the prefill, whatever the pace.
         """
-        computed_s = self._compute_s(profile, self.prompt.input_tokens)
-        pace = sum(self.gaps_s) / computed_s if self.whole else 1.0
-        ends = [self._computed_by(profile, s / pace) for s in accumulate(self.gaps_s)]
-        sizes = sorted(end - start for start, end in pairwise([self.prompt.cached_tokens, *ends]))
-        half, below = sum(sizes) / 2, 0.0
-        return next(size for size in sizes if (below := below + size) >= half)
-
-    def _compute_s(self, profile: LatencyProfile, end: float | None) -> float:
-        return profile.compute_s(self.prompt.cached_tokens, end or 0)
-
-    def _computed_by(self, profile: LatencyProfile, seconds: float) -> float:
-        """How far into the prompt so much work comes, by bisection."""
-        low, high = float(self.prompt.cached_tokens), float(self.prompt.input_tokens or 0)
-        for _ in range(60):
-            middle = (low + high) / 2
-            early = self._compute_s(profile, middle) < seconds
-            low, high = (middle, high) if early else (low, middle)
-        return high
+        pace = sum(self.gaps_s) / self.computed_s(profile) if self.whole else 1.0
+        start, length = self.prompt.cached_tokens, self.prompt.input_tokens or 0
+        tokens = range(start, length + 1)
+        seconds = [profile.compute_s(start, end) for end in tokens]
+        ends = np.interp(np.cumsum(self.gaps_s) / pace, seconds, tokens)
+        sizes = np.sort(np.diff(ends, prepend=start))
+        return float(sizes[np.searchsorted(np.cumsum(sizes), sizes.sum() / 2)])
 
 
 def fit_chunk(draft: Draft, calls: Sequence[TimedCall], noise: Noise) -> Draft:
@@ -92,7 +86,7 @@ def fit_chunk(draft: Draft, calls: Sequence[TimedCall], noise: Noise) -> Draft:
 def _chunk(profile: LatencyProfile, torn: Sequence[_Torn], noise: Noise) -> Parameter:
     if not torn:
         return not_probed(CHUNK, "a stream that goes on while a long prompt is computed")
-    usual_s = median(tear.prompt.prefill_s(profile) - tear.prompt.setup_s(profile) for tear in torn)
+    usual_s = median(tear.computed_s(profile) for tear in torn)
     if usual_s <= noise.of(usual_s) * usual_s:
         how = "Long prompts take no time to compute that a stream beside them could show."
         return Parameter(CHUNK, None, "not_identifiable", how)
@@ -134,16 +128,15 @@ def _torn(
     usual_s = median(apart_s) if apart_s else profile.step_s()
     least_s = max(2 * (noise.seconds + noise.rounding_s), noise.share * usual_s)
     for prompt in prompts:
-        record = prompt.record
-        computes_at = record.sent_at + profile.rtt_s + profile.overhead_s
-        if not gaps or not gaps[0][0] <= record.sent_at <= computes_at < gaps[-1][1]:
+        computes_at = prompt.record.sent_at + profile.rtt_s + profile.overhead_s
+        if not gaps or not gaps[0][0] <= prompt.record.sent_at <= computes_at < gaps[-1][1]:
             continue
         longer_s = [
             elapsed_s(start, end) - usual_s
             for start, end in gaps
             if prompt.observation.under_way(start, end)
         ]
-        grown = tuple(seconds for seconds in longer_s if seconds > least_s) or (0.0,)
-        until = min(record.chunks_at[0], gaps[-1][1])
-        whole = record.chunks_at[0] <= gaps[-1][1]
-        yield _Torn(prompt, grown, usual_s, elapsed_s(computes_at, until), whole)
+        grown_s = tuple(seconds for seconds in longer_s if seconds > least_s) or (0.0,)
+        whole = prompt.first_at <= gaps[-1][1]
+        beside_s = elapsed_s(computes_at, min(prompt.first_at, gaps[-1][1]))
+        yield _Torn(prompt, grown_s, usual_s, beside_s, whole)

@@ -86,6 +86,11 @@ class TimedCall:
         return self.observation.label
 
     @property
+    def first_at(self) -> float:
+        """When its first output came."""
+        return self.record.chunks_at[0]
+
+    @property
     def structured(self) -> bool:
         """Whether the answer was bound to a schema."""
         return self.label in STRUCTURED

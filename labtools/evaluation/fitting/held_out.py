@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from statistics import median
-from typing import Any
+from typing import NamedTuple
 
-from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.observations import Measured
 from labtools.evaluation.plan import AxisName
 from labtools.model.profile import LatencyProfile
 
@@ -36,43 +36,17 @@ class Prediction:
     def sum_error(self) -> float:
         return self.predicted_s / self.measured_s - 1
 
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "sum_error": self.sum_error}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Prediction:
-        return cls(**{name: value for name, value in values.items() if name != "sum_error"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One step that ended well, as the latency model sees it."""
+class _Step(NamedTuple):
+    """One step that ended well."""
 
     took_s: float
-    input_tokens: int
-    output_tokens: int
-    shared_tokens: int
-    """With the step before: all of its prompt."""
-    cached_tokens: int | None
-    structured: bool
-    new_schema: bool
-    stops_by_itself: bool
-
-    def predicted_s(self, profile: LatencyProfile, cached_tokens: int) -> float:
-        """At the pace of 1, where most calls are near."""
-        return profile.e2e_latency_s(
-            self.output_tokens,
-            self.input_tokens,
-            cached_tokens,
-            structured=self.structured,
-            new_schema=self.new_schema,
-            stops_by_itself=self.stops_by_itself,
-        )
-
-    def cached_by(self, profile: LatencyProfile) -> int:
-        """What the profile's cache reuses; the prompt's last token is always computed."""
-        reusable = min(self.shared_tokens, self.input_tokens - 1)
-        return profile.prefix_cache.cached_tokens(reusable) if profile.prefix_cache else 0
+    predicted_s: Callable[[int], float]
+    """From its cached tokens, at the pace of 1, where most calls are near."""
+    kept_tokens: int
+    """What the profile's cache reuses."""
+    reported_tokens: int | None
+    """What the endpoint says that its cache did."""
 
 
 def predictions(profile: LatencyProfile, measured: Measured) -> tuple[Prediction, ...]:
@@ -80,54 +54,49 @@ def predictions(profile: LatencyProfile, measured: Measured) -> tuple[Prediction
 
     Steps that failed are neither predicted nor counted. Empty when no step ended well.
     """
-    chains = defaultdict[str, list[Observation]](list)
-    for call in measured.on(AxisName.CHAIN):
-        chains[call.block].append(call)
-    steps = list(_steps(chains.values(), measured))
+    steps = list(_steps(profile, measured))
     if not steps:
         return ()
+    chains = len(measured.blocks(AxisName.CHAIN))
     took_s = [step.took_s for step in steps]
     mean_pace = 1 + profile.tail_probability * (profile.tail_factor - 1)
 
-    def against(source: str, cached_tokens: Iterable[int]) -> Prediction:
+    def against(source: str, cached_tokens: list[int]) -> Prediction:
         predicted_s = [
-            step.predicted_s(profile, cached)
-            for step, cached in zip(steps, cached_tokens, strict=True)
+            step.predicted_s(cached) for step, cached in zip(steps, cached_tokens, strict=True)
         ]
         errors = [abs(p / t - 1) for p, t in zip(predicted_s, took_s, strict=True)]
         sums = (sum(took_s), sum(predicted_s) * mean_pace)
-        return Prediction(source, len(chains), len(steps), *sums, median(errors), max(errors))
+        return Prediction(source, chains, len(steps), *sums, median(errors), max(errors))
 
-    reported = [step.cached_tokens for step in steps if step.cached_tokens is not None]
-    found = against("profile", (step.cached_by(profile) for step in steps))
+    reported = [step.reported_tokens for step in steps if step.reported_tokens is not None]
+    found = against("profile", [step.kept_tokens for step in steps])
     return (found, against("endpoint", reported)) if len(reported) == len(steps) else (found,)
 
 
-def _steps(chains: Iterable[list[Observation]], measured: Measured) -> Iterator[_Step]:
+def _steps(profile: LatencyProfile, measured: Measured) -> Iterator[_Step]:
     """The first chain's first step brings its set of tools for the first time."""
     structured = measured.abilities is not None and measured.abilities.tools
     new_schema = structured
+    settings, cache = measured.identity.settings, profile.prefix_cache
+    chains = measured.blocks(AxisName.CHAIN).values()
     for chain in sorted(chains, key=lambda chain: chain[0].record.sent_at):
         shared_tokens = 0
         for call in chain:
-            record, tokens = call.record, _input_tokens(call, measured)
-            if record.error is None and record.e2e_latency_s and record.chunks_at:
-                yield _Step(
-                    record.e2e_latency_s,
-                    tokens,
+            record, tokens = call.record, call.record.input_tokens
+            if tokens is None:  # as planned
+                tokens = settings.chain_tokens + call.place * settings.chain_growth_tokens
+            if call.e2e_latency_s and record.chunks_at:
+                predicted_s = partial(
+                    profile.e2e_latency_s,
                     call.output_tokens or 0,
-                    shared_tokens,
-                    record.cached_tokens,
-                    structured,
-                    new_schema,
-                    record.finish_reason != "length",
+                    tokens,
+                    structured=structured,
+                    new_schema=new_schema,
+                    stops_by_itself=record.finish_reason != "length",
                 )
+                # The step before is all of its prompt; the last token is always computed.
+                kept_tokens = cache.cached_tokens(min(shared_tokens, tokens - 1)) if cache else 0
+                yield _Step(call.e2e_latency_s, predicted_s, kept_tokens, record.cached_tokens)
                 shared_tokens = tokens
             new_schema = False
-
-
-def _input_tokens(call: Observation, measured: Measured) -> int:
-    """As the endpoint counts them; where it does not, as they were planned."""
-    settings = measured.identity.settings
-    planned = settings.chain_tokens + call.place * settings.chain_growth_tokens
-    return planned if call.record.input_tokens is None else call.record.input_tokens

@@ -43,7 +43,7 @@ class _Pair:
 
     @property
     def reported(self) -> int:
-        return self.again.record.cached_tokens or 0
+        return self.again.cached_tokens
 
 
 def fit_prefix_cache(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
@@ -65,9 +65,9 @@ def _sizes(
         needed = f"{_LEAST_PAIRS} prompts sent twice"
         return [not_probed(name, needed) for name in (CACHE, *names)], None
     prefix = [call for call in calls if call.observation.axis == AxisName.PREFIX]
-    counts = [n for call in prefix if (n := call.record.cached_tokens or 0) > 0]
+    counts = [call.cached_tokens for call in prefix if call.cached_tokens]
     if counts:
-        share = fmean(pair.reported / (pair.again.record.input_tokens or 1) for pair in repeats)
+        share = fmean(pair.reported / (pair.again.input_tokens or 1) for pair in repeats)
         hits = sum(pair.reported > 0 for pair in repeats)
         how = (
             f"Share of a repeated prompt that cached_tokens says was reused; {hits} of "
@@ -85,16 +85,18 @@ def _sizes(
     else:
         effect = _by_ttft(draft, repeats)
         if effect.status != "measured":
-            nothing = [replace(effect, name=name, value=None) for name in names]
-            return [effect, *nothing], None
+            return [effect, *(replace(effect, name=name, value=None) for name in names)], None
         cache = PrefixCache()
         unseen = "No counts are reported, so what a reused token takes looks like one computed."
         reuse = Parameter(REUSE, None, "not_identifiable", unseen)
+        defaults = {BLOCK: cache.block_tokens, MINIMUM: cache.minimum_tokens}
         silent = "No counts are reported; the profile takes {}, this model's default."
         parts = [
             effect,
-            Parameter(BLOCK, None, "not_identifiable", silent.format(cache.block_tokens)),
-            Parameter(MINIMUM, None, "not_identifiable", silent.format(cache.minimum_tokens)),
+            *(
+                Parameter(n, None, "not_identifiable", silent.format(d))
+                for n, d in defaults.items()
+            ),
         ]
     ttl, ttl_s = _ttl(calls, repeats, cache.ttl_s, reported=bool(counts))
     unused = f"Not measured; the profile takes {cache.capacity_tokens:,}, this model's default."
@@ -154,11 +156,9 @@ def _ttl(
     calls: Sequence[TimedCall], repeats: Sequence[_Pair], default_s: float, *, reported: bool
 ) -> tuple[Parameter, float]:
     """The time to live, and what the profile takes for it."""
-    before = sorted(
-        (c for c in calls if c.label == Label.BEFORE_PAUSE), key=lambda c: c.observation.place
-    )
-    after = sorted(
-        (c for c in calls if c.label == Label.AFTER_PAUSE), key=lambda c: c.observation.place
+    before, after = (
+        sorted((c for c in calls if c.label == label), key=lambda c: c.observation.place)
+        for label in (Label.BEFORE_PAUSE, Label.AFTER_PAUSE)
     )
     saves_s = median(pair.saved_s for pair in repeats) / 2
 

@@ -10,19 +10,21 @@ told from one with a smaller penalty: the penalty here is what a client sees on 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
+
+import numpy as np
 
 from labtools.clock import elapsed_s
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
 from labtools.evaluation.fitting.lone_call import Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
 from labtools.evaluation.fitting.robust import regress
+from labtools.model.profile import LatencyProfile
 
 SLOTS, PENALTY = "max_batch", "batch_penalty"
 _LEAST_CALLS = 3
@@ -37,21 +39,12 @@ _SAME_MOMENT_S = 1e-9
 _AT_ONCE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class _Served:
+class _Served(NamedTuple):
     """A call, if there are so many slots."""
 
     call: TimedCall
     slot_at: float
     """When it got its slot."""
-
-    @property
-    def first_at(self) -> float:
-        return self.call.record.chunks_at[0]
-
-    @property
-    def ended_at(self) -> float:
-        return self.call.record.ended_at
 
 
 def fit_queue(
@@ -121,17 +114,16 @@ def _slots(draft: Draft, levels: Mapping[int, Sequence[TimedCall]], noise: Noise
 
 def _missed_s(draft: Draft, calls: Sequence[TimedCall], slots: int) -> float:
     """By how much first tokens came at other times than so many slots explain; not whose."""
-    served = _served(draft, calls, slots)
-    due = sorted(_due_at(draft, served))
-    seen = sorted(holder.first_at for holder in served)
+    due = sorted(_due_at(draft, _served(draft, calls, slots)))
+    seen = sorted(call.first_at for call in calls)
     return sum(abs(a - b) for a, b in zip(seen, due, strict=True))
 
 
 def _many_wait(draft: Draft, calls: Sequence[TimedCall], noise: Noise) -> bool:
     served = _served(draft, calls, None)
     late = [
-        holder.first_at - due_at > holder.call.prefill_s(draft.profile) / 2 + 2 * noise.seconds
-        for holder, due_at in zip(served, _due_at(draft, served), strict=True)
+        call.first_at - due_at > call.prefill_s(draft.profile) / 2 + 2 * noise.seconds
+        for (call, _), due_at in zip(served, _due_at(draft, served), strict=True)
     ]
     return sum(late) > _MANY * len(late)
 
@@ -139,42 +131,42 @@ def _many_wait(draft: Draft, calls: Sequence[TimedCall], noise: Noise) -> bool:
 def _due_at(draft: Draft, served: Sequence[_Served]) -> list[float]:
     """When their first tokens are due."""
     if draft.profile.prefill_chunk_tokens is not None:
-        return _due_in_turn(draft, served)
-    streams_s = [holder.call.tpot_s for holder in served if holder.call.tpot_s]
+        return _due_in_turn(draft.profile, served, draft.profile.prefill_chunk_tokens)
+    streams_s = [call.tpot_s for call, _ in served if call.tpot_s]
     usual_s = median(streams_s) if draft.one_pace and streams_s else None
     return [
-        holder.slot_at
-        + holder.call.prefill_s(draft.profile)
-        * (holder.call.tpot_s / usual_s if usual_s and holder.call.tpot_s else 1.0)
-        for holder in served
+        slot_at
+        + call.prefill_s(draft.profile)
+        * (call.tpot_s / usual_s if usual_s and call.tpot_s else 1.0)
+        for call, slot_at in served
     ]
 
 
-def _due_in_turn(draft: Draft, served: Sequence[_Served]) -> list[float]:
+def _due_in_turn(
+    profile: LatencyProfile, served: Sequence[_Served], chunk_tokens: int
+) -> list[float]:
     """Where prompts are computed in turn, each chunk begins when the one before was seen to end."""
-    profile = draft.profile
-    waiting = deque((holder, holder.call.cached_tokens) for holder in served)
+    waiting = deque(
+        (call, slot_at + call.setup_s(profile), call.cached_tokens) for call, slot_at in served
+    )
     free_at, due = -math.inf, list[float]()
     while waiting:
-        head = waiting[0][0]
-        free_at = max(free_at, head.slot_at + head.call.setup_s(profile))
-        left, ended = profile.prefill_chunk_tokens or math.inf, list[_Served]()
-        latest_at = free_at + _AT_ONCE * head.call.prefill_s(profile)
-        while (
-            left
-            and waiting
-            and waiting[0][0].slot_at + waiting[0][0].call.setup_s(profile) <= latest_at
-        ):
-            holder, start = waiting.popleft()
-            end = min(start + left, holder.call.input_tokens or 0)
+        head, ready_at, _ = waiting[0]
+        free_at = max(free_at, ready_at)
+        latest_at = free_at + _AT_ONCE * head.prefill_s(profile)
+        left, ended_at = chunk_tokens, list[float]()
+        while left and waiting and waiting[0][1] <= latest_at:
+            call, ready_at, start = waiting.popleft()
+            length = call.input_tokens or 0
+            end = min(start + left, length)
             free_at += profile.compute_s(start, end)
             left -= end - start
-            if end < (holder.call.input_tokens or 0):
-                waiting.appendleft((holder, int(end)))
+            if end < length:
+                waiting.appendleft((call, ready_at, end))
             else:
-                ended.append(holder)
-        due += [free_at] * len(ended)
-        free_at = max([holder.first_at for holder in ended], default=free_at)
+                ended_at.append(call.first_at)
+        due += [free_at] * len(ended_at)
+        free_at = max(ended_at, default=free_at)
     return due
 
 
@@ -190,15 +182,12 @@ def _penalty(draft: Draft, crowds: Iterable[Sequence[_Served]], noise: Noise) ->
     step_s, in_turn = draft.profile.step_s(), draft.profile.prefill_chunk_tokens is not None
     company, longer, decode_s = list[float](), list[float](), list[float]()
     for crowd in crowds:
-        beside = _Crowd(crowd, in_turn)
-        for holder in crowd:
-            worked_s = holder.first_at - holder.slot_at
-            pace = 1.0 if in_turn else draft.pace_of_prefill(holder.call, worked_s)
-            for others, seen_s in beside.company(holder.call) if step_s else ():
+        for call, slot_at in crowd:
+            pace = 1.0 if in_turn else draft.pace_of_prefill(call, call.first_at - slot_at)
+            for others, seen_s in _company(call, crowd, in_turn) if step_s else ():
                 company.append(others)
-                alone_s = holder.call.step_s(draft.profile, others + 1)
-                longer.append((seen_s / pace - alone_s) / step_s)
-                decode_s.append(holder.call.decode_s)
+                longer.append((seen_s / pace - call.step_s(draft.profile, others + 1)) / step_s)
+                decode_s.append(call.decode_s)
     if len(company) < _LEAST_CALLS:
         return not_probed(PENALTY, f"{_LEAST_CALLS} streams in company of others, and lone ones")
     [slope] = regress([[others] for others in company], longer)
@@ -212,41 +201,31 @@ def _penalty(draft: Draft, crowds: Iterable[Sequence[_Served]], noise: Noise) ->
     return Parameter(PENALTY, slope.value, "measured", how, slope.low, slope.high)
 
 
-class _Crowd:
-    """The calls of one block, side by side."""
+def _company(call: TimedCall, crowd: Sequence[_Served], in_turn: bool) -> list[tuple[float, float]]:
+    """How many others of its crowd were there during a call's steps, and how long those were.
 
-    def __init__(self, served: Sequence[_Served], in_turn: bool) -> None:
-        self._in_turn = in_turn
-        self._starts = sorted(holder.first_at if in_turn else holder.slot_at for holder in served)
-        self._ends = sorted(holder.ended_at for holder in served)
-        self._prompts = [(holder.slot_at, holder.first_at) for holder in served]
-
-    def company(self, call: TimedCall) -> list[tuple[float, float]]:
-        """How many others were there during its steps, and how long those were.
-
-        A step's length is set when it begins, so they are counted at each chunk but the last: the
-        mean, weighted by the text that the next chunk brought. Where prompts take turns, a stream
-        stands still while one is computed, so what its company costs shows only in the gaps in
-        which nobody is between slot and first token: their median for each number of streams, for
-        a mean would keep what such a prompt left behind.
-        """
-        record = call.record
-        gaps = list(pairwise(record.chunks_at))
-        counts = [self._others(start) for start, _ in gaps]
-        if self._in_turn:
-            alike: dict[int, list[float]] = defaultdict(list)
-            for (start, end), others in zip(gaps, counts, strict=True):
-                if not any(a < end and start < b for a, b in self._prompts):
-                    alike[others].append(elapsed_s(start, end))
-            return [(others, median(gaps_s)) for others, gaps_s in alike.items() if others > 0]
-        if not call.tpot_s or not gaps:
-            return []
-        weights: Sequence[int] = record.chunk_chars[1:]
-        if len(weights) != len(gaps) or not any(weights):
-            weights = [1] * len(gaps)
-        mean = sum(w * n for w, n in zip(weights, counts, strict=True)) / sum(weights)
-        return [(mean, call.tpot_s)] if mean > 0 else []
-
-    def _others(self, at: float) -> int:
-        at += _SAME_MOMENT_S
-        return bisect_right(self._starts, at) - bisect_right(self._ends, at) - 1
+    A step's length is set when it begins, so they are counted at each chunk but the last: the
+    mean, weighted by the text that the next chunk brought. Where prompts take turns, a stream
+    stands still while one is computed, so what its company costs shows only in the gaps in
+    which nobody is between slot and first token: their median for each number of streams, for
+    a mean would keep what such a prompt left behind.
+    """
+    record = call.record
+    gaps = list(pairwise(record.chunks_at))
+    starts = np.array([other.call.first_at if in_turn else other.slot_at for other in crowd])
+    ends = np.array([other.call.record.ended_at for other in crowd])
+    steps_at = np.array(record.chunks_at[:-1])[:, None] + _SAME_MOMENT_S
+    counts = ((starts <= steps_at) & (steps_at < ends)).sum(axis=1) - 1
+    if in_turn:
+        alike: dict[int, list[float]] = defaultdict(list)
+        for (start, end), others in zip(gaps, counts.tolist(), strict=True):
+            if not any(slot_at < end and start < other.first_at for other, slot_at in crowd):
+                alike[others].append(elapsed_s(start, end))
+        return [(others, median(gaps_s)) for others, gaps_s in alike.items() if others > 0]
+    if not call.tpot_s or not gaps:
+        return []
+    weights: Sequence[int] = record.chunk_chars[1:]
+    if len(weights) != len(gaps) or not any(weights):
+        weights = [1] * len(gaps)
+    mean = float(np.average(counts, weights=weights))
+    return [(mean, call.tpot_s)] if mean > 0 else []

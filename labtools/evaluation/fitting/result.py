@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
-from typing import Any
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, Literal
 
 from labtools.errors import NothingMeasured, one_of
 from labtools.evaluation.fitting.held_out import Prediction
-from labtools.model.profile import LatencyProfile, PrefixCache
+from labtools.model.profile import LatencyProfile
 
-STATUSES = ("measured", "absent", "at_least", "not_probed", "not_identifiable")
+Status = Literal["measured", "absent", "at_least", "not_probed", "not_identifiable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +27,12 @@ class Parameter:
     name: str
     value: float | None
     """None: there is no figure. For the prefill rate also: TTFT does not depend on the length."""
-    status: str
+    status: Status
     how: str
     """In one sentence: from what, by which method, and what the profile takes where it is open."""
     low: float | None = None
     high: float | None = None
     """95% interval, or the bounds that the observations leave."""
-
-    def __post_init__(self) -> None:
-        if self.status not in STATUSES:
-            raise one_of("status", self.status, STATUSES)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Parameter:
-        return cls(**values)
 
 
 def not_probed(name: str, needed: str) -> Parameter:
@@ -80,25 +68,6 @@ class Fit:
             if parameter.name in names and parameter.value is not None
         }
         return LatencyProfile("prefill", math.inf, **figures)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON without infinities. `from_dict` reads it back."""
-        return {
-            "profile": self.profile and {"name": self.profile.name, **_table(self.profile)},
-            "parameters": [parameter.as_dict() for parameter in self.parameters],
-            "held_out": [prediction.as_dict() for prediction in self.held_out],
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Fit:
-        profile = values["profile"] and dict(values["profile"])
-        if profile and "prefix_cache" in profile:
-            profile["prefix_cache"] = PrefixCache(**profile["prefix_cache"])
-        return cls(
-            LatencyProfile(**profile) if profile else None,
-            tuple(map(Parameter.from_dict, values["parameters"])),
-            tuple(map(Prediction.from_dict, values["held_out"])),
-        )
 
     def profile_json(self) -> str:
         """The profile as `labtools serve --profiles FILE` reads it: a table under its name.
