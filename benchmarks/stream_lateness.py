@@ -23,7 +23,9 @@ from labtools.model.profile import LatencyProfile
 STREAMS_A_CLIENT = 4
 DUE_S = TTFT_S + (TOKENS - 1) * STEP_S
 BODY = b'{"model": "m", "messages": [{"role": "user", "content": "go"}], "stream": true}'
-HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(
+    BODY
+)
 TOKEN, END = b'"delta": {"content": ', b"0\r\n\r\n"
 
 
@@ -46,7 +48,11 @@ class Reader(asyncio.Protocol):
         self.transport.write(HEAD + BODY)
 
     def data_received(self, data: bytes) -> None:
-        now, data = self.loop.time(), self.rest + data
+        now = self.loop.time()
+        if not (self.tokens or self.rest or data.startswith(b"HTTP/1.1 200")):
+            self.done.set_exception(RuntimeError(f"not a stream: {data[:200]!r}"))
+            return self.transport.abort()
+        data = self.rest + data
         found = data.count(TOKEN)
         self.tokens += found
         self.rest = data[-len(TOKEN) + 1 :]
