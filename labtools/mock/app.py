@@ -27,7 +27,6 @@ from labtools.mock.dialects import DIALECTS, Dialect, DialectWriter, kept_alive
 from labtools.mock.engine import Engine
 from labtools.mock.faults import FaultPlan
 from labtools.mock.generation import Generation
-from labtools.mock.metronome import Metronome
 from labtools.mock.predicted import with_prediction
 from labtools.mock.schema.conjunction import Budget
 from labtools.model.profile import LatencyProfile
@@ -115,7 +114,6 @@ class Endpoint:
         self._conversations = Conversations()
         self._held_bytes = 0
         self._thinking = asyncio.Lock()
-        self._metronome = Metronome()
 
     async def chat(self, http: Request) -> ASGIApp:
         """`POST /v1/chat/completions`."""
@@ -207,7 +205,6 @@ class Endpoint:
             writer=writer(id, answers),
             rng=rng,
             stream=request.stream,
-            metronome=self._metronome,
             headers={"x-request-id": f"req_{id}", **headers},
             schema=_schema_identity(request),
             cache_key=request.cache_key,

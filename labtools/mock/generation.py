@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
@@ -16,7 +16,6 @@ from starlette.types import Receive, Scope, Send
 from labtools.mock.engine import Engine
 from labtools.mock.engine import Sequence as EngineSequence
 from labtools.mock.faults import Fault
-from labtools.mock.metronome import Metronome
 from labtools.mock.tokens_due import TokenTimes
 from labtools.transport.in_process import STREAM
 from labtools.wire.answer import Answer, Writer, usage_of
@@ -34,7 +33,6 @@ class Generation:
     rng: random.Random
     stream: bool
     headers: Mapping[str, str]
-    metronome: Metronome
     schema: bytes | None = None
     cache_key: str | None = None
     fault: Fault | None = None
@@ -80,7 +78,7 @@ class Generation:
                 )
             if answer.tokens.over:
                 return
-            await self.metronome.until(answer.due_at)
+            await asyncio.sleep(answer.due_at - asyncio.get_running_loop().time())
 
     async def _whole(self, sequence: EngineSequence, send: Send) -> None:
         await sequence.prefill(self._seconds("slow_first_byte"))
@@ -113,15 +111,18 @@ class Generation:
     def _is_cut(self) -> bool:
         return self.fault is not None and self.fault.kind == "cut"
 
-    def piece(self, step: int) -> bytes:
-        """What one step, counted from 0, puts on the wire."""
-        parts = [self.writer.opening()] if step == 0 else []
-        for choice, answer in enumerate(self.answers):
-            if step < len(answer.pieces):
-                parts.append(self.writer.piece(choice, answer.pieces[step]))
-            if step + 1 == answer.steps:
-                parts.append(self.writer.end_of_choice(choice, answer))
-        return b"".join(parts)
+    def pieces(self) -> Iterator[bytes]:
+        """What each step puts on the wire, from the first to the last."""
+        opening, writer = self.writer.opening(), self.writer
+        choices = [(choice, answer, answer.steps) for choice, answer in enumerate(self.answers)]
+        for step in range(self.total_steps):
+            parts = [] if step else [opening]
+            for choice, answer, steps in choices:
+                if step < len(answer.pieces):
+                    parts.append(writer.piece(choice, answer.pieces[step]))
+                if step + 1 == steps:
+                    parts.append(writer.end_of_choice(choice, answer))
+            yield b"".join(parts)
 
     async def _start(self, send: Send, content_type: bytes) -> None:
         extra = [(name.encode(), value.encode()) for name, value in self.headers.items()]
@@ -144,6 +145,7 @@ class _Streamed:
         self._generation = generation
         self._sequence = sequence
         self._sent_steps, self._total_steps = generation.sent_steps, generation.total_steps
+        self._pieces = generation.pieces()
         self._taken = 0
 
     @property
@@ -153,12 +155,9 @@ class _Streamed:
 
     def take(self) -> list[tuple[float, bytes]]:
         """The bytes that are due and were not taken before, with the instants they are due at."""
-        generation, instants = self._generation, self.tokens.instants
         self.tokens.advance(asyncio.get_running_loop().time())
-        found = [
-            (instants[step], generation.piece(step))
-            for step in range(self._taken, min(len(instants), self._sent_steps))
-        ]
+        due_at = self.tokens.instants[self._taken : self._sent_steps]
+        found = list(zip(due_at, self._pieces, strict=False))
         self._taken += len(found)
         if found and self._taken == self._total_steps:
             self.over = True

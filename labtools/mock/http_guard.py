@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from labtools.mock.metronome import CONNECTION
 from labtools.wire.api_error import ApiError
 
 LARGEST_HEAD_BYTES = 64 * 2**10
@@ -69,6 +70,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._begins = True
         super().on_message_begin()
+        self.scope["extensions"] = {CONNECTION: {"protocol": self}}
 
     def on_body(self, body: bytes) -> None:
         self._around_bytes -= len(body)

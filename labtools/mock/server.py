@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from labtools.mock.http_guard import GuardedProtocol, LoopbackOnly, is_loopback
+from labtools.mock.metronome import OnTime
 from labtools.model.profile import LatencyProfile
 from labtools.server_process import OwnedServer, announce, listen
 
@@ -29,6 +30,7 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
     Raises ConfigurationError when the address cannot be used.
     """
     listening = listen(host, port, backlog=2048)
+    app = OnTime(app)
     config = uvicorn.Config(
         LoopbackOnly(app) if is_loopback(host) else app,
         http=GuardedProtocol,

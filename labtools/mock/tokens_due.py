@@ -73,11 +73,11 @@ class TokenTimes:
     def advance(self, now: float, event: Waited = ARRIVED) -> None:
         """Reach the tokens due before `now`, and those due at it that come before the event."""
         while not self.over:
-            last = self.instants[-1]
-            at = instant_after(last, self.due_at - last) if self.due_at > last else last
-            if at > now or (at == now and self.waited() > event):
+            if self.due_at > now or (
+                self.due_at == now and event is not ARRIVED and self.waited() > event
+            ):
                 return
-            self.instants.append(at)
+            self.instants.append(self.due_at)
             self._decide()
 
     async def ended(self) -> None:
@@ -123,7 +123,9 @@ class TokenTimes:
             self._version = self._replica.version
         if self._stall_s and reached == self._half:
             self._anchor_at += self._stall_s
-        self.due_at = self._anchor_at + (reached + 1 - self._anchor) * self._step_s
+        last, due_at = self.instants[-1], self._anchor_at
+        due_at += (reached + 1 - self._anchor) * self._step_s
+        self.due_at = instant_after(last, due_at - last) if due_at > last else last
 
     def _seen_from(self, reached: int) -> tuple[float, int, float, float]:
         """Anchor, step and what prompts took, if the step after `reached` begins as things are."""

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from labtools.clock import SimLoop
 from labtools.mock.engine import Engine
-from labtools.mock.metronome import Metronome
 from labtools.model.profile import LatencyProfile
 
 PROFILE = LatencyProfile("p", decode_tokens_per_s=100, batch_penalty=1.0)
@@ -145,34 +144,3 @@ def test_a_stream_ends_that_somebody_elses_event_has_brought_to_its_end():
     call = {"half_prompt": 0, "structured": False, "choices": 1, "stall_s": 0.0, "after_s": 0.0}
     calls = [{**call, "steps": steps, "leaves_at": None} for steps in (2, 1)]
     assert run(profile, calls, computed) == [([0.0, 0.0], 0.0), ([0.0], 0.0)]
-
-
-def test_the_metronome_wakes_nobody_early_and_those_of_one_instant_together():
-    loop = SimLoop()
-    metronome, woken = Metronome(), []
-
-    async def wait(at):
-        await metronome.until(at)
-        woken.append((at, loop.time()))
-
-    async def all_wait():
-        await asyncio.gather(*(wait(at) for at in (0.5, 0.2, 0.2, 0.2004, 0.1)))
-
-    loop.run_until_complete(all_wait())
-    loop.close()
-    assert woken == [(0.1, 0.1), (0.2, 0.2), (0.2, 0.2), (0.2004, 0.201), (0.5, 0.5)]
-
-
-def test_whoever_gives_up_waiting_keeps_nobody_else_from_being_woken():
-    loop = SimLoop()
-    metronome = Metronome()
-
-    async def give_up():
-        task = loop.create_task(metronome.until(0.1))
-        await asyncio.sleep(0)
-        task.cancel()
-        await metronome.until(0.2)
-        return loop.time()
-
-    assert loop.run_until_complete(give_up()) == 0.2
-    loop.close()
