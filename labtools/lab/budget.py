@@ -38,6 +38,8 @@ class Budget:
         return cls(requests=math.inf, tokens=math.inf)
 
 
+# So many ended requests at most wait to be looked at, or as many as are under way.
+_FEW = 100
 _NEVER_SENT = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -59,15 +61,15 @@ class Meter(Around):
         self.budget = budget
         self.requests = 0
         self._settled = TokenCount()
-        self._unanswered: list[TokenCount] = []
+        self._under_way = TokenCount()
         self._open: list[tuple[TokenCount, Arrivals]] = []
+        self._left_open = _FEW
 
     @property
     def spent(self) -> TokenCount:
         """Tokens so far; requests under way count as their worst case."""
         self._settle()
-        under_way = [*self._unanswered, *(worst for worst, _ in self._open)]
-        return sum(under_way, self._settled)
+        return self._settled + self._under_way
 
     @property
     def spent_usd(self) -> float | None:
@@ -79,36 +81,44 @@ class Meter(Around):
         worst = _worst_case(await request.aread())
         self._check(worst)
         self.requests += 1
-        self._unanswered.append(worst)
+        self._under_way += worst
         try:
             response = await self._inner.handle_async_request(request)
         except _NEVER_SENT:
+            self._under_way -= worst
             raise
         except BaseException:  # It may have been worked on, and paid for.
+            self._under_way -= worst
             self._settled += worst
             raise
-        finally:
-            self._unanswered.remove(worst)
         if response.is_success:
             self._open.append((worst, response.extensions[EXTENSION]))
+        else:
+            self._under_way -= worst
         return response
 
     def _check(self, worst: TokenCount) -> None:
-        budget, spent, after = self.budget, self.spent, self.spent + worst
-        if self.requests + 1 > budget.requests:
-            limit = f"{budget.requests} requests"
-        elif after.total > budget.tokens:
-            limit = f"{budget.tokens} tokens ({spent.total} spent, {worst.total} more asked for)"
-        elif (
-            budget.usd is not None and budget.prices and after.cost_usd(budget.prices) > budget.usd
-        ):
-            limit = f"{budget.usd} US dollars ({spent.cost_usd(budget.prices):.4f} spent)"
-        else:
+        # What has ended is looked at where its worst case would not do, and before it piles up.
+        limit = self._limit_passed(self._settled + self._under_way, worst)
+        if limit or len(self._open) > 2 * self._left_open:
+            limit = self._limit_passed(self.spent, worst)
+        if not limit:
             return
         raise BudgetExceeded(
             f"The next request would pass this lab's budget of {limit}. Nothing was sent. "
             "To go on, connect with a larger budget: connect(..., budget=Budget(...))."
         )
+
+    def _limit_passed(self, spent: TokenCount, worst: TokenCount) -> str | None:
+        """The limit that a request would pass, after so much was spent."""
+        budget, after = self.budget, spent + worst
+        if self.requests + 1 > budget.requests:
+            return f"{budget.requests} requests"
+        if after.total > budget.tokens:
+            return f"{budget.tokens} tokens ({spent.total} spent, {worst.total} more asked for)"
+        if budget.usd is not None and budget.prices and after.cost_usd(budget.prices) > budget.usd:
+            return f"{budget.usd} US dollars ({spent.cost_usd(budget.prices):.4f} spent)"
+        return None
 
     def _settle(self) -> None:
         still_open = []
@@ -118,7 +128,8 @@ class Meter(Around):
             else:
                 body = b"".join(chunk for _, chunk in arrivals.chunks)
                 self._settled += usage_in(body) or worst
-        self._open = still_open
+                self._under_way -= worst
+        self._open, self._left_open = still_open, max(_FEW, len(still_open))
 
 
 def _worst_case(body: bytes) -> TokenCount:

@@ -176,7 +176,7 @@ class Lab:
                 self.client, model=model or self.model_for(step), messages=messages, **request
             )
             span.call = self._target.as_told(record, request)
-        self._progress.say(f"{len(self._recorder.spans)} steps", self._loop.time())
+        self._progress.say(f"{self._recorder.steps} steps", self._loop.time())
         return span.call
 
     async def tool(self, step: str, seconds: float) -> None:

@@ -195,6 +195,11 @@ class Recorder:
         """Spans that have ended, as they began: threads may end in any order."""
         return tuple(sorted(self._spans, key=lambda span: span.id))
 
+    @property
+    def steps(self) -> int:
+        """How many spans have ended."""
+        return len(self._spans)
+
     @contextmanager
     def span(self, name: str, kind: str) -> Iterator[SpanInProgress]:
         """Record the block as one span; what is recorded inside it becomes its child."""

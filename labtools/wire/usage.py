@@ -34,6 +34,9 @@ class TokenCount:
             self.output_tokens + other.output_tokens,
         )
 
+    def __sub__(self, other: TokenCount) -> TokenCount:
+        return self + TokenCount(-other.input_tokens, -other.cached_tokens, -other.output_tokens)
+
 
 @dataclass(slots=True)
 class ReportedUsage:
@@ -101,18 +104,21 @@ _PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 _MOST = 10**12
-_COUNTS = re.compile(r'"(?:usage|timings)"\s*:\s*\{')
+_COUNTS = re.compile(rb'"(?:usage|timings)"\s*:\s*\{')
+_EVENT_ENDS = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
 def usage_in(body: bytes) -> TokenCount | None:
     """The usage in a body of either API, streamed or whole. None if there is none."""
     usage, text = ReportedUsage(), body.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    if not _COUNTS.search(text):
+    if not _COUNTS.search(body):
         return None
-    texts = [text] if text.startswith("{") else [e.data for e in sse.events([(0.0, body)])]
-    for text in filter(_COUNTS.search, texts):
+    # Few of many events count anything; the last part is no event, or is empty.
+    parts = [part + b"\n\n" for part in _EVENT_ENDS.split(body)[:-1] if _COUNTS.search(part)]
+    texts = [e.data for e in sse.events((0.0, part) for part in parts)]
+    for data in [text] if text.startswith("{") else texts:
         try:
-            chunk = json.loads(text)
+            chunk = json.loads(data)
         except (ValueError, RecursionError):
             continue
         if isinstance(chunk, dict):
