@@ -92,7 +92,7 @@ def as_dictated(record: CallRecord, request: Mapping[str, Any]) -> CallRecord:
     mock = _mock_options(told)
     if mock.tool_calls is not None:
         calls = (
-            ToolCall(f"call_{number}", call.name, _text_of(call.arguments))
+            ToolCall(f"call_{number}", call.name, call.arguments_text)
             for number, call in enumerate(mock.tool_calls)
         )
         return replace(record, content="", tool_calls=tuple(calls), finish_reason="tool_calls")
@@ -111,9 +111,5 @@ def _length(mock: MockOptions) -> int | None:
         return mock.output_tokens
     calls = mock.tool_calls or ()
     return count_tokens(mock.content or "") + sum(
-        1 + count_tokens(_text_of(call.arguments)) for call in calls
+        1 + count_tokens(call.arguments_text) for call in calls
     )
-
-
-def _text_of(arguments: Mapping[str, Any] | str) -> str:
-    return arguments if isinstance(arguments, str) else json.dumps(arguments)

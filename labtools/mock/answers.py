@@ -16,7 +16,7 @@ from labtools.mock.schema.draw import value_for
 from labtools.model.tokens import CHARS_PER_TOKEN, count_tokens, filler, split_tokens
 from labtools.wire.answer import Answer, Piece
 from labtools.wire.api_error import invalid
-from labtools.wire.generation import GenerationRequest, MockToolCall, Tool
+from labtools.wire.generation import GenerationRequest, Tool
 
 # How long an answer is when nobody says: the essay's tool call.
 DEFAULT_OUTPUT_TOKENS = 100
@@ -71,12 +71,15 @@ def _short_content(text: str) -> Piece:
     return Piece("content", text)
 
 
-def _check_size(request: GenerationRequest, tokens: int) -> None:
-    if tokens * request.n > LARGEST_ANSWER_TOKENS:
+def _check_size(
+    request: GenerationRequest, count: int, what: str = "tokens", param: str = "mock"
+) -> None:
+    most = LARGEST_ANSWER_TOKENS if what == "tokens" else _MOST_TOOL_CALLS
+    if count * request.n > most:
         raise invalid(
-            "mock",
-            f"{request.n} answers of {tokens} tokens are more than this mock makes up: "
-            f"{LARGEST_ANSWER_TOKENS} tokens in all.",
+            param,
+            f"{request.n} answers of {count} {what} are more than this mock makes up: {most} "
+            f"{what} in all.",
         )
 
 
@@ -112,8 +115,8 @@ def _calls_to_make(
 ) -> list[tuple[str, str]]:
     """(name, arguments) of each tool call in this answer; none if it is words."""
     if request.mock.tool_calls is not None:
-        _check_calls(request, len(request.mock.tool_calls), "mock.tool_calls")
-        return [_told(call) for call in request.mock.tool_calls]
+        _check_size(request, len(request.mock.tool_calls), "tool calls", "mock.tool_calls")
+        return [(call.name, call.arguments_text) for call in request.mock.tool_calls]
     if not request.tools or request.tool_choice == "none" or request.mock.content is not None:
         return []
     if request.tool_choice == "auto" and (
@@ -121,17 +124,11 @@ def _calls_to_make(
     ):
         return []
     count = request.mock.tool_call_count if request.parallel_tool_calls else 1
-    _check_calls(request, count, "mock.tool_call_count")
-    return [_made_up(tool, rng, budget) for tool in _chosen(request, count)]
-
-
-def _check_calls(request: GenerationRequest, count: int, param: str) -> None:
-    if count * request.n > _MOST_TOOL_CALLS:
-        raise invalid(
-            param,
-            f"{request.n} answers of {count} tool calls are more than this mock makes up: "
-            f"{_MOST_TOOL_CALLS} tool calls in all.",
-        )
+    _check_size(request, count, "tool calls", "mock.tool_call_count")
+    return [
+        (tool.name, json.dumps(value_for(dict(tool.parameters), rng, budget)))
+        for tool in _chosen(request, count)
+    ]
 
 
 def _chosen(request: GenerationRequest, count: int) -> list[Tool]:
@@ -142,15 +139,6 @@ def _chosen(request: GenerationRequest, count: int) -> list[Tool]:
         called = Counter(request.called_tools)
         tools.sort(key=lambda tool: called[tool.name])
     return [tools[index % len(tools)] for index in range(count)]
-
-
-def _told(call: MockToolCall) -> tuple[str, str]:
-    text = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments)
-    return call.name, text
-
-
-def _made_up(tool: Tool, rng: random.Random, budget: Budget) -> tuple[str, str]:
-    return tool.name, json.dumps(value_for(dict(tool.parameters), rng, budget))
 
 
 def _call_pieces(

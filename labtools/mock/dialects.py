@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from labtools.wire import sse
 from labtools.wire.answer import Answer, Piece, Usage
 from labtools.wire.api_error import ApiError
-from labtools.wire.chat_writer import ChatWriter
+from labtools.wire.chat_writer import ChatWriter, tool_calls
 from labtools.wire.generation import parse_json_object
 
 Json = dict[str, Any]
@@ -37,6 +37,12 @@ class Dialect:
     """Whether `max_completion_tokens` is obeyed. None: it is refused."""
     whole_calls = False
     """Whether a tool call is one chunk, sent when it is complete."""
+    thoughts = "reasoning_content"
+    """The field that thoughts come in."""
+    details = True
+    """Whether usage says more than the three counts."""
+    usage_rides = False
+    """Whether usage is on the chunk with the last finish reason, asked for or not."""
 
     def request(self, raw: bytes) -> bytes:
         """The request as this provider reads it. Raises ApiError (422) for what it refuses."""
@@ -53,7 +59,8 @@ class Dialect:
 
     def message(self, message: Json) -> Json | None:
         """A delta, or a whole message. None: nothing is sent."""
-        return message
+        names = {"reasoning_content": self.thoughts}
+        return {names.get(name, name): value for name, value in message.items()}
 
     def body(self, body: Json) -> Json:
         """A chunk, or the body of a whole answer; usage is not yet in it."""
@@ -61,10 +68,13 @@ class Dialect:
 
     def usage(self, usage: Json) -> Json:
         """The token counts."""
-        return usage
+        three = ("prompt_tokens", "completion_tokens", "total_tokens")
+        return usage if self.details else {name: usage[name] for name in three}
 
     def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
         """The chunk with the last finish reason, and the usage where it is told."""
+        if self.usage_rides:
+            return [{**finish, "usage": usage}]
         return [finish, {**finish, "choices": [], "usage": usage}] if asked else [finish]
 
     def whole(self, body: Json, usage: Json) -> Json:
@@ -107,8 +117,7 @@ class Azure(OpenAI):
 class Groq(Dialect):
     """Usage is in `x_groq`, asked for or not; thoughts are `reasoning`."""
 
-    def message(self, message: Json) -> Json | None:
-        return _renamed(message, "reasoning")
+    thoughts = "reasoning"
 
     def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
         return [{**finish, "x_groq": {"id": finish["id"], "usage": usage}}]
@@ -122,6 +131,7 @@ class DeepSeek(Dialect):
 
     comment = b": keep-alive\n\n"
     takes_newer_limit = False
+    usage_rides = True
 
     def usage(self, usage: Json) -> Json:
         hit = usage["prompt_tokens_details"]["cached_tokens"]
@@ -131,15 +141,14 @@ class DeepSeek(Dialect):
         }
         return {**usage, **counts, "prompt_tokens_details": {"cached_tokens": hit}}
 
-    def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
-        return [{**finish, "usage": usage}]
-
 
 class Mistral(Dialect):
     """Thoughts are parts of the content; the newer limit is refused; a tool call comes whole."""
 
     takes_newer_limit = None
     whole_calls = True
+    details = False
+    usage_rides = True
 
     def message(self, message: Json) -> Json | None:
         message = {**message}
@@ -151,12 +160,6 @@ class Mistral(Dialect):
                 parts.append({"type": "text", "text": message["content"]})
             message["content"] = parts
         return message
-
-    def usage(self, usage: Json) -> Json:
-        return _three_counts(usage)
-
-    def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
-        return [{**finish, "usage": usage}]
 
     def error(self, error: ApiError) -> Json:
         if error.status == 401:
@@ -172,9 +175,11 @@ class Mistral(Dialect):
 class Moonshot(Dialect):
     """Usage is in the last chunk's choice; cached tokens stand beside the others."""
 
+    details = False
+
     def usage(self, usage: Json) -> Json:
         cached = usage["prompt_tokens_details"]["cached_tokens"]
-        return {**_three_counts(usage), "cached_tokens": cached}
+        return {**super().usage(usage), "cached_tokens": cached}
 
     def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
         choices = [{**choice, "usage": usage} for choice in finish["choices"]]
@@ -189,10 +194,11 @@ class OpenRouter(Dialect):
     """Every delta has a role and a content; the chunk with the usage has a choice as well."""
 
     comment = b": OPENROUTER PROCESSING\n\n"
+    thoughts = "reasoning"
 
     def message(self, message: Json) -> Json | None:
-        shown = _renamed({"role": "assistant", "content": "", **message}, "reasoning")
-        if thought := shown.get("reasoning"):
+        shown = super().message({"role": "assistant", "content": "", **message})
+        if shown and (thought := shown.get("reasoning")):
             shown["reasoning_details"] = [{"type": "reasoning.text", "text": thought, "index": 0}]
         return shown
 
@@ -220,11 +226,11 @@ class OpenRouter(Dialect):
 class VLLM(Dialect):
     """Thoughts are `reasoning`; cached tokens are not told unless a server is set up for it."""
 
-    def message(self, message: Json) -> Json | None:
-        return _renamed(message, "reasoning")
+    thoughts = "reasoning"
+    details = False
 
     def usage(self, usage: Json) -> Json:
-        return {**_three_counts(usage), "prompt_tokens_details": None}
+        return {**super().usage(usage), "prompt_tokens_details": None}
 
     def error(self, error: ApiError) -> Json:
         names = {401: "Unauthorized", 404: "NotFoundError", 400: "BadRequestError"}
@@ -236,12 +242,17 @@ class VLLM(Dialect):
 class LlamaCpp(Dialect):
     """The last chunk has `timings`, which alone count what came from the cache."""
 
+    details = False
+
     def message(self, message: Json) -> Json | None:
         opens = message.get("role") == "assistant" and message["content"] == ""
         return {**message, "content": None} if opens else message
 
     def usage(self, usage: Json) -> Json:
-        return {**_three_counts(usage), "_timings": _timings(usage)}
+        cached = usage["prompt_tokens_details"]["cached_tokens"]
+        given, written = usage["prompt_tokens"] - cached, usage["completion_tokens"]
+        timings = {"cache_n": cached, "prompt_n": given, "predicted_n": written}
+        return {**super().usage(usage), "_timings": timings}
 
     def ending(self, finish: Json, usage: Json, asked: bool) -> list[Json]:
         timings = usage.pop("_timings")
@@ -265,15 +276,14 @@ class Ollama(Dialect):
 
     takes_newer_limit = False
     whole_calls = True
+    thoughts = "reasoning"
+    details = False
 
     def message(self, message: Json) -> Json | None:
-        return _renamed({"role": "assistant", "content": "", **message}, "reasoning")
+        return super().message({"role": "assistant", "content": "", **message})
 
     def body(self, body: Json) -> Json:
         return {**body, "system_fingerprint": "fp_ollama"}
-
-    def usage(self, usage: Json) -> Json:
-        return _three_counts(usage)
 
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
@@ -314,16 +324,9 @@ class DialectWriter:
         whole = b""
         if self._dialect.whole_calls and answer.tool_calls():
             (chunk,) = _decoded(self._plain.piece(choice, Piece("content")))
-            calls = [
-                {
-                    "index": index,
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments},
-                }
-                for index, call in enumerate(answer.tool_calls())
-            ]
-            chunk["choices"][0]["delta"] = {"tool_calls": calls}
+            calls = enumerate(tool_calls(answer))
+            delta = {"tool_calls": [{"index": index, **call} for index, call in calls]}
+            chunk["choices"][0]["delta"] = delta
             whole = _encoded(self._chunks([chunk]))
         # The last one may have to carry the usage.
         self._finishing += self._chunks(_decoded(self._plain.end_of_choice(choice, answer)))
@@ -389,21 +392,6 @@ def kept_alive(app: ASGIApp, comment: bytes) -> ASGIApp:
                     await pinging
 
     return application
-
-
-def _renamed(message: Json, thoughts: str) -> Json:
-    """The message with its thoughts under another name."""
-    return {thoughts if name == "reasoning_content" else name: message[name] for name in message}
-
-
-def _three_counts(usage: Json) -> Json:
-    return {name: usage[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-
-
-def _timings(usage: Json) -> Json:
-    cached = usage["prompt_tokens_details"]["cached_tokens"]
-    prompt = usage["prompt_tokens"] - cached
-    return {"cache_n": cached, "prompt_n": prompt, "predicted_n": usage["completion_tokens"]}
 
 
 def _decoded(events: bytes) -> list[Json]:

@@ -94,7 +94,7 @@ def _short_delta(field: str, text: str) -> bytes:
 
 
 def _message(answer: Answer) -> dict[str, Any]:
-    calls = answer.tool_calls()
+    calls = tool_calls(answer)
     message: dict[str, Any] = {
         "role": "assistant",
         "content": answer.text("content") if answer.text("content") or not calls else None,
@@ -103,15 +103,20 @@ def _message(answer: Answer) -> dict[str, Any]:
     if reasoning := answer.text("reasoning"):
         message["reasoning_content"] = reasoning
     if calls:
-        message["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in calls
-        ]
+        message["tool_calls"] = calls
     return message
+
+
+def tool_calls(answer: Answer) -> list[dict[str, Any]]:
+    """The answer's tool calls as objects of a message."""
+    return [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for call in answer.tool_calls()
+    ]
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

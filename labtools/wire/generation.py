@@ -36,6 +36,12 @@ class MockToolCall(Strict):
     name: str
     arguments: dict[str, Any] | str
 
+    @property
+    def arguments_text(self) -> str:
+        """The arguments as they go out."""
+        said = self.arguments
+        return said if isinstance(said, str) else json.dumps(said)
+
 
 class MockOptions(Strict):
     """What only the mock understands: the request's `mock` object.
