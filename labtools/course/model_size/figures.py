@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from labtools.course.model_size.backends import crossover_clients
 from labtools.model.closed_loop import closed_loop
@@ -25,7 +26,19 @@ from labtools.plots.canvas import (
     require,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _STYLES = ("-", "--", "-.", ":")
+
+
+def log_log(axes: Axes, x_label: str, y_label: str, base: int = 2) -> None:
+    """Both axes logarithmic, with plain numbers, and labels that say so."""
+    axes.set_xscale("log", base=base)
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        plain(axis)
+    axes.set(xlabel=f"{x_label} (log scale)", ylabel=f"{y_label} (log scale)")
 
 
 def decode_bounds(bounds: Mapping[str, float], reached: Mapping[str, float]) -> LabFigure:
@@ -62,8 +75,7 @@ def call_by_clients(
     clients = sorted({round(most_clients ** (step / 120)) for step in range(121)})
     with canvas(height_in=3.6) as drawing:
         axes = drawing.axes
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
+        log_log(axes, "clients at once", "seconds for a call")
         told = []
         for profile, style in zip(profiles, _STYLES, strict=False):
             calls = [closed_loop(profile, n, output_tokens).e2e_latency_s for n in clients]
@@ -82,9 +94,6 @@ def call_by_clients(
             axes.plot([flip], [at_s], "o", color=HIGHLIGHT, markersize=8)
             drawing.note(flip, at_s, f"flips at {flip}", -8, 10, ha="right")
         axes.set_xlim(1, clients[-1])
-        for axis in (axes.xaxis, axes.yaxis):
-            plain(axis)
-        axes.set(xlabel="clients at once (log scale)", ylabel="seconds for a call (log scale)")
         where = f" The first is slower from {flip} clients on." if flip else ""
         return drawing.done(
             f"A call of {output_tokens} tokens takes longer as clients are added: "
@@ -103,8 +112,7 @@ def faster_by_load_and_length(
     edge = [most_clients if flip is None else flip for flip in flips]
     with canvas(height_in=3.3) as drawing:
         axes = drawing.axes
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
+        log_log(axes, "clients at once", "output tokens")
         axes.fill_betweenx(lengths, 1, edge, color=DECODE, alpha=0.22, linewidth=0)
         axes.fill_betweenx(lengths, edge, most_clients, color=REST, linewidth=0)
         axes.plot(edge, lengths, color=INK, linewidth=2)
@@ -115,9 +123,6 @@ def faster_by_load_and_length(
         ):
             axes.text(x, middle, f"{name}\nfaster", ha="center", va="center")
         axes.set(xlim=(1, most_clients), ylim=(1, most_tokens))
-        for axis in (axes.xaxis, axes.yaxis):
-            plain(axis)
-        axes.set(xlabel="clients at once (log scale)", ylabel="output tokens (log scale)")
         return drawing.done(
             f"{first.name} is the faster one on the left, {second.name} on the right. The line "
             f"between them stands at {edge[0]} clients for answers of {lengths[0]} token and at "
@@ -142,7 +147,7 @@ def ttft_against_rate(
     low, high = min(r for _, r in everything) / 1.5, max(r for _, r in everything) * 1.6
     with canvas(height_in=4.2) as drawing:
         axes = drawing.axes
-        axes.set(xscale="log", yscale="log")
+        log_log(axes, "tokens per second while decoding", "TTFT in seconds", base=10)
         bottom = min(t for t, _ in everything) / 1.6
         top = max(t for t, _ in everything) * 1.6
         for tokens in lines:
@@ -173,12 +178,6 @@ def ttft_against_rate(
                 _name(drawing, name, rate, ttft_s, "right")
         axes.set_xticks([20, 50, 100, 200])
         axes.xaxis.set_minor_formatter("")
-        for axis in (axes.xaxis, axes.yaxis):
-            plain(axis)
-        axes.set(
-            xlabel="tokens per second while decoding (log scale)",
-            ylabel="TTFT in seconds (log scale)",
-        )
         told = "; ".join(
             f"{name} {ttft_s:.3g} s and {rate:.0f}, breaking even at {ttft_s * rate:.0f} tokens"
             for name, (ttft_s, rate) in {**points, **(path or {})}.items()

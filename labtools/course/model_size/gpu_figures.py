@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labtools.course.model_size.figures import log_log
 from labtools.course.model_size.gpu import DECODE as DECODE_STEP
 from labtools.course.model_size.gpu import OTHER_KERNEL, GpuResults
 from labtools.plots.canvas import (
@@ -13,18 +14,8 @@ from labtools.plots.canvas import (
     Canvas,
     LabFigure,
     canvas,
-    plain,
 )
 from labtools.wording import duration, joined
-
-
-def _log_log(drawing: Canvas, x_label: str, y_label: str) -> None:
-    drawing.axes.set_xscale("log", base=2)
-    drawing.axes.set_yscale("log")
-    for axis in (drawing.axes.xaxis, drawing.axes.yaxis):
-        plain(axis)
-    drawing.axes.set_xlabel(f"{x_label} (log scale)")
-    drawing.axes.set_ylabel(f"{y_label} (log scale)")
 
 
 def _name_line(drawing: Canvas, x: float, y: float, words: str, colour: str) -> None:
@@ -39,7 +30,7 @@ def steps_by_streams(results: GpuResults, large: str, context: int) -> LabFigure
     """A step of decode by streams of so many tokens, and the lone step of the large model."""
     with canvas(height_in=3.6) as drawing:
         axes = drawing.axes
-        _log_log(drawing, f"streams of {context:,} tokens each", "a step (ms)")
+        log_log(axes, f"streams of {context:,} tokens each", "a step (ms)")
         told = []
         for shape in results.shapes:
             for what, line in ((OTHER_KERNEL, ":s"), (DECODE_STEP, "-o")):
@@ -66,7 +57,7 @@ def prompts(results: GpuResults) -> LabFigure:
     """Prefill by the prompt, measured and as the fitted profile has it, with attention and not."""
     with canvas(height_in=3.6) as drawing:
         axes = drawing.axes
-        _log_log(drawing, "input tokens", "prefill (seconds)")
+        log_log(axes, "input tokens", "prefill (seconds)")
         told = []
         for shape in results.shapes:
             points = results.of(shape, "prefill", cached=0)
@@ -100,7 +91,7 @@ def steps_with_a_chunk(results: GpuResults, shape: str, streams: int) -> LabFigu
     alone_s = results.time_s(shape, DECODE_STEP, batch=streams, context=context)
     with canvas(height_in=3.4) as drawing:
         axes = drawing.axes
-        _log_log(drawing, "tokens of the prompt in the step", "a step (ms)")
+        log_log(axes, "tokens of the prompt in the step", "a step (ms)")
         sizes = [point.chunk for point in points]
         found = [1e3 * point.median_s for point in points]
         summed = [

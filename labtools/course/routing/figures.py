@@ -1,4 +1,4 @@
-"""The figures on routing: shares, delivered fixes, routers in seconds, a cascade's latency."""
+"""The figures on routing: shares, delivered fixes, routers in seconds, a cascade, a small model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from labtools.course.routing.router_score import RouterScore
+from labtools.course.routing.small_model import ORDERS, SmallModelResults
 from labtools.course.routing.verifiers import Outcomes
 from labtools.dispatch.routing import break_even_escalation, cascade_s
 from labtools.plots.canvas import (
@@ -15,12 +16,14 @@ from labtools.plots.canvas import (
     MUTED,
     PAPER,
     REST,
+    TOOL,
     WAITING,
     LabFigure,
     canvas,
     percent,
     require,
 )
+from labtools.wording import joined
 
 
 def routed_shares(shares: Mapping[str, float], what: str) -> LabFigure:
@@ -135,4 +138,34 @@ def cascade_latency(
             f"A cascade's mean latency rises from {small_s:.2f} s with every escalation, by "
             f"{big_s:.2f} s. It passes the {big_s:.2f} s of the big model alone at {told}.",
             f"Right of its dot, a cascade is slower than asking the big model at once.{note}",
+        )
+
+
+def accepted_fixes(results: SmallModelResults) -> LabFigure:
+    """The share of the right fixes and of the wrong ones that it accepts, in both orders."""
+    with canvas(height_in=3.0) as drawing:
+        axes = drawing.axes
+        told: list[str] = []
+        names: list[str] = []
+        for order in ORDERS:
+            for right, colour in ((True, TOOL), (False, HIGHLIGHT)):
+                row, said = -len(names), results.said_yes(right, order)
+                drawing.bar(row, (said.share, colour, ""))
+                axes.plot(said.interval, (row, row), color=INK, linewidth=1.5)
+                drawing.label_end(said.interval[1], row, f"{said.count} of {said.of}")
+                kind = "right" if right else "wrong"
+                names.append(f"{kind}, “{order[0]} or {order[1]}”")
+                told.append(
+                    f"asked for {order[0]} or {order[1]}, it accepts {said.count} of the "
+                    f"{said.of} {kind} fixes"
+                )
+        drawing.rows(names)
+        axes.set_xlim(0, 1)
+        percent(axes.xaxis)
+        axes.set_xlabel("share of the fixes that the model accepts")
+        return drawing.done(
+            f"Fixes that the small model lets pass: {joined(told)}.",
+            "Bars: what was counted. Lines: 95% intervals. A verifier that sees would have long "
+            f"upper and short lower bars in each pair. {results.model}, {results.engine}, "
+            f"{results.date}.",
         )

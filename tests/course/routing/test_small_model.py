@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from labtools.course.routing.figures import accepted_fixes
 from labtools.course.routing.fixes import fixes
 from labtools.course.routing.small_model import (
     ORDERS,
@@ -12,7 +13,6 @@ from labtools.course.routing.small_model import (
     SmallModelResults,
     small_model_results,
 )
-from labtools.course.routing.small_model_figures import accepted_fixes
 from labtools.errors import ConfigurationError, NothingMeasured
 
 
