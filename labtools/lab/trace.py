@@ -126,7 +126,8 @@ class Trace:
 
     def save(self, path: str | Path) -> Path:
         """Write the trace as JSON; `Trace.load` reads it. What the run returned is not kept."""
-        values = {"format": FORMAT, **asdict(replace(self, result=None))}
+        head = {"format": FORMAT, "endpoint": self.endpoint, "clock": self.clock}
+        values = {**head, **asdict(replace(self, result=None))}
         del values["result"]
         return write_whole(path, json.dumps(values, indent=1))
 

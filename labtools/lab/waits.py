@@ -43,9 +43,9 @@ def with_waits(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _inferred(level: Iterable[Span]) -> Iterable[Span]:
-    running: list[tuple[float, int, Span]] = []
+    running: list[tuple[float, int, int, Span]] = []
     last: dict[int, None] = {}  # ended, and nothing that has ended waited for it
-    for span in level:
+    for number, span in enumerate(level):
         while running and running[0][0] <= span.started_at:
             *_, ended = heappop(running)
             for wait in ended.waits_for:
@@ -53,7 +53,8 @@ def _inferred(level: Iterable[Span]) -> Iterable[Span]:
             last[ended.id] = None
         if not span.waits_for:
             span = replace(span, waits_for=tuple(Wait(id, "inferred") for id in last))
-        heappush(running, (span.ended_at, span.id, span))
+        # The number decides where a file gives two spans one id.
+        heappush(running, (span.ended_at, span.id, number, span))
         yield span
 
 

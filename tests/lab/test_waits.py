@@ -84,3 +84,8 @@ def test_a_trace_of_format_1_has_no_edges_and_still_loads(tmp_path):
         del values["spans"][0][name]
     path.write_text(json.dumps({**values, "format": "labtools-trace/1"}))
     assert Trace.load(path).spans == (Span(1, "a", "tool", 0.0, 1.0),)
+
+
+def test_two_spans_of_one_id_that_end_together_are_no_traceback():
+    spans = [Span(1, name, "tool", 0.0, 1.0) for name in "ab"]
+    assert with_waits(spans)[0].waits_for == ()
