@@ -114,19 +114,19 @@ class Order:
         """
         if not beside and not dropped:
             return self
-        after = {
-            self.start[id]: self.events[self.start[ids[0]]].after for id, ids in beside.items()
-        }
+        first = {self.start[id]: self.events[self.start[ids[0]]] for id, ids in beside.items()}
         ends = {self.start[id] + 1: ids for id, ids in beside.items()}
         changed = copy(self)
         changed.events = []
         for n, event in enumerate(self.events):
-            waits = dict(after.get(n, event.after))
+            begins = first.get(n, event)
+            waits = dict(begins.after)
             for end in [end for end in waits if end in ends]:
                 waits |= {self.start[id] + 1: waits[end] for id in ends[end]}
             if event.span and event.span.id in dropped and n == self.start[event.span.id]:
                 waits = dict.fromkeys(waits, 0.0)
-            changed.events.append(replace(event, after=tuple(waits.items())))
+            at = event.at if waits else begins.at
+            changed.events.append(replace(event, at=at, after=tuple(waits.items())))
         changed.order = changed._order() if beside else self.order
         return changed
 

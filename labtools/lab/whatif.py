@@ -76,7 +76,12 @@ def served_s(call: CallRecord, profile: LatencyProfile, step: str) -> tuple[floa
         )
     steps = call.output_tokens - (call.finish_reason == "length")
     ttft_s = profile.ttft_s(call.input_tokens, call.cached_tokens or 0)
-    return ttft_s, steps * profile.step_s(structured=bool(call.tool_calls))
+    return ttft_s, steps * _step_s(call, profile)
+
+
+def _step_s(call: CallRecord, profile: LatencyProfile) -> float:
+    context_tokens = call.input_tokens or 0
+    return profile.step_s(structured=bool(call.tool_calls), context_tokens=context_tokens)
 
 
 def _served(call: CallRecord, profile: LatencyProfile, sent_at: float, step: str) -> CallRecord:
@@ -87,7 +92,7 @@ def _served(call: CallRecord, profile: LatencyProfile, sent_at: float, step: str
     old_first_at = call.chunks_at[0] if call.chunks_at else call.ended_at
     old_decode_s = elapsed_s(old_first_at, call.ended_at)
     first_at = sent_at + ttft_s
-    step_s = profile.step_s(structured=bool(call.tool_calls))
+    step_s = _step_s(call, profile)
 
     def moved(at: float) -> float:
         share = elapsed_s(old_first_at, at) / old_decode_s if old_decode_s else 0.0

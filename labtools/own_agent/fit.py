@@ -128,7 +128,7 @@ def _usable(call: CallRecord) -> bool:
 
 
 def _fit(model: str, calls: Sequence[CallRecord]) -> Fit:
-    x = np.array([_row(call) for call in calls], dtype=float)
+    x = np.array([tokens_row(call) for call in calls], dtype=float)
     took = np.array([call.e2e_latency_s for call in calls], dtype=float)
     scale = np.maximum(x.max(axis=0), 1e-12)
     x = x / scale
@@ -164,7 +164,8 @@ def _fit(model: str, calls: Sequence[CallRecord]) -> Fit:
     )
 
 
-def _row(call: CallRecord) -> tuple[float, float, float]:
+def tokens_row(call: CallRecord) -> tuple[float, float, float]:
+    """What its seconds are made of: a constant, uncached and output tokens."""
     return 1.0, (call.input_tokens or 0) - (call.cached_tokens or 0), call.output_tokens or 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from labtools.lab.trace import Trace
 from labtools.lab.waits import Order
 from labtools.lab.whatif import served_s
 from labtools.model.profile import LatencyProfile
-from labtools.own_agent.fit import DRAWS, Identity
+from labtools.own_agent.fit import DRAWS, Identity, tokens_row
 from labtools.own_agent.prefixes import reusable_tokens
 from labtools.records import CallRecord, Span
 
@@ -52,6 +53,15 @@ class Levers:
         parts += [f"--tools {name}=x{by:g}" for name, by in self.tools.items()]
         return " ".join(parts + ["--no-retries"] * self.no_retries)
 
+    def profile_for(self, step: str) -> LatencyProfile | None:
+        """What serves a step's calls; None: what did."""
+        return self.route.get(step, self.route.get(ALL, self.on))
+
+    def served_by(self, step: str, model: str) -> str:
+        """The name of what serves a step's calls of a model."""
+        profile = self.profile_for(step)
+        return profile.name if profile else model
+
     def assumes(self, trace: Trace) -> str:
         """What has to be true, beside the path staying the same."""
         blocks = any(span.blocks for span in trace.spans)
@@ -59,6 +69,7 @@ class Levers:
             said
             for said, holds in {
                 "answers of the same length, no queue there": self.on or self.route,
+                "each model has cached only what it was sent": self.route,
                 "prompts that began alike are reused": self.cache_ttl_s is not None and blocks,
                 "each prompt begins with the one before it": self.cache_ttl_s is not None
                 and not blocks,
@@ -80,7 +91,21 @@ class Saving:
     saved_s: float
     low_s: float
     high_s: float
+    run_low_s: float
+    """Nine in ten further runs take from this to `run_high_s`: no two are alike."""
+    run_high_s: float
     assumes: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Duration:
+    """What a step takes with levers: at best knowledge, and in draws."""
+
+    best_s: float
+    changed_s: np.ndarray | float
+    """Of this run, had only what the levers touch been otherwise."""
+    again_s: np.ndarray | float
+    """Of another run."""
 
 
 class Foretelling:
@@ -122,23 +147,29 @@ class Foretelling:
         cached = self._cached(levers)
         dice = np.random.default_rng(0)
         took = {
-            span.id: self._duration_s(span, levers, dropped, cached, dice)
+            span.id: self._duration(span, levers, dropped, cached, dice)
             for span in self._order.spans
         }
         rewired = [order.rewired(beside, dropped) for order, _ in self._orders]
         saved = [
-            before_s - order.times(lambda span, start: start + took[span.id][0], 0.0)[-1]
+            before_s - order.times(lambda span, start: start + took[span.id].best_s, 0.0)[-1]
             for order, (_, before_s) in zip(rewired, self._orders, strict=True)
         ]
         before_s = self._orders[0][1]
-        drawn = rewired[0].times(lambda span, start: start + took[span.id][1], np.zeros(DRAWS))[-1]
+        zero, started_at = np.zeros(DRAWS), self._trace.started_at
+        drawn = rewired[0].times(lambda span, start: start + took[span.id].changed_s, zero)[-1]
+        again = rewired[0].times(lambda span, start: start + took[span.id].again_s, zero)[-1]
         low_s, high_s = np.quantile(before_s - drawn, _WITHIN)
+        runs_s = [before_s - each - started_at for each in saved]
+        run_low_s, run_high_s = np.quantile(again - started_at, _WITHIN)
         return Saving(
             levers.words(),
-            round(before_s - saved[0] - self._trace.started_at, 9),
+            round(runs_s[0], 9),
             round(saved[0], 9),
             float(min(low_s, *saved)),
             float(max(high_s, *saved)),
+            float(min(run_low_s, *runs_s)),
+            float(max(run_high_s, *runs_s)),
             levers.assumes(self._trace),
         )
 
@@ -205,73 +236,86 @@ class Foretelling:
         return found
 
     def _cached(self, levers: Levers) -> dict[int, int]:
-        """Tokens that each call finds in the cache, where that is more than it found."""
-        if levers.cache_ttl_s is None:
+        """Tokens that each call finds in the cache, where that is not what it found.
+
+        A model that was not sent the prompts before finds less; a cache that is on finds all.
+        """
+        if levers.cache_ttl_s is None and not levers.route:
             return {}
-        recent = defaultdict[str, deque[Span]](lambda: deque(maxlen=_REMEMBERED))
+        ttl_s = math.inf if levers.cache_ttl_s is None else levers.cache_ttl_s
+        sent = defaultdict[tuple[str, bool], deque[Span]](lambda: deque(maxlen=_REMEMBERED))
         found: dict[int, int] = {}
         for span in self._order.spans:
             call = span.call
             if call is None or call.error:
                 continue
-            oldest = span.started_at - levers.cache_ttl_s
-            alive = [earlier for earlier in recent[call.model] if earlier.ended_at >= oldest]
-            tokens = reusable_tokens(span, alive)
-            if tokens and tokens > (call.cached_tokens or 0):
-                found[span.id] = tokens
-            recent[call.model].append(span)
+            here = sent[call.model, False], sent[levers.served_by(span.name, call.model), True]
+            oldest = span.started_at - ttl_s
+            before, now = (
+                reusable_tokens(span, [each for each in prompts if each.ended_at >= oldest]) or 0
+                for prompts in here
+            )
+            was = call.cached_tokens or 0
+            hits = min(was, now) if now < before else was
+            hits = hits if levers.cache_ttl_s is None else max(hits, now)
+            if hits != was:
+                found[span.id] = hits
+            for prompts in here:
+                prompts.append(span)
         return found
 
-    def _duration_s(
+    def _duration(
         self,
         span: Span,
         levers: Levers,
         dropped: Iterable[int],
         cached: Mapping[int, int],
         dice: np.random.Generator,
-    ) -> tuple[float, np.ndarray | float]:
-        """What a step takes with the levers: at best knowledge, and in each draw."""
+    ) -> _Duration:
+        """What a step takes with the levers."""
         was_s, call = span.duration_s, span.call
         if span.id in dropped:
-            return 0.0, 0.0
+            return _Duration(0.0, 0.0, 0.0)
         if span.kind == "tool":
             took_s = was_s * levers.tools.get(span.name, levers.tools.get(ALL, 1.0))
-            return took_s, took_s
+            return _Duration(took_s, took_s, took_s)
         if call is None or call.error:
-            return was_s, was_s
+            return _Duration(was_s, was_s, was_s)
         by = levers.output_tokens.get(span.name, levers.output_tokens.get(ALL, 1.0))
         changed = replace(
             call,
             output_tokens=None if call.output_tokens is None else round(call.output_tokens * by),
             cached_tokens=cached.get(span.id, call.cached_tokens),
         )
-        profile = levers.route.get(span.name, levers.route.get(ALL, levers.on))
+        profile = levers.profile_for(span.name)
         if profile is None:
-            return self._on_its_own(span, call, changed)
-        took_s = was_s - (call.ended_at - call.sent_at) + sum(served_s(changed, profile, span.name))
-        return took_s, took_s * self._spread(call, profile, dice)
+            return self._on_its_own(span, call, changed, dice)
+        beside_s = was_s - (call.ended_at - call.sent_at)
+        took_s = beside_s + sum(served_s(changed, profile, span.name))
+        drawn_s = took_s * self._spread(call, profile, dice)
+        return _Duration(took_s, drawn_s, drawn_s)
 
     def _on_its_own(
-        self, span: Span, call: CallRecord, changed: CallRecord
-    ) -> tuple[float, np.ndarray | float]:
-        """Where it was served, with other tokens: the difference is what the fit says."""
-        fewer = np.array(
-            [
-                0.0,
-                (call.cached_tokens or 0) - (changed.cached_tokens or 0),
-                (changed.output_tokens or 0) - (call.output_tokens or 0),
-            ]
-        )
-        if not fewer.any():
-            return span.duration_s, span.duration_s
-        fit = self._identity.fits.get(call.model)
-        if fit is None or (fewer.astype(bool) & ~fit.known).any():
+        self, span: Span, call: CallRecord, changed: CallRecord, dice: np.random.Generator
+    ) -> _Duration:
+        """Where it was served: a difference in tokens takes what the fit says."""
+        was_s, fit = span.duration_s, self._identity.fits.get(call.model)
+        fewer = np.array(tokens_row(changed)) - np.array(tokens_row(call))
+        if fewer.any() and (fit is None or (fewer.astype(bool) & ~fit.known).any()):
             raise ConfigurationError(
                 f"What these tokens take on {call.model} cannot be told from this trace: it needs "
                 "more calls, of other lengths, or their TTFT."
             )
-        took_s = max(0.0, span.duration_s + float(fewer @ fit.coefficients))
-        return took_s, np.maximum(0.0, span.duration_s + fit.draws @ fewer)
+        if fit is None or (self._identity.simulated and not fewer.any()):
+            return _Duration(was_s, was_s, was_s)
+        again_s: np.ndarray | float = fit.draws @ np.array(tokens_row(changed))
+        if not self._identity.simulated:
+            again_s = again_s * dice.choice(fit.ratios, DRAWS)
+        return _Duration(
+            max(0.0, was_s + float(fewer @ fit.coefficients)),
+            np.maximum(0.0, was_s + fit.draws @ fewer),
+            again_s,
+        )
 
     def _spread(
         self, call: CallRecord, profile: LatencyProfile, dice: np.random.Generator

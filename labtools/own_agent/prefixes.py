@@ -12,6 +12,9 @@ from labtools.records import Block, CallRecord, Span
 _MUCH = 0.8
 """A call that found less than this of the prompt before it in the cache has missed it."""
 
+_FEW = 0.1
+"""Of a block's characters: what changes when a line of it does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Break:
@@ -78,11 +81,23 @@ def _paid_again(before: Span, span: Span, place: int) -> int:
         chars = sum(block.chars for block in before.blocks)
         again = {block.digest for block in span.blocks[place:]}
         behind = sum(block.chars for block in before.blocks[place:] if block.digest in again)
+        if _edited(before.blocks[place : place + 1], span.blocks[place : place + 1]):
+            behind += before.blocks[place].chars
         return min(uncached, round(earlier.input_tokens * behind / chars)) if chars else 0
     could = min(earlier.input_tokens, call.input_tokens)
     if call.cached_tokens is None or call.cached_tokens >= _MUCH * could:
         return 0
     return could - call.cached_tokens
+
+
+def _edited(before: tuple[Block, ...], now: tuple[Block, ...]) -> bool:
+    """Whether a system block or a tool is the one before with a few words changed."""
+    return any(
+        old.kind == new.kind != "message"
+        and old.digest != new.digest
+        and abs(old.chars - new.chars) <= _FEW * old.chars
+        for old, new in zip(before, now, strict=False)
+    )
 
 
 def shared_blocks(one: tuple[Block, ...], other: tuple[Block, ...]) -> int:

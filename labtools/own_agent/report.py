@@ -100,6 +100,8 @@ class Report:
     calls: int
     failures: str
     """How many calls failed, and how the first; empty when none did."""
+    remarks: tuple[str, ...]
+    """What else is to be known of the answers, such as that a proxy held them back."""
     models: tuple[str, ...]
     input_tokens: int
     cached_tokens: int
@@ -137,6 +139,8 @@ def report(
         trace.duration_s,
         len(calls),
         trace.failures,
+        # A log that never says why an answer ended says nothing of this run.
+        trace.remarks if any(call.finish_reason for call in calls) else (),
         tuple(dict.fromkeys(call.model for call in calls)),
         sum(call.input_tokens or 0 for call in calls),
         sum(call.cached_tokens or 0 for call in calls),
@@ -190,6 +194,7 @@ def sentences(report: Report) -> Iterator[str]:
         f"{count(report.calls, 'call')} of {models}; {report.input_tokens:,} tokens in{cached}, "
         f"{report.output_tokens:,} out"
     )
+    yield from (f"{remark}." for remark in report.remarks)
     parts = [f"{_WORDS.get(kind, kind)} {seconds:.2f} s" for kind, seconds in report.path.items()]
     if parts:
         yield f"On the critical path: {joined(parts)}."

@@ -14,19 +14,20 @@ from labtools.cli import main
 from labtools.errors import ConfigurationError
 from labtools.lab.waits import Order
 from labtools.model.named_profiles import FAST, SLOW
+from labtools.model.profile import PrefixCache
 from labtools.own_agent.fit import identity
 from labtools.own_agent.levers import Foretelling, Levers
 from labtools.own_agent.path import critical_path, shares
 from labtools.own_agent.prefixes import breaks
 from labtools.own_agent.reading import read_trace
-from labtools.own_agent.report import json_schema, report, schema_text, to_json
+from labtools.own_agent.report import json_schema, report, schema_text, sentences, to_json
 from labtools.records import Block, Span, Wait
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "trace-report.schema.json"
 needs_samples = pytest.mark.skipif(not SHARED.exists(), reason="needs the samples beside the tree")
 
 
-def run(profile=FAST, beside=False, output=100, tool_s=1.0, drop=False):
+def run(profile=FAST, beside=False, output=100, tool_s=1.0, drop=False, seed=0):
     """Eight turns: a call, and two tools in a row or beside each other."""
 
     async def agent(lab):
@@ -42,7 +43,7 @@ def run(profile=FAST, beside=False, output=100, tool_s=1.0, drop=False):
                     await tool
                     await asyncio.sleep(0.01)
 
-    with connect("sim", profile=profile) as lab:
+    with connect("sim", profile=profile, seed=seed) as lab:
         return lab.run(agent(lab))
 
 
@@ -95,6 +96,21 @@ def test_a_causal_edge_is_not_to_be_parallel():
         told.saving(Levers(parallel=(("ask", "read"),)))
     with pytest.raises(ConfigurationError, match="Unknown step of this trace: 'write'"):
         told.saving(Levers(drop=("write",)))
+
+
+def test_the_first_steps_of_a_run_can_run_beside_each_other():
+    async def reads(lab, beside):
+        both = [lab.call(name, output_tokens=200) for name in ("source", "test")]
+        if beside:
+            await asyncio.gather(*both)
+        else:
+            for call in both:
+                await call
+
+    with connect("sim", profile=FAST) as lab:
+        row, side = lab.run(reads(lab, False)), lab.run(reads(lab, True))
+    saving = foretelling(row).saving(Levers(parallel=(("source", "test"),)))
+    assert saving.run_s == side.duration_s
 
 
 def test_retries_can_be_left_out():
@@ -243,3 +259,74 @@ def test_a_report_of_nothing(tmp_path):
     empty = report(Trace((), 0.0, 1.0, "e", "wall"), "f")
     assert empty.path == {"nothing": 1.0}
     assert json.loads(to_json(empty))["levers"] == []
+
+
+def conversation(edit_on=None):
+    """Eight turns, each prompt the one before and more; every third may go to another model."""
+    cache = PrefixCache(block_tokens=1, minimum_tokens=1)
+    models = {each.name: each.but(prefix_cache=cache, rtt_s=0.01) for each in (FAST, SLOW)}
+
+    async def agent(lab):
+        messages = [{"role": "user", "content": "long ago " * 400}]
+        for n in range(8):
+            edits = n % 3 == 2
+            model = edit_on if edits and edit_on else FAST.name
+            step = "edit" if edits else "look"
+            await lab.call(step, messages=list(messages), output_tokens=30, model=model)
+            messages += [
+                {"role": "assistant", "content": "so"},
+                {"role": "user", "content": f"{n} " * 80},
+            ]
+
+    with connect("sim", profile=models, model=FAST.name) as lab:
+        return lab.run(agent(lab)), models
+
+
+def test_a_model_that_steps_are_routed_to_has_not_seen_the_prompts_before():
+    trace, models = conversation()
+    really, _ = conversation(edit_on=SLOW.name)
+    saving = foretelling(trace).saving(Levers(route={"edit": models[SLOW.name]}))
+    # Without blocks a prompt is taken to be the one before and more; here but for two words.
+    assert saving.run_s == pytest.approx(really.duration_s, rel=0.001)
+
+
+def test_another_run_is_less_sure_than_what_is_saved():
+    trace = run(FAST.but(jitter_sigma=0.3))
+    told = foretelling(replace(trace, clock="wall"))
+    saving = told.saving(Levers(tools={"read": 0.5}))
+    assert (round(saving.low_s, 9), round(saving.high_s, 9)) == (4.0, 4.0)
+    assert saving.run_low_s < saving.run_s < saving.run_high_s
+    others = [run(FAST.but(jitter_sigma=0.3), tool_s=0.5, seed=n).duration_s for n in range(1, 21)]
+    assert sum(saving.run_low_s <= took <= saving.run_high_s for took in others) >= 16
+
+
+def test_decode_reads_the_context():
+    deep = FAST.but(decode_context_tokens_per_s=1e5)
+    assert foretelling(run()).saving(Levers(on=deep)).run_s == run(deep).duration_s
+
+
+def test_a_system_prompt_whose_first_line_changes_is_paid_again_itself():
+    def prompt(head, chars=5000):
+        return [Block("system", "system", head, chars), *blocks("a", "b")]
+
+    spans = [call_of(1, prompt("10:00")), call_of(2, prompt("10:01"))]
+    (found,) = breaks(spans, {})
+    assert (found.place, found.tokens) == (1, 1000)
+    spans = [call_of(1, prompt("10:00")), call_of(2, prompt("another", 90))]
+    assert breaks(spans, {})[0].tokens == round(1000 * 200 / 5200)
+
+
+def test_remarks_on_the_answers_are_said():
+    call = CallRecord(
+        "m",
+        0.0,
+        2.0,
+        (1.9, 1.9),
+        output_tokens=50,
+        content="a b",
+        chunk_chars=(2, 1),
+        finish_reason="stop",
+    )
+    trace = Trace((Span(1, "a", "llm", 0.0, 2.0, call=call),), 0.0, 2.0, "e", "wall")
+    said = list(sentences(report(trace, "f")))
+    assert said[1].startswith("1 of 1 answers came in one piece")
