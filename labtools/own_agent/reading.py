@@ -10,7 +10,15 @@ from typing import Any, Protocol
 from labtools.errors import ConfigurationError
 from labtools.lab.trace import Trace
 from labtools.own_agent.json_values import Json
-from labtools.own_agent.readers import claude_code, codex, inspect_ai, otlp, tracelab
+from labtools.own_agent.readers import (
+    claude_code,
+    codex,
+    inspect_ai,
+    langfuse,
+    litellm,
+    otlp,
+    tracelab,
+)
 from labtools.own_agent.recorded import read_recorded
 from labtools.own_agent.steps import Step, trace_of
 from labtools.wording import count
@@ -32,7 +40,15 @@ class Reader(Protocol):
         ...
 
 
-READERS: tuple[Reader, ...] = (otlp, tracelab, claude_code, codex, inspect_ai)
+READERS: tuple[Reader, ...] = (
+    otlp,
+    tracelab,
+    claude_code,
+    codex,
+    inspect_ai,
+    litellm,
+    langfuse,
+)
 
 _FIRST = 50  # records that have to show what a file is
 

@@ -96,8 +96,27 @@ def _depth(step: Step, by_key: dict[str, Step]) -> int:
     return depth
 
 
-def without_repeats(steps: Sequence[Step]) -> list[Step]:
-    """The steps, a call that holds other calls made a group: it repeats what they say."""
+def settled(steps: Sequence[Step]) -> list[Step]:
+    """The steps of a tree, each with a kind: "other" holds steps, or is a tool.
+
+    A call that holds calls is a group: it repeats what they say. Others inside a call or a tool
+    say nothing of an agent, and are left out.
+    """
+    _group_repeats(steps)
+    by_key = {step.key: step for step in steps}
+    holders = {step.parent for step in steps}
+    kept = []
+    for step in steps:
+        if step.kind == "other":
+            step.kind = "group" if step.key in holders else "tool"
+            parent = by_key.get(step.parent or "")
+            if step.kind == "tool" and parent and parent.kind in ("llm", "tool"):
+                continue
+        kept.append(step)
+    return kept
+
+
+def _group_repeats(steps: Sequence[Step]) -> None:
     by_key = {step.key: step for step in steps}
     for step in steps:
         seen = {step.key}
@@ -107,4 +126,3 @@ def without_repeats(steps: Sequence[Step]) -> list[Step]:
             if parent.kind == "llm" or (parent.kind == "tool" and step.kind == "llm"):
                 parent.kind = "group"
             parent = by_key.get(parent.parent or "")
-    return list(steps)

@@ -6,6 +6,7 @@ leaves the versions that it found in `_build/compat/versions.txt`.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,17 @@ PYTHON_CLIENTS = {
     "inspect_ai_client": ["inspect-ai", "openai"],
     "mini_swe_agent_client": ["mini-swe-agent"],
     "llama_benchy_client": ["llama-benchy"],
+}
+# Agents with exporters of their own or of OpenInference.
+SPANS = {
+    "pydantic_ai_spans": ["pydantic-ai-slim[openai]", "opentelemetry-sdk"],
+    "openai_agents_spans": ["openai-agents", "openinference-instrumentation-openai-agents"],
+    "langgraph_spans": [
+        "langgraph",
+        "langchain",
+        "langchain-openai",
+        "openinference-instrumentation-langchain",
+    ],
 }
 NODE_CLIENTS = {
     "openai_node": ["openai"],
@@ -82,6 +94,26 @@ def test_a_framework_through_the_proxy(client: str, base_url: str, tmp_path: Pat
             assert abs(call.ttft_s - foretold_s) < 0.05
 
 
+@pytest.mark.parametrize("client", SPANS)
+def test_a_framework_with_its_own_spans(client: str, base_url: str, tmp_path: Path) -> None:
+    """Calls, tokens and tools as the framework counted them; TTFT is the mock's, or not known."""
+    out = tmp_path / "spans.json"
+    program = (str(_environment(client)), str(CLIENTS / f"{client}.py"), base_url, str(out))
+    counted = json.loads(_run(*program))
+    trace = read_trace(out)
+    assert counted["tools"] == 1
+    assert {
+        "calls": len(trace.calls),
+        "tools": sum(span.kind == "tool" for span in trace.spans),
+        "input": sum(call.input_tokens or 0 for call in trace.calls),
+        "output": sum(call.output_tokens or 0 for call in trace.calls),
+    } == counted
+    for call in trace.calls:
+        if call.ttft_s is not None:
+            foretold_s = FAST.ttft_s(call.input_tokens or 0, call.cached_tokens or 0)
+            assert abs(call.ttft_s - foretold_s) < 0.05
+
+
 def _environment(client: str) -> Path:
     """The Python of the client's own environment, with its newest packages."""
     folder = BUILD / client
@@ -89,7 +121,7 @@ def _environment(client: str) -> Path:
     if not python.exists():
         _run(sys.executable, "-m", "venv", str(folder))
     pip = (str(python), "-m", "pip", "--disable-pip-version-check")
-    _run(*pip, "install", "--quiet", "--upgrade", *PYTHON_CLIENTS[client])
+    _run(*pip, "install", "--quiet", "--upgrade", *(PYTHON_CLIENTS | SPANS)[client])
     _record(client, _run(*pip, "freeze"))
     return python
 

@@ -186,7 +186,77 @@ OTLP = otlp(
     ),
 )
 
+
+def litellm(at, first, until, messages, calls, stream=True, **more):
+    """LiteLLM's payload; instants are seconds since 1970."""
+    zero = 1_777_000_000
+    message = {"role": "assistant", "tool_calls": calls}
+    usage = {"prompt_tokens_details": {"cached_tokens": 900}}
+    return {
+        "id": f"c{at}",
+        "call_type": "acompletion",
+        "stream": stream,
+        "status": "success",
+        "model": "m",
+        "prompt_tokens": 1000,
+        "completion_tokens": 40,
+        "startTime": zero + at,
+        "completionStartTime": zero + first,
+        "endTime": zero + until,
+        "messages": messages,
+        "response": {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage},
+        **more,
+    }
+
+
+LITELLM = lines(
+    litellm(0, 0.5, 2, [], [{"id": "t1", "function": {"name": "read", "arguments": "{}"}}]),
+    litellm(3, 5, 5, [{"role": "tool", "tool_call_id": "t1", "content": "x"}], [], stream=False),
+    litellm(5, 6, 6, [], [], status="failure", error_str="too many"),
+)
+
+
+def observation(id, kind, at, until, parent=None, **more):
+    """Langfuse's, as its API lists it."""
+    held = {"id": id, "traceId": "t", "type": kind, "name": f"{kind.lower()} {id}"}
+    times = {"startTime": stamp(at), "endTime": stamp(until)}
+    return {**held, **times, "parentObservationId": parent, "level": "DEFAULT", **more}
+
+
+LANGFUSE = json.dumps(
+    {
+        "data": [
+            observation("a", "AGENT", 0, 5),
+            observation(
+                "b",
+                "GENERATION",
+                0,
+                2,
+                "a",
+                model="m",
+                completionStartTime=stamp(0.5),
+                usageDetails={"input": 100, "input_cached_tokens": 900, "output": 40},
+            ),
+            observation("c", "TOOL", 2, 3, "a"),
+            observation("d", "EVENT", 3, 3, "a"),
+            observation(
+                "e",
+                "GENERATION",
+                3,
+                5,
+                "a",
+                model="m",
+                usageDetails={"input": 5, "cache_read_input_tokens": 900, "output": 40},
+                level="ERROR",
+                statusMessage="too many",
+            ),
+        ]
+    }
+)
+
 SMALL = {
+    "litellm.jsonl": LITELLM,
+    "langfuse.json": LANGFUSE,
     "claude_code.jsonl": CLAUDE_CODE,
     "codex_rollout.jsonl": CODEX,
     "tracelab_rounds.jsonl": TRACELAB,

@@ -123,6 +123,33 @@ def test_otlp(tmp_path):
     assert trace.calls[0].ttft_s == 0.5
 
 
+def test_litellm(tmp_path):
+    trace = read(tmp_path, SMALL["litellm.jsonl"])
+    assert steps(trace) == [
+        ("llm", 0.0, 2.0, []),
+        ("tool", 2.0, 3.0, [1]),
+        ("llm", 3.0, 5.0, [2]),
+        ("llm", 5.0, 6.0, []),
+    ]
+    assert trace.spans[1].derived == ("started_at", "ended_at")
+    assert [call.ttft_s for call in trace.calls] == [0.5, None, None]
+    assert found(trace)[1] == (3000, 2700, 120)
+    assert trace.spans[3].error == "too many"
+
+
+def test_langfuse(tmp_path):
+    trace = read(tmp_path, SMALL["langfuse.json"])
+    assert [(span.kind, span.name) for span in trace.spans] == [
+        ("group", "agent a"),
+        ("llm", "generation b"),
+        ("tool", "tool c"),
+        ("llm", "generation e"),
+    ]
+    assert found(trace)[1] == (1905, 1800, 80)
+    assert [call.ttft_s for call in trace.calls] == [0.5, None]
+    assert trace.spans[3].error == "too many"
+
+
 @pytest.mark.parametrize(
     "attributes",
     [

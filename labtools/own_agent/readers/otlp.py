@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from labtools.own_agent.json_values import Json, dig, instant_ns, number, objects, text, tokens
-from labtools.own_agent.steps import Step, without_repeats
+from labtools.own_agent.steps import Step, settled
 
 NAME = "OpenTelemetry spans (OTLP JSON or JSON lines, or the console exporter's)"
 
@@ -88,17 +88,7 @@ def recognises(records: list[Json]) -> bool:
 def read(records: list[Json]) -> tuple[list[Step], str]:
     """Its steps. Spans that say nothing of an agent, inside a call or tool, are left out."""
     found = [(span, step) for span in _spans(records) if (step := _step(span))]
-    steps = without_repeats([step for _, step in found])
-    by_key = {step.key: step for step in steps}
-    holders = {step.parent for step in steps}
-    kept = []
-    for step in steps:
-        if step.kind == "other":
-            step.kind = "group" if step.key in holders else "tool"
-            parent = by_key.get(step.parent or "")
-            if step.kind == "tool" and parent and parent.kind in ("llm", "tool"):
-                continue
-        kept.append(step)
+    kept = settled([step for _, step in found])
     _connect([(span, step) for span, step in found if step in kept])
     names = dict.fromkeys(text(span, "_scope") for span, _ in found)
     return kept, f"OpenTelemetry, {', '.join(name for name in names if name) or 'no scope'}"
