@@ -72,7 +72,13 @@ def test_python_client(client: str, base_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "client", ["openai_agents_client", "pydantic_ai_client", "langchain_openai_client"]
+    "client",
+    [
+        "openai_agents_client",
+        "pydantic_ai_client",
+        "langchain_openai_client",
+        "mini_swe_agent_client",
+    ],
 )
 def test_a_framework_through_the_proxy(client: str, base_url: str, tmp_path: Path) -> None:
     """The same program, recorded: calls, their tokens, tools, and TTFT as the mock has it."""
