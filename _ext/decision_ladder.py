@@ -24,7 +24,7 @@ class Rung:
 
 
 RUNGS = (
-    Rung("Nobody can say which step takes the time", "Time one run", "multiplier.html"),
+    Rung("Nobody can say which step takes the time", "Read its log", "own_agent.html"),
     Rung(
         "Tools take longer than the calls",
         "Overlap the tools",

@@ -19,6 +19,7 @@ CHAPTERS = (
     "coding_agent",
     "evaluation",
     "compounding",
+    "own_agent",
 )
 """The numbered chapters in their order: of each its folder here, its page and its lab."""
 
