@@ -30,6 +30,12 @@ RUNGS = (
         "Overlap the tools",
         "multiplier.html#tools-set-a-floor",
     ),
+    Rung("Calls parse, look up or apply things", "Leave calls out", "fewer_calls.html"),
+    Rung(
+        "Answers repeat what the prompt holds",
+        "Write less",
+        "fewer_calls.html#what-is-left-is-decode",
+    ),
     Rung("Calls wait for answers they do not need", "Parallel calls", "parallel_calls.html"),
     Rung(
         "It is slow when other clients are busy",

@@ -20,6 +20,17 @@ from labtools.course.coding_agent.audit import (
     pass_s,
     smallest_additions,
 )
+from labtools.course.fewer_calls.strip import (
+    CALL_NAMES,
+    EDIT_TOKENS,
+    FIX,
+    HARNESS,
+    MERGED,
+    PLAN,
+    Cuts,
+    attempt,
+)
+from labtools.course.routing.essay_models import BIG_PRICES
 from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
 from labtools.model.metrics import amdahl_speedup
 from labtools.model.named_profiles import FAST, SLOW
@@ -229,6 +240,78 @@ CASE_STUDY = Explorable(
     },
 )
 
+_STRIPS = {
+    "every call": Cuts(),
+    "five calls in code": Cuts(frozenset(HARNESS)),
+    "and the tests decide": Cuts(frozenset([*HARNESS, "Verify"])),
+    "in code, an edit, a short plan": Cuts(
+        frozenset(HARNESS), plan_tokens=80, fix_tokens=EDIT_TOKENS
+    ),
+}
+_RISKS = {
+    "Parse error": "a report in another form is not read",
+    "Locate file": "code finds where the error shows, not where it is made",
+    "Read source": "only the file that was found is read",
+    "Read test": "only the test that failed is read",
+    FIX: "without a fix there is nothing to test",
+    PLAN: "nobody says what to change",
+    "Apply patch": "an edit may not apply, and is then written again",
+    "Verify": "a wrong fix that passes the tests is accepted",
+    "both reads": "one call more or fewer than two is sent back",
+    "plan and fix": "nobody sees the plan before the fix is written, and both go to one model",
+    "short plan": "the fix misses what the plan left out",
+    "short fix": "half a file is no file, and an edit has to apply",
+}
+
+
+def _cuts_shown(cuts: Cuts) -> dict[str, object]:
+    return {
+        "left_out": [name for name in CALL_NAMES if name in cuts.left_out],
+        "merged": [name for name in MERGED if name in cuts.merged],
+        "plan_tokens": cuts.plan_tokens,
+        "fix_tokens": cuts.fix_tokens,
+    }
+
+
+FEWER_CALLS = Explorable(
+    legend="Strike out, shorten, merge",
+    controls=(
+        Slider("plan_tokens", "tokens of the plan", "tokens", 20, 400, 20, Cuts().plan_tokens),
+        Slider("fix_tokens", "tokens of the fix", "tokens", 20, 800, 20, Cuts().fix_tokens),
+        Choices("left_out", "Left out, or done by code", {name: name for name in CALL_NAMES}),
+        Choices("merged", "In one answer", {name: name for name in MERGED}),
+    ),
+    presets={name: _cuts_shown(cuts) for name, cuts in _STRIPS.items()},
+    table=Table(
+        ("Calls", "First words", "$ for 1,000", "One attempt"),
+        tuple(
+            (
+                name,
+                f"{found.first_words_s:.2f} s",
+                f"{1000 * found.usd:.2f}",
+                f"{found.total_s:.2f} s",
+            )
+            for name, found in ((name, attempt(cuts)) for name, cuts in _STRIPS.items())
+        ),
+    ),
+    caption="The rows of the essay's table, with calls left out. The prices are assumed.",
+    colours={
+        "ttft": (TTFT, "TTFT"),
+        "decode": (DECODE, "decode"),
+        "tool": (TOOL, "tests"),
+    },
+    given={
+        "steps": [{**asdict(step), "is_call": step.is_call} for step in STEPS],
+        "merged": dict(MERGED),
+        "tokens": {PLAN: Cuts().plan_tokens, FIX: Cuts().fix_tokens},
+        "sliders": {PLAN: "plan_tokens", FIX: "fix_tokens"},
+        "plan": PLAN,
+        "rate": FAST.decode_tokens_per_s,
+        "usd": [BIG_PRICES.input_usd_per_million, BIG_PRICES.output_usd_per_million],
+        "risks": _RISKS,
+    },
+)
+
 EXPLORABLES = {
     "race": RACE,
     "multiplier": MULTIPLIER,
@@ -236,5 +319,6 @@ EXPLORABLES = {
     "amdahl": AMDAHL,
     "fan_out": FAN_OUT,
     "case_study": CASE_STUDY,
+    "fewer_calls": FEWER_CALLS,
 }
 """By the name that a page gives to the directive, which is also that of the script's view."""

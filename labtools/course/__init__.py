@@ -16,6 +16,7 @@ CHAPTERS = (
     "routing",
     "parallel_calls",
     "prefix_caching",
+    "fewer_calls",
     "coding_agent",
     "evaluation",
     "compounding",

@@ -5,6 +5,7 @@ a table stands in their place.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from itertools import chain, combinations, product
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from built_book import BOOK, pages, parsed
-from explorable_catalogue import CASE_STUDY, EXPLORABLES
+from explorable_catalogue import CASE_STUDY, EXPLORABLES, FEWER_CALLS
 from playwright.sync_api import Locator, Page
 from site_browser import SiteBrowser
 
@@ -24,6 +25,7 @@ from labtools.course.coding_agent.audit import (
     Changes,
     pass_s,
 )
+from labtools.course.fewer_calls.strip import CALL_NAMES, MERGED, Cuts, attempt
 from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
@@ -33,7 +35,8 @@ from labtools.model.profile import LatencyProfile
 pytestmark = pytest.mark.site
 
 SCRIPTS = BOOK / "_static" / "explorables"
-SCRIPTS_WEIGH_BYTES = 25_000
+# What one page loads: an explorable's own script comes with the pages that hold it.
+PAGE_WEIGHS_BYTES = 25_000
 
 
 def page_of(name: str) -> str:
@@ -116,8 +119,32 @@ def passes() -> list[Case]:
     return found
 
 
+def strips() -> list[Case]:
+    """Calls struck out, shortened and merged in many ways."""
+    given, found = FEWER_CALLS.given, []
+    subsets = chain.from_iterable(
+        combinations(CALL_NAMES, n) for n in (0, 1, 2, 5, len(CALL_NAMES))
+    )
+    for left_out, merged, plan, fix in product(
+        subsets, ((), ("both reads",), tuple(MERGED)), (200, 80), (400, 60)
+    ):
+        expected = attempt(Cuts(frozenset(left_out), frozenset(merged), plan, fix))
+        tokens = dict(zip(given["tokens"], (plan, fix), strict=True))
+        cuts = {"left_out": left_out, "merged": merged, "tokens": tokens}
+        found.append(("strip", [cuts, given], expected.total_s))
+        found.append(("strip_usd", [cuts, given], expected.usd))
+        found.append(("strip_words_s", [cuts, given], expected.first_words_s or 0))
+    return found
+
+
 EVALUATE = """async (cases) => {
-    const formulas = await import("/_static/explorables/formulas.mjs");
+    const own = await import("/_static/explorables/fewer_calls.mjs");
+    const formulas = {
+        ...(await import("/_static/explorables/formulas.mjs")),
+        ...own,
+        strip_usd: (...given) => own.strip(...given).usd,
+        strip_words_s: (...given) => own.strip(...given).first_words_s ?? 0,
+    };
     return cases.map(([name, args]) => {
         const value = formulas[name](...args);
         return value.total_s ?? value;
@@ -125,7 +152,7 @@ EVALUATE = """async (cases) => {
 }"""
 
 
-@pytest.mark.parametrize("cases", [calls, races, speedups, fan_outs, passes])
+@pytest.mark.parametrize("cases", [calls, races, speedups, fan_outs, passes, strips])
 def test_the_formulas_are_those_of_labtools(browser: SiteBrowser, cases: Any) -> None:
     asked = cases()
     found = browser.on_page(
@@ -354,11 +381,26 @@ def test_a_still_picture_stands_in_for_the_race(browser: SiteBrowser, javascript
     assert browser.on_page("index.html", look, javascript=javascript) != javascript
 
 
+def scripts_of(explorables: set[str]) -> set[str]:
+    """What a page with these loads, and what that imports."""
+    found: set[str] = set()
+    waiting = ["explorable.mjs", *(f"{name}.mjs" for name in explorables)] if explorables else []
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            text = (SCRIPTS / name).read_text(encoding="utf-8")
+            waiting += re.findall(r'from "\./(\w+\.mjs)"', text)
+    return found
+
+
 def test_the_scripts_are_small_and_only_where_they_are_used(book: None) -> None:
-    assert sum(path.stat().st_size for path in SCRIPTS.glob("*.mjs")) < SCRIPTS_WEIGH_BYTES
     for page in pages():
         loaded = parsed(page).select('script[type="module"][src*="explorable.mjs"]')
-        assert len(loaded) == bool(parsed(page).select("[data-explorable]")), page
+        held = {str(root["data-explorable"]) for root in parsed(page).select("[data-explorable]")}
+        assert len(loaded) == bool(held), page
+        weight = sum((SCRIPTS / name).stat().st_size for name in scripts_of(held))
+        assert weight < PAGE_WEIGHS_BYTES, page
 
 
 def test_the_scripts_that_are_tested_are_the_books(book: None) -> None:
