@@ -18,7 +18,7 @@ ALL_OF = @failed=; for part in $(1); do \
     test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help course book labs engine smollm chapter test check $(CHECK) unit $(UNIT) nbval site
+.PHONY: help course book live labs engine smollm chapter test check $(CHECK) unit $(UNIT) nbval site
 .PHONY: setup links compat outputs shots lock clean
 
 help: ## list these targets
@@ -33,6 +33,9 @@ book: $(SETUP) ## run every lab and build the book, warnings as errors
 	@echo "Running the labs and the chapters' figures:"
 	@rm -rf _build/html _build/.doctrees && mkdir -p _build
 	@PAGES_TO=3 $(BOOK) 3>&1 > _build/book.log 2>&1 || { cat _build/book.log; exit 1; }
+
+live: $(SETUP) ## labs that run in the page: load from PyPI what that takes, add it to the book
+	@$(BIN)/python tools/live/make.py
 
 labs: $(SETUP) ## open the labs in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir labs
@@ -86,6 +89,7 @@ nbval: $(SETUP) ## run the labs and compare with their stored outputs
 	@$(BIN)/pytest -q -n auto --dist loadfile --nbval $(LABS)
 
 site: book ## check the built pages in a headless Chromium
+	@$(BIN)/python tools/live/make.py || { test $$? -eq 3 && echo "The labs in the page are not tested."; }
 	@$(TEST) -n auto --dist loadgroup -rs tests/site
 
 links: $(SETUP) ## see whether the links to other sites are alive (needs the internet)

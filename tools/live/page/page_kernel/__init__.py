@@ -1,0 +1,1 @@
+"""What a lab needs of Jupyter, in a page."""
