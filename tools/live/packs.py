@@ -76,6 +76,8 @@ def put_into(site: Path, cache: Path) -> bool:
     """Whether the packs of the course as it is have been made, and are now in the built site."""
     packs = packs_of(cache)
     folder = site / "_static" / "live"
+    for old in folder.glob("*.pack"):
+        old.unlink()
     told = None
     if all(pack.exists() for pack in packs.values()):
         for pack in packs.values():
