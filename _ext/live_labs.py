@@ -56,9 +56,10 @@ def lead_to_lab(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def name_cells(app: Sphinx, doctree: nodes.document) -> None:
     """Give each code cell of a lab its name as an anchor."""
-    if not app.env.docname.startswith("labs/"):
+    lab = Path(app.env.doc2path(app.env.docname))
+    if not (app.env.docname.startswith("labs/") and lab.suffix == ".ipynb"):
         return
-    names = code_cells(Path(app.env.doc2path(app.env.docname)))
+    names = code_cells(lab)
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") == "cell_code":
             cell["ids"].append(names[cell["cell_index"]][0])

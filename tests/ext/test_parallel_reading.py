@@ -55,7 +55,7 @@ def test_where_the_cores_are_not_known_one_is_assumed(monkeypatch: pytest.Monkey
 
 
 def test_a_mistake_on_any_page_still_stops_the_build(tmp_path: Path) -> None:
-    for name in ("_config.yml", "_ext", "_static"):
+    for name in ("_config.yml", "_ext", "_static", "tools/live"):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tmp_path / name)

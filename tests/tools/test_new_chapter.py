@@ -20,7 +20,7 @@ from labtools import course
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "labtools" / "course" / "__init__.py"
 CHAPTERS = re.compile(r"(?<=^CHAPTERS = \(\n).*?(?=^\)$)", re.MULTILINE | re.DOTALL)
-BOOK = ["_config.yml", "_ext", "_static", "templates", "chapters/glossary.md"]
+BOOK = ["_config.yml", "_ext", "_static", "tools/live", "templates", "chapters/glossary.md"]
 BOOK += ["chapters/bibliography.md", "chapters/references.bib"]
 OUTLINE = """\
 format: jb-book
