@@ -93,20 +93,52 @@ def verdict(found: Comparison) -> tuple[Sentence, ...]:
 
 
 def chain(found: Comparison) -> Iterator[str]:
-    """How long the chain takes at each."""
+    """What to choose for an agent, by how much, how sure, and where it is the slower one."""
     fact = next((one for one in found.facts if one.unit == "s"), None)
     if fact is None or None in fact.values:
         return
     if AxisName.CHAIN in {one.what for one in found.not_compared}:
         return
-    totals = [value for value in fact.values if value is not None]
-    told = joined(
-        f"{duration(total)} at {one.name}"
-        for one, total in zip(found.endpoints, totals, strict=True)
+    names = [one.name for one in found.endpoints]
+    totals = {n: total for n, total in zip(names, fact.values, strict=True) if total is not None}
+    best, *others = sorted(names, key=totals.__getitem__)
+    told = joined([f"{duration(totals[name])} at {name}" for name in (best, *others)])
+    ratio = max(totals.values()) / totals[best] if totals[best] else 1.0
+    times = f", the longest {ratio:.3g} times the shortest" if ratio >= 1.005 else ""
+    takes = f"Inference in the same chain takes {told}{times}"
+    steps = next((row for row in found.quantities if row.axis == AxisName.CHAIN), None)
+    shown = {} if steps is None else _shown_against(steps, best, names)
+    sure = [name for name in others if shown.get(name)]
+    alike = [name for name in others if shown.get(name) is False]
+    if not sure:
+        yield f"{takes}. Call by call no difference is shown, so nothing speaks for any of them."
+        return
+    but = f"; against {joined(alike)} no difference is shown" if alike else ""
+    yield (
+        f"For an agent that works in steps, choose {best}. {takes}. Paired call by call, {best} "
+        f"is faster than {joined(sure)} with 95% confidence{but}.{_slower_in(found, best, names)}"
     )
-    ratio = max(totals) / min(totals) if min(totals) else None
-    times = f", the longest {ratio:.3g} times the shortest" if ratio and ratio >= 1.005 else ""
-    yield f"Inference in the same chain takes {told}{times}."
+
+
+def _shown_against(row: Quantity, best: str, names: list[str]) -> dict[str, bool]:
+    """Whether `best` is faster, for each endpoint that its calls were paired with."""
+    if best == names[0]:
+        pairs = zip(names[1:], row.against, strict=True)
+        return {name: one.finding == "slower" for name, one in pairs}
+    return {names[0]: row.against[names.index(best) - 1].finding == "faster"}
+
+
+def _slower_in(found: Comparison, best: str, names: list[str]) -> str:
+    """What the choice costs: where the chosen one is slower."""
+    place = names.index(best)
+    slower = [
+        row.what
+        for row in found.quantities
+        for number, one in enumerate(row.against, start=1)
+        if one.finding == ("slower" if place else "faster") and place in (0, number)
+    ]
+    rows = list(dict.fromkeys(slower))
+    return f" It is the slower one in {joined(rows[:NAMED])}." if rows else ""
 
 
 def quantities(found: Comparison) -> Iterator[str]:

@@ -220,3 +220,41 @@ def test_as_json_it_keeps_every_number(tmp_path):
     assert read["format"] == "labtools-evaluation-comparison/1"
     assert len(read["quantities"]) == len(found.quantities) > 15
     assert comparison_page(found).count("<tr>") > len(found.quantities)
+
+
+def of_steps(name, *ttfts_s):
+    return measured(*a_chain(*map(a_record, ttfts_s)), name=name)
+
+
+QUICK_STEPS, SLOW_STEPS = [0.1] * 6, [0.7] * 6
+
+
+def test_the_first_sentence_says_what_to_choose_whoever_is_named_first():
+    quick, slow = of_steps("quick", *QUICK_STEPS), of_steps("slow", *SLOW_STEPS)
+    for found in (compare(quick, slow), compare(slow, quick)):
+        told = found.verdict[0].text
+        assert told.startswith("For an agent that works in steps, choose quick. ")
+        assert told.endswith("quick is faster than slow with 95% confidence.")
+
+
+def test_nothing_is_chosen_where_no_difference_is_shown():
+    few = compare(of_steps("quick", 0.1), of_steps("slow", 0.7))
+    same = compare(of_steps("a", *QUICK_STEPS), of_steps("b", *QUICK_STEPS))
+    for found in (few, same):
+        assert "Call by call no difference is shown" in found.verdict[0].text
+        assert "choose" not in found.verdict[0].text
+
+
+def test_the_choice_says_against_whom_it_is_not_sure():
+    ends = (of_steps("a", *QUICK_STEPS), of_steps("b", *QUICK_STEPS), of_steps("c", *SLOW_STEPS))
+    told = compare(*ends).verdict[0].text
+    assert told.endswith(
+        "a is faster than c with 95% confidence; against b no difference is shown."
+    )
+
+
+def test_the_choice_says_where_it_is_the_slower_one():
+    better = measured(*a_chain(*[a_record(0.1)] * 6), *crowd(2, 0.9, 8), name="better")
+    other = measured(*a_chain(*[a_record(0.7)] * 6), *crowd(2, 0.2, 8), name="other")
+    for found in (compare(better, other), compare(other, better)):
+        assert "It is the slower one in a call, 2 at once" in found.verdict[0].text
