@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from functools import cache
 from itertools import zip_longest
@@ -17,6 +18,8 @@ from labtools.evaluation.report import Report
 from labtools.plots.bands import Spread
 from labtools.plots.evaluation import times_as_long
 from labtools.wording import duration, four_digits, joined, signed_share
+
+TERMINAL = 100  # characters in a line
 
 
 def page(report: Report) -> str:
@@ -56,7 +59,7 @@ def _spread(one: Against) -> Spread | None:
 
 
 def as_text(found: Comparison) -> str:
-    """One line a quantity: each endpoint's p50, and what the pairs say against the first."""
+    """The verdict's first sentence, and a line a quantity: p50s, and what the pairs say."""
     names = [one.name for one in found.endpoints]
     rows = [["", *names, *(f"{name} against {names[0]}" for name in names[1:])]]
     for fact in found.facts:
@@ -71,6 +74,8 @@ def as_text(found: Comparison) -> str:
         ]
         rows.append([row.what, *values, *said])
     lines = [f"! {warning}" for warning in found.warnings]
+    if found.verdict:
+        lines = [*textwrap.wrap(found.verdict[0].text, TERMINAL), "", *lines]
     lines += _aligned(rows)
     lines += [f"not compared: {one.what}: {one.reason}" for one in found.not_compared]
     return "\n".join(line.rstrip() for line in lines) + "\n"

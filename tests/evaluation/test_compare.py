@@ -245,6 +245,13 @@ def test_nothing_is_chosen_where_no_difference_is_shown():
         assert "choose" not in found.verdict[0].text
 
 
+def test_the_choice_is_the_first_line_in_a_terminal():
+    found = compare(of_steps("quick", *QUICK_STEPS), of_steps("slow", *SLOW_STEPS))
+    lines = as_text(found).splitlines()
+    assert lines[0].startswith("For an agent that works in steps, choose quick.")
+    assert max(map(len, lines)) <= 100
+
+
 def test_the_choice_says_against_whom_it_is_not_sure():
     ends = (of_steps("a", *QUICK_STEPS), of_steps("b", *QUICK_STEPS), of_steps("c", *SLOW_STEPS))
     told = compare(*ends).verdict[0].text
