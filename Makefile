@@ -19,7 +19,7 @@ ALL_OF = @failed=; for part in $(1); do \
 
 .DEFAULT_GOAL := help
 .PHONY: help course book live labs engine smollm chapter test check $(CHECK) unit $(UNIT) nbval site
-.PHONY: setup links compat outputs shots lock clean
+.PHONY: setup links compat outputs shots answers slides lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -103,6 +103,12 @@ outputs: $(SETUP) ## run the labs and store their outputs in them
 
 shots: book ## pictures of every page, in _build/shots
 	@$(BIN)/python tests/site/shots.py
+
+answers: $(SETUP) ## the labs solved, for instructors, in _build/answers
+	@$(BIN)/python tools/answer_key.py
+
+slides: book ## slides from the chapters' figures, in _build/slides
+	@$(BIN)/python tools/slides.py
 
 lock: $(SETUP) ## pin what the requirements need in turn (needs uv)
 	@sed -E '/^(-|#|$$)/d' requirements.txt | uv pip compile - --universal --python-version 3.11 \

@@ -14,12 +14,32 @@ from sphinx.util.docutils import SphinxRole
 from labtools.course.ledger import claims, ledger_markdown
 
 PLACE = "{{ ledger }}"
+SHOWN = {
+    "all": "all",
+    "holds": "holds",
+    "holds-if": "holds if",
+    "fails": "fails",
+    "not-tested": "not tested",
+}
+
+
+def filter_markup() -> str:
+    """Buttons that leave the claims of one verdict; book.css does the rest, without a script."""
+    boxes = "".join(
+        f'<label><input type="radio" name="shown" value="{value}"{" checked" * (value == "all")}> '
+        f"{words}</label>"
+        for value, words in SHOWN.items()
+    )
+    legend = "<legend>Show the claims whose verdict is</legend>"
+    return f'<fieldset class="ledger-filter">{legend}{boxes}</fieldset>'
 
 
 def fill_in(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put the ledger where a source asks for it."""
     if PLACE in source[0]:
-        source[0] = source[0].replace(PLACE, ledger_markdown(claims().values()))
+        source[0] = source[0].replace(
+            PLACE, f"{filter_markup()}\n\n{ledger_markdown(claims().values())}"
+        )
 
 
 class VerdictRole(SphinxRole):

@@ -20,6 +20,7 @@ from labtools.course.coding_agent.audit import (
     pass_s,
     smallest_additions,
 )
+from labtools.course.compounding.chains import NO_CHECK, chain_outcomes, checker
 from labtools.course.fewer_calls.strip import (
     CALL_NAMES,
     EDIT_TOKENS,
@@ -30,11 +31,14 @@ from labtools.course.fewer_calls.strip import (
     Cuts,
     attempt,
 )
+from labtools.course.model_size.backends import crossover_clients
 from labtools.course.routing.essay_models import BIG_PRICES
+from labtools.course.routing.verifiers import Verifier
 from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
-from labtools.model.metrics import amdahl_speedup
+from labtools.model.metrics import amdahl_speedup, samples_needed
 from labtools.model.named_profiles import FAST, SLOW
-from labtools.model.profile import LatencyProfile
+from labtools.model.profile import LatencyProfile, PrefixCache
+from labtools.model.published_profiles import BATCH_13B, LATENCY_70B
 from labtools.plots.canvas import DECODE, TOOL, TTFT, WAITING
 
 CALLS, CALL_TOKENS, JSON_TOKENS = 20, 100, 80  # the essay's agent, its tool call, its JSON
@@ -53,9 +57,9 @@ def _ttft_and_rate(start: LatencyProfile) -> tuple[Slider, Slider]:
 
 
 def _endpoints() -> dict[str, dict[str, float]]:
-    """A button for each of the essay's backends."""
+    """A button for each of the book's backends."""
     return {
-        f"the essay's {name}": {
+        f"the {name} one": {
             "ttft_ms": round(1000 * profile.ttft_s()),
             "decode_tokens_per_s": profile.decode_tokens_per_s,
         }
@@ -85,7 +89,7 @@ MULTIPLIER = Explorable(
             for name, profile in BACKENDS.items()
         ),
     ),
-    caption="The essay's two backends.",
+    caption="The two backends of this book.",
     colours={
         "ttft": (TTFT, "TTFT"),
         "decode": (DECODE, "decode"),
@@ -129,7 +133,7 @@ BREAK_EVEN = Explorable(
             for name, profile in BACKENDS.items()
         ),
     ),
-    caption="The essay's two backends.",
+    caption="The two backends of this book.",
     colours={"ttft": (TTFT, "TTFT's share of the call")},
     given={"most_tokens": 400},
 )
@@ -160,7 +164,7 @@ AMDAHL = Explorable(
             for share, factor in (LOWEST, HIGHEST)
         ),
     ),
-    caption="The ends of the essay's ranges, read in both ways.",
+    caption="The ends of the claimed ranges, read in both ways.",
     colours={"decode": (DECODE, "inference"), "tool": (TOOL, "everything else")},
 )
 
@@ -169,6 +173,7 @@ FAN_OUT = Explorable(
     controls=(
         Slider("calls", "calls at once", "calls", 1, 32, 1, READS_AT_ONCE),
         Slider("jitter_sigma", "jitter, sigma", "sigma", 0, 1.5, 0.05, SIGMA),
+        Slider("penalty_percent", "each further call slows all by", "%", 0, 20, 1, 0),
     ),
     table=Table(
         ("Calls at once", "The slowest, in mean calls", "Faster than in a row"),
@@ -179,7 +184,172 @@ FAN_OUT = Explorable(
         start=1,
     ),
     caption=f"Calls that vary with a lognormal sigma of {SIGMA}.",
-    colours={"decode": (DECODE, "calls"), "waiting": (WAITING, "waiting for the slowest")},
+    colours={"decode": (DECODE, "calls"), "waiting": (WAITING, "jitter and company")},
+)
+
+MOST_CLIENTS, FEW_CALLS, JITTER = 256, 50, 0.2
+_PAIR = (LATENCY_70B, BATCH_13B)
+
+
+def _flip_at(slots: int) -> str:
+    first, second = LATENCY_70B.but(max_batch=slots), BATCH_13B
+    flip = crossover_clients(first, second, JSON_TOKENS, most_clients=MOST_CLIENTS)
+    return "none" if flip is None else f"{flip} clients"
+
+
+FLIP = Explorable(
+    legend="Your own load",
+    controls=(
+        Slider("clients", "clients at once", "clients", 1, MOST_CLIENTS, 1, 16),
+        Slider("output_tokens", "output of a call", "tokens", 10, 2000, 10, JSON_TOKENS),
+        Slider(
+            "slots", "streams of the 70B at most", "streams", 4, 64, 1, LATENCY_70B.max_batch or 16
+        ),
+    ),
+    table=Table(
+        ("Streams of the 70B at most", "The 13B is the faster one from"),
+        tuple((str(slots), _flip_at(slots)) for slots in (8, 16, 32)),
+        start=1,
+    ),
+    caption=f"A call of {JSON_TOKENS} tokens on latency-70b and batch-13b.",
+    colours={"decode": (DECODE, "latency-70b"), "ttft": (TTFT, "batch-13b")},
+    given={
+        "endpoints": [
+            {
+                "name": profile.name,
+                "rtt_s": profile.rtt_s,
+                "ttft_s": profile.ttft_s(),
+                "decode_tokens_per_s": profile.decode_tokens_per_s,
+                "batch_penalty": profile.batch_penalty,
+                "max_batch": profile.max_batch,
+                "replicas": profile.replicas,
+            }
+            for profile in _PAIR
+        ],
+        "most_clients": MOST_CLIENTS,
+    },
+)
+
+PERCENTILES = Explorable(
+    legend="Your own number of calls",
+    controls=(
+        Slider("calls", "calls", "calls", 10, 1000, 10, FEW_CALLS),
+        Slider("jitter_sigma", "jitter, sigma", "sigma", 0.05, 1.5, 0.05, JITTER),
+    ),
+    table=Table(
+        ("Percentile", "Calls that an interval takes", "With fifty calls"),
+        tuple(
+            (
+                f"p{100 * q:.0f}",
+                str(samples_needed(q)),
+                f"no interval for p{100 * q:.0f}"
+                if samples_needed(q) > FEW_CALLS
+                else "an interval",
+            )
+            for q in (0.5, 0.95, 0.99)
+        ),
+        start=1,
+    ),
+    caption="At 95% confidence, whatever the distribution.",
+    colours={"decode": (DECODE, "the usual interval; the dot is the truth")},
+)
+
+_PROMPT_TOKENS, _RULES = 10_000, PrefixCache()
+
+
+def _reused(percent: int) -> str:
+    return f"{_RULES.cached_tokens(percent * _PROMPT_TOKENS // 100):,} of {_PROMPT_TOKENS:,}"
+
+
+TIMESTAMP = Explorable(
+    legend="Your own timestamp",
+    controls=(
+        Slider("at_percent", "the timestamp stands behind", "%", 0, 100, 1, 20),
+        Slider(
+            "prompt_tokens", "length of the prompt", "tokens", 500, 100_000, 500, _PROMPT_TOKENS
+        ),
+    ),
+    presets={
+        "at the top": {"at_percent": 0},
+        "behind the tools": {"at_percent": 20},
+        "at the end": {"at_percent": 100},
+    },
+    table=Table(
+        ("The timestamp stands behind", "cached_tokens"),
+        tuple((f"{percent}% of the prompt", _reused(percent)) for percent in (0, 20, 50, 99)),
+        start=1,
+    ),
+    caption="A prompt that was sent a moment ago with another time in it.",
+    colours={"waiting": (WAITING, "reused"), "ttft": (TTFT, "read again")},
+    given={
+        "block_tokens": _RULES.block_tokens,
+        "minimum_tokens": _RULES.minimum_tokens,
+        "overhead_s": FAST.overhead_s,
+        "prefill_tokens_per_s": FAST.prefill_tokens_per_s,
+    },
+)
+
+SAVED_S, FAILURE_S = (
+    0.2,
+    6.0,
+)  # about what the case study's steps save, and what it costs to go back
+
+
+def _pays(failure_s: float) -> str:
+    return f"fewer than {SAVED_S / failure_s:.0%} fail"
+
+
+ROUTER = Explorable(
+    legend="Your own router",
+    controls=(
+        Slider("saved_s", "a routed call saves", "s", 0.1, 5, 0.1, SAVED_S),
+        Slider("failures_percent", "routed calls that fail", "%", 0, 50, 1, 2),
+        Slider("failure_s", "a failure costs", "s", 0.5, 60, 0.5, FAILURE_S),
+    ),
+    table=Table(
+        ("A failure costs", "Routing pays as long as"),
+        tuple((f"{cost:g} s", _pays(cost)) for cost in (1.0, FAILURE_S, 30.0)),
+        start=1,
+    ),
+    caption=f"A routed call saves {SAVED_S} s.",
+    colours={"decode": (DECODE, "saved"), "waiting": (WAITING, "lost")},
+)
+
+_CHAIN = (0.9, 10)
+_CATCH, _ALARM, _TRIES = 0.9, 0.05, 3
+
+
+def _right(check: Verifier, tries: int) -> str:
+    return f"{chain_outcomes(*_CHAIN, check, tries).right:.0%}"
+
+
+CHECKS = Explorable(
+    legend="Your own chain",
+    controls=(
+        Slider("right_percent", "a step is right", "%", 50, 100, 1, 100 * _CHAIN[0]),
+        Slider("steps", "steps in a row", "steps", 1, 40, 1, _CHAIN[1]),
+        Slider("catch_percent", "the check catches", "%", 0, 100, 1, 100 * _CATCH),
+        Slider("alarm_percent", "it rejects of the right ones", "%", 0, 30, 1, 100 * _ALARM),
+        Slider("tries", "tries a step", "tries", 1, 6, 1, _TRIES),
+    ),
+    table=Table(
+        ("Check", "Tries a step", "Chains that end right"),
+        (
+            ("none", "1", _right(NO_CHECK, 1)),
+            *(
+                (f"catches {_CATCH:.0%}", str(tries), _right(checker(_CATCH, _ALARM), tries))
+                for tries in (1, 2, _TRIES)
+            ),
+        ),
+        start=3,
+    ),
+    caption=f"{_CHAIN[1]} steps, each right in {_CHAIN[0]:.0%} of its tries.",
+    colours={
+        "decode": (DECODE, "right"),
+        "ttft": (TTFT, "wrong, nobody told"),
+        "waiting": (WAITING, "a person takes over"),
+    },
+    given={"call_s": FAST.e2e_latency_s(CALL_TOKENS)},
 )
 
 _THREE = Changes(parallel_reads=True, ttft_cut=CUT, routed=frozenset({"Locate file"}))
@@ -200,7 +370,7 @@ def _values(changes: Changes) -> dict[str, object]:
     }
 
 
-_CASES = {"nothing": Changes(), "the essay's three": _THREE, "what 7 s takes": _SEVEN}
+_CASES = {"nothing": Changes(), "the three changes": _THREE, "what 7 s takes": _SEVEN}
 
 CASE_STUDY = Explorable(
     legend="Your own switches",
@@ -226,7 +396,7 @@ CASE_STUDY = Explorable(
         ("Switched on", "One attempt"),
         tuple((name, f"{pass_s(changes):.2f} s") for name, changes in _CASES.items()),
     ),
-    caption="The rows of the essay's table, added up.",
+    caption="The rows of the table, added up.",
     colours={
         "ttft": (TTFT, "TTFT"),
         "decode": (DECODE, "decode"),
@@ -317,7 +487,12 @@ EXPLORABLES = {
     "multiplier": MULTIPLIER,
     "break_even": BREAK_EVEN,
     "amdahl": AMDAHL,
+    "flip": FLIP,
+    "percentiles": PERCENTILES,
+    "router": ROUTER,
     "fan_out": FAN_OUT,
+    "timestamp": TIMESTAMP,
+    "checks": CHECKS,
     "case_study": CASE_STUDY,
     "fewer_calls": FEWER_CALLS,
 }

@@ -1,30 +1,34 @@
-/* Calls at once whose lengths vary: the wait for the slowest. */
+/* Calls at once whose lengths vary and that slow each other: the wait for the slowest. */
 
 import { bars, stacked } from "./drawing.mjs";
-import { fan_out_speedup, mean_of_slowest } from "./formulas.mjs";
+import { mean_of_slowest, shared_speedup, widest } from "./formulas.mjs";
 import { several, times } from "./words.mjs";
+
+const MOST = 64;
 
 export function view(form) {
     const calls = Number(form.get("calls"));
     const sigma = Number(form.get("jitter_sigma"));
-    const slowest = mean_of_slowest(calls, sigma);
-    const speedup = fan_out_speedup(calls, sigma);
+    const penalty = Number(form.get("penalty_percent")) / 100;
+    const crowd = 1 + penalty * (calls - 1);
+    const slowest = crowd * mean_of_slowest(calls, sigma);
+    const limit = widest(sigma, penalty, MOST);
+    const pays = limit === null ? `Another call still pays at ${MOST}` : `Another call pays up to ${limit}`;
     const rows = [
         ["in a row", Array.from({ length: calls }, () => ["decode", 1])],
-        ["at once, all alike", [["decode", 1]]],
-        ["at once, with jitter", [["decode", 1], ["waiting", slowest - 1]]],
+        ["at once, alone", [["decode", 1]]],
+        ["at once", [["decode", 1], ["waiting", slowest - 1]]],
     ].map(([name, pairs]) => {
         const parts = stacked(pairs);
         return { name, parts, label: parts.at(-1).to.toFixed(2) };
     });
-    const promise = calls > 1 && sigma > 0 ? `, not ${calls}` : "";
     return {
         sentence:
             `${several(calls, "call")} at once take ${slowest.toFixed(2)} times the mean of one: ` +
-            `${times(speedup)} faster than in a row${promise}.`,
+            `${times(shared_speedup(calls, sigma, penalty))} faster than in a row. ${pays}.`,
         alt:
-            `In mean calls: ${calls} in a row, 1 at once if all are alike, ` +
-            `${slowest.toFixed(2)} at once with jitter of sigma ${sigma.toFixed(2)}.`,
+            `In mean calls: ${calls} in a row, 1 if nothing varies and nothing is shared, ` +
+            `${slowest.toFixed(2)} at once.`,
         draw: (svg, width) => bars(svg, width, rows, "mean calls"),
     };
 }

@@ -1,6 +1,6 @@
 /* The formulas of labtools, once more. They carry labtools' names, so that the two can be read side
-   by side: latency_model, metrics, dispatch.slowest and studies.case_study_audit. A test evaluates
-   both on the same inputs. Nothing here touches the page. */
+   by side: latency_model, metrics, dispatch, closed_loop, chains and the case study's audit. A test
+   evaluates both on the same inputs. Nothing here touches the page. */
 
 /* Request sent to the end of the stream, for an answer that stops by itself. */
 export function e2e_latency_s(ttft_s, decode_tokens_per_s, output_tokens) {
@@ -70,6 +70,106 @@ export function mean_of_slowest(calls, jitter_sigma) {
 /* How many times faster calls at once are than one after another. */
 export function fan_out_speedup(calls, jitter_sigma) {
     return calls / mean_of_slowest(calls, jitter_sigma);
+}
+
+/* The same where each further call also slows all by a share: the endpoint's batch. */
+export function shared_speedup(calls, jitter_sigma, batch_penalty) {
+    return fan_out_speedup(calls, jitter_sigma) / (1 + batch_penalty * (calls - 1));
+}
+
+/* The number of calls at once from which one more makes a call's share of the wait longer, up to
+   `most`; null where another one always pays. */
+export function widest(jitter_sigma, batch_penalty, most) {
+    let before = 1;
+    for (let calls = 2; calls <= most; calls += 1) {
+        const speedup = shared_speedup(calls, jitter_sigma, batch_penalty);
+        if (speedup <= before) return calls - 1;
+        before = speedup;
+    }
+    return null;
+}
+
+/* A call in a closed loop of so many clients, in the long run. */
+export function closed_loop_s(endpoint, concurrency, output_tokens) {
+    const { rtt_s, ttft_s, decode_tokens_per_s, batch_penalty, max_batch, replicas } = endpoint;
+    const clients = Math.max(1, concurrency / replicas);
+    const active = Math.min(clients, max_batch);
+    const step_s = (1 + batch_penalty * (active - 1)) / decode_tokens_per_s;
+    const held_s = ttft_s - rtt_s + output_tokens * step_s;
+    return rtt_s + held_s * Math.max(1, clients / max_batch);
+}
+
+/* The fewest clients with which a call takes longer on the first; null up to `most`. */
+export function crossover_clients(first, second, output_tokens, most) {
+    for (let clients = 1; clients <= most; clients += 1) {
+        const [one, other] = [first, second].map((e) => closed_loop_s(e, clients, output_tokens));
+        if (one > other) return clients;
+    }
+    return null;
+}
+
+/* What of the tokens that two prompts share is reused. */
+export function cached_tokens(shared_tokens, block_tokens, minimum_tokens) {
+    const tokens = Math.floor(shared_tokens / block_tokens) * block_tokens;
+    return tokens >= minimum_tokens ? tokens : 0;
+}
+
+/* The ranks of an interval for a percentile with 95% confidence; null where calls are too few. */
+export function interval_ranks(calls, q, confidence = 0.95) {
+    let chance = (1 - q) ** calls;
+    const below = [0];
+    for (let k = 0; k <= calls; k += 1) {
+        below.push(below.at(-1) + chance);
+        chance *= ((calls - k) / (k + 1)) * (q / (1 - q));
+    }
+    let best = null;
+    let high = 1;
+    for (let low = 1; low < calls; low += 1) {
+        high = Math.max(high, low + 1);
+        while (high < calls && below[high] - below[low] < confidence) high += 1;
+        if (below[high] - below[low] < confidence) break;
+        if (best === null || high - low < best[1] - best[0]) best = [low, high];
+    }
+    return best !== null && q === 0.5 ? [best[0], calls + 1 - best[0]] : best;
+}
+
+/* The standard normal's quantile, by halving. */
+export function normal_quantile(share) {
+    let [low, high] = [-9, 9];
+    for (let i = 0; i < 60; i += 1) {
+        const middle = (low + high) / 2;
+        if (normal_cdf(middle) < share) low = middle;
+        else high = middle;
+    }
+    return (low + high) / 2;
+}
+
+/* The latency below which this share of lognormal calls of mean 1 lies. */
+export function lognormal_quantile(share, jitter_sigma) {
+    return Math.exp(jitter_sigma * normal_quantile(share) - (jitter_sigma * jitter_sigma) / 2);
+}
+
+/* What becomes of a chain of checked steps, each tried up to `attempts` times. */
+export function chain_outcomes(right_rate, steps, catch_rate, false_alarm_rate, attempts) {
+    const right = right_rate * (1 - false_alarm_rate);
+    const wrong = (1 - right_rate) * (1 - catch_rate);
+    const again = 1 - right - wrong;
+    let passes = 0;
+    for (let attempt = 0; attempt < attempts; attempt += 1) passes += again ** attempt;
+    const accepted = (right + wrong) * passes;
+    let reached = 0;
+    for (let before = 0; before < steps; before += 1) reached += accepted ** before;
+    return {
+        right: (right * passes) ** steps,
+        wrong: accepted ** steps - (right * passes) ** steps,
+        stopped: 1 - accepted ** steps,
+        attempts: passes * reached,
+    };
+}
+
+/* Seconds that routing saves in a hundred calls, failures paid. */
+export function routing_saves_s(saved_s, failure_rate, failure_s) {
+    return 100 * (saved_s - failure_rate * failure_s);
 }
 
 /* When each step of a pass starts and how long its parts take. `overlapping` are pairs of

@@ -1,9 +1,10 @@
 """The one look of every figure in the course, in the book and in the labs.
 
-A figure carries its own light background, so that it reads on a white page and on a dark one,
-its own alt text and caption, so that these can hold measured numbers, and a second drawing for
-phones, where a wide one shrinks until its text is too small. Colours are Okabe and
-Ito's, which colour-blind readers can tell apart; a meaning keeps its colour through the book.
+A figure carries its own light background, so that it reads in a notebook of any colour; the book
+gives a dark page a drawing of its own. It carries its own alt text and caption, so that these can
+hold measured numbers, and a second drawing for phones, where a wide one shrinks until its text is
+too small. Colours are Okabe and Ito's, which colour-blind readers can tell apart; a meaning keeps
+its colour through the book.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ INK = "#222222"
 MUTED = "#666666"
 REST = "#DDDDDD"  # what a bar is a part of
 PAPER = "#FFFFFF"
+ON_PALE = "#202020"  # ink on a pale bar, dark in both schemes
 
 _DARK = {TTFT, DECODE, TOOL}  # words on these are white
 
-WIDTH_IN = 5.6
+WIDTH_IN = 7.0  # the column of a page
 # A phone of 390 pixels leaves a figure 358 of them: at this width its smallest text, 10 points,
 # is then shown at 9.
 NARROW_IN = 4.14
@@ -104,7 +106,7 @@ class Canvas:
         for length, colour, words in parts:
             self.axes.barh(y, length, left=left, height=height, color=colour)
             if words:
-                ink = "white" if colour in _DARK else INK
+                ink = PAPER if colour in _DARK else ON_PALE
                 middle = left + length / 2
                 text = self.axes.text(middle, y, words, ha="center", va="center", color=ink)
                 self.label_within(text, left, left + length)

@@ -37,10 +37,12 @@ OVERFLOWING = """() => {
     return excess > 0 ? [`the page is ${excess} px too wide`, ...out] : out;
 }"""
 
-IMAGES_HERE = "() => [...document.images].every(image => image.complete)"
+# A figure is fetched when it comes into view, and one of the other scheme never.
+IMAGES_HERE = """() => [...document.images].filter(image => image.checkVisibility())
+    .map(image => Object.assign(image, {loading: "eager"}).complete).every(Boolean)"""
 
 UNNAMED_IMAGES = """() => [...document.images]
-    .filter(image => !image.alt.trim() || !image.naturalWidth)
+    .filter(image => !image.alt.trim() || image.checkVisibility() && !image.naturalWidth)
     .map(image => image.outerHTML.slice(0, 120))"""
 
 # Of each figure as it is shown at this width: words that are too small to read, stick out of it, or
@@ -52,11 +54,12 @@ UNREADABLE_FIGURES = """async leastPx => {
         if (!encoded) return (await fetch(address)).text();
         return new TextDecoder().decode(Uint8Array.from(atob(encoded), c => c.charCodeAt(0)));
     };
-    for (const image of document.querySelectorAll("figure.lab-figure img")) {
+    for (const image of document.querySelectorAll("figure.lab-figure :is(img, svg)")) {
         const shownPx = image.getBoundingClientRect().width;
         if (!shownPx) continue;  // folded away
         const holder = document.body.appendChild(document.createElement("div"));
-        const source = await text(image.currentSrc);
+        holder.className = "diagram";  // what styles a drawing that is in the page
+        const source = image.currentSrc ? await text(image.currentSrc) : image.outerHTML;
         holder.innerHTML = source.slice(source.indexOf("<svg"));
         const svg = holder.querySelector("svg"), frame = svg.getBoundingClientRect();
         const words = [...svg.querySelectorAll("text")].map(text => ({
@@ -64,7 +67,8 @@ UNREADABLE_FIGURES = """async leastPx => {
             px: parseFloat(getComputedStyle(text).fontSize) * shownPx / svg.viewBox.baseVal.width,
         })).filter(({text}) => text);
         const say = (fault, ...of) => faults.push(
-            `${fault}: ${of.map(({text}) => text).join(" / ")} in ${image.alt.slice(0, 60)}`);
+            `${fault}: ${of.map(({text}) => text).join(" / ")} in `
+            + (image.alt ?? image.getAttribute("aria-label")).slice(0, 60));
         words.forEach((one, index) => {
             const {box} = one;
             if (one.px < leastPx) say(`${one.px.toFixed(1)} px`, one);
@@ -174,6 +178,7 @@ class SiteBrowser:
 
         def look(tab: Page) -> None:
             tab.goto(f"{self._site}/{page}", wait_until="networkidle")
+            _wait_for_images(tab)
             tab.screenshot(path=file, full_page=True, animations="disabled")
 
         self._in_tab(look, width=width, scheme=scheme, javascript=True)

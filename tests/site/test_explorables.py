@@ -5,6 +5,7 @@ a table stands in their place.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from itertools import chain, combinations, product
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 from built_book import BOOK, pages, parsed
-from explorable_catalogue import CASE_STUDY, EXPLORABLES, FEWER_CALLS
+from explorable_catalogue import CASE_STUDY, EXPLORABLES, FEWER_CALLS, FLIP
 from playwright.sync_api import Locator, Page
 from site_browser import SiteBrowser
 
@@ -25,12 +26,16 @@ from labtools.course.coding_agent.audit import (
     Changes,
     pass_s,
 )
+from labtools.course.compounding.chains import chain_outcomes, checker
 from labtools.course.fewer_calls.strip import CALL_NAMES, MERGED, Cuts, attempt
+from labtools.course.model_size.backends import crossover_clients
 from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
-from labtools.model.metrics import amdahl_speedup
-from labtools.model.profile import LatencyProfile
+from labtools.model.closed_loop import closed_loop
+from labtools.model.metrics import TooFewSamples, amdahl_speedup, percentile_interval
+from labtools.model.profile import LatencyProfile, PrefixCache
+from labtools.model.published_profiles import BATCH_13B, LATENCY_70B
 
 pytestmark = pytest.mark.site
 
@@ -50,7 +55,7 @@ each_explorable = pytest.mark.parametrize("name", EXPLORABLES)
 
 # The formulas.
 
-Case = tuple[str, list[Any], float | list[float]]
+Case = tuple[str, list[Any], Any]
 
 
 def calls() -> list[Case]:
@@ -106,6 +111,67 @@ def fan_outs() -> list[Case]:
     return found
 
 
+def shared_fan_outs() -> list[Case]:
+    """Calls that vary and slow each other, and how many at once are still worth it."""
+    found: list[Case] = []
+    for sigma, penalty in product((0, 0.5, 1.5), (0, 0.05, 0.2)):
+        speedups = [fan_out_speedup(k, sigma) / (1 + penalty * (k - 1)) for k in range(1, 65)]
+        found.append(("shared_speedup", [16, sigma, penalty], speedups[15]))
+        stops = (k for k in range(1, 64) if speedups[k] <= speedups[k - 1])
+        found.append(("widest", [sigma, penalty, 64], next(stops, None)))
+    return found
+
+
+def loads() -> list[Case]:
+    found: list[Case] = []
+    for slots, tokens in product((4, 16, 64), (10, 80, 2000)):
+        profiles = (LATENCY_70B.but(max_batch=slots), BATCH_13B)
+        first, second = FLIP.given["endpoints"]
+        given = [{**first, "max_batch": slots}, second]
+        for clients in (1, 7, 40, 256):
+            found += [
+                (
+                    "closed_loop_s",
+                    [one, clients, tokens],
+                    closed_loop(p, clients, tokens).e2e_latency_s,
+                )
+                for one, p in zip(given, profiles, strict=True)
+            ]
+        flip = crossover_clients(*profiles, tokens, most_clients=256)
+        found.append(("crossover_clients", [*given, tokens, 256], flip))
+    return found
+
+
+def samples() -> list[Case]:
+    found: list[Case] = []
+    for calls, q in product((10, 50, 60, 300, 1000), (0.5, 0.95, 0.99)):
+        seen = percentile_interval(range(calls), q)
+        ranks = None if isinstance(seen, TooFewSamples) else [seen.low_rank, seen.high_rank]
+        found.append(("interval_ranks", [calls, q], ranks))
+    normal = NormalDist()
+    for share, sigma in product((0.01, 0.5, 0.95, 0.999), (0.05, 0.5, 1.5)):
+        value = math.exp(sigma * normal.inv_cdf(share) - sigma**2 / 2)
+        found.append(("lognormal_quantile", [share, sigma], value))
+    return found
+
+
+def prefixes_and_chains() -> list[Case]:
+    rules = PrefixCache()
+    block = [rules.block_tokens, rules.minimum_tokens]
+    found: list[Case] = [
+        ("cached_tokens", [shared, *block], rules.cached_tokens(shared))
+        for shared in (0, 900, 1023, 1024, 1151, 9999)
+    ]
+    for right, steps, catch, alarm, tries in product(
+        (0.5, 0.9, 1), (1, 10, 40), (0, 0.5, 1), (0, 0.3), (1, 3, 6)
+    ):
+        ends = chain_outcomes(right, steps, checker(catch, alarm), tries)
+        expected = [ends.right, ends.wrong, ends.stopped, ends.attempts]
+        found.append(("chain_outcomes", [right, steps, catch, alarm, tries], expected))
+    found.append(("routing_saves_s", [0.2, 0.02, 6.0], pytest.approx(100 * (0.2 - 0.02 * 6))))
+    return found
+
+
 def passes() -> list[Case]:
     """Every way to set the switches of the case study."""
     subsets = chain.from_iterable(combinations(ROUTABLE, n) for n in range(len(ROUTABLE) + 1))
@@ -147,12 +213,27 @@ EVALUATE = """async (cases) => {
     };
     return cases.map(([name, args]) => {
         const value = formulas[name](...args);
-        return value.total_s ?? value;
+        if (name === "chain_outcomes") return Object.values(value);
+        return value?.total_s ?? value;
     });
 }"""
 
 
-@pytest.mark.parametrize("cases", [calls, races, speedups, fan_outs, passes, strips])
+@pytest.mark.parametrize(
+    "cases",
+    [
+        calls,
+        races,
+        speedups,
+        fan_outs,
+        shared_fan_outs,
+        loads,
+        samples,
+        prefixes_and_chains,
+        passes,
+        strips,
+    ],
+)
 def test_the_formulas_are_those_of_labtools(browser: SiteBrowser, cases: Any) -> None:
     asked = cases()
     found = browser.on_page(

@@ -52,7 +52,8 @@ def call_anatomy(calls: Mapping[str, CallRecord]) -> LabFigure:
             for name, (ttft_s, decode_s) in parts.items()
         )
         return drawing.done(
-            f"The parts of one call: {told}.", "One call, from request to last token."
+            f"The parts of one call: {told}.",
+            "A call of the same length on each endpoint, from the request to the last token.",
         )
 
 
@@ -110,8 +111,8 @@ def ttft_share(profiles: Sequence[LatencyProfile], marked_tokens: int) -> LabFig
         )
         return drawing.done(
             f"TTFT's share of a call falls as the answer grows: {words}.",
-            "At the dots, the break-even lengths, decode takes as long as TTFT. "
-            f"At {marked_tokens} tokens both endpoints are far past it.",
+            "TTFT’s share of a call by the length of the answer. At the dots, the break-even "
+            "lengths, decode takes as long as TTFT.",
         )
 
 
@@ -143,8 +144,8 @@ def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
             f"{share_high:.0%}, a run is {span[0]:.2f} to {span[1]:.2f} times faster with the "
             f"share measured on the slow backend, and {span[2]:.2f} to {span[3]:.2f} times with it "
             "measured on the fast one.",
-            f"Calls {factor:g} times faster. The grey band is a share of {share_low:.0%} to "
-            f"{share_high:.0%}: the same figure means two things.",
+            f"What calls {factor:g} times faster are worth for the whole task. The grey band is a "
+            f"share of {share_low:.0%} to {share_high:.0%}.",
         )
 
 
@@ -164,7 +165,7 @@ def chance_of_a_slow_call(marked: Sequence[int], q: float = 0.95) -> LabFigure:
         told = ", ".join(f"{chance_one_exceeds(n, q):.0%} with {n} calls" for n in marked)
         return drawing.done(
             f"The chance that a run meets a call slower than its p{q * 100:.0f}: {told}.",
-            "One call in twenty is slow. Most runs of twenty calls meet one.",
+            "How likely a run meets at least one call above the p95, if calls are independent.",
         )
 
 
@@ -183,8 +184,9 @@ def inference_shares(published: Mapping[str, float], claimed: tuple[float, float
         told = ", ".join(f"{name}: {share:.0%}" for name, share in published.items())
         return drawing.done(
             f"Inference's share of the wall clock as published: {told}. "
-            f"The essay claims {claimed[0]:.0%} to {claimed[1]:.0%}.",
-            f"The grey band is the essay's {claimed[0]:.0%} to {claimed[1]:.0%}.",
+            f"The claim to be checked is {claimed[0]:.0%} to {claimed[1]:.0%}.",
+            f"The grey band is what is often claimed, {claimed[0]:.0%} to {claimed[1]:.0%}. "
+            "At worst: what the tools leave for inference.",
         )
 
 

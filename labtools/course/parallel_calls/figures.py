@@ -88,8 +88,8 @@ def jitter_speedup(
         return drawing.done(
             "Speed-up against the number of calls at once. Without jitter it is their number; "
             f"with a lognormal jitter of sigma {measured_sigma:g} the runs measured {told}.",
-            f"Lines are computed, dots measured at sigma {measured_sigma:g}. "
-            "The more calls, the likelier that one of them is slow.",
+            f"Speed-up of calls at once over calls in a row. Lines are computed, dots measured at "
+            f"sigma {measured_sigma:g}.",
         )
 
 
@@ -117,7 +117,7 @@ def wall_clock(curves: Mapping[str, Mapping[int, float]], unit_s: float) -> LabF
         told = "; ".join(f"{name}: {curve[most]:.2f} s" for name, curve in curves.items())
         return drawing.done(
             f"Seconds until all reads are done, for 1 to {most} reads at once. At {most}: {told}.",
-            f"Reads of {unit_s:g} s. How much {most} at once take is up to the endpoint's batch.",
+            f"Reads of {unit_s:g} s at three endpoints, from one to {most} at once.",
         )
 
 
@@ -153,7 +153,7 @@ def requests_sent(traces: Mapping[str, Trace]) -> LabFigure:
         answers = sum(call.error is None for call in next(iter(traces.values())).calls)
         return drawing.done(
             f"Requests sent against time: {'; '.join(told)}.",
-            f"{answers} answers either way, and after the same time. The requests differ.",
+            f"What it takes to get {answers} answers under one rate limit, in two ways.",
         )
 
 
@@ -216,5 +216,6 @@ def tails(runs: Mapping[str, Iterable[float]], delay_s: float) -> LabFigure:
         axes.set(xlabel="seconds", ylabel="calls that take longer (log scale)")
         return drawing.done(
             f"The share of calls that take longer than a given time: {'; '.join(told)}.",
-            "Up to the delay the curves agree. Beyond it a second request cuts the tail.",
+            "The share of reads that take longer than a given time, with one request and with a "
+            "second one after the delay.",
         )

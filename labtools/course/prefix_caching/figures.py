@@ -36,8 +36,7 @@ def reused_tokens(calls: Mapping[str, CallRecord]) -> LabFigure:
         )
         return drawing.done(
             f"Input tokens of one call, by layout of the prompt. {told}.",
-            "The same call of one conversation, laid out in different ways. "
-            "All that stands behind the first change is read again.",
+            "What one call of a conversation reuses and reads, by the layout of its prompt.",
         )
 
 
@@ -62,8 +61,7 @@ def ttft_by_call(traces: Mapping[str, Trace]) -> LabFigure:
         told = "; ".join(f"{name} {line[-1]:.2f} s" for name, line in lines.items())
         return drawing.done(
             f"TTFT of each of {longest} calls. At the last call: {told}.",
-            "The same conversation, call by call. Where the prompt keeps its beginning, TTFT does "
-            "not grow with it.",
+            "TTFT of the same conversation, call by call, in each layout.",
         )
 
 
@@ -88,7 +86,7 @@ def cached_against_shared(rules: Mapping[str, PrefixCache], longest: int = 2000)
         axes.set(xlabel="tokens that two prompts share at their start", ylabel="cached tokens")
         return drawing.done(
             f"Cached tokens against shared tokens, a staircase. {'; '.join(told)}.",
-            "Sharing less than the minimum gives nothing; above it, whole blocks count.",
+            "What is reused of the tokens that two prompts share: whole blocks, above a minimum.",
         )
 
 
@@ -179,7 +177,7 @@ def ceiling(traces: Mapping[str, Trace]) -> LabFigure:
         first = next(iter(parts.values()))
         return drawing.done(
             f"What the task is made of: {told}.",
-            f"TTFT is {first[0] / sum(first):.1%} of the first bar. No cache can take more.",
+            f"The task under each cache. TTFT is {first[0] / sum(first):.1%} of the first bar.",
         )
 
 

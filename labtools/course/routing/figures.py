@@ -40,7 +40,7 @@ def routed_shares(shares: Mapping[str, float], what: str) -> LabFigure:
         told = ", ".join(f"{share:.0%} of {name}" for name, share in shares.items())
         return drawing.done(
             f"The share of {what}: {told}.",
-            f"The blue part belongs to {what}. Many calls, little time.",
+            f"The blue part of each quantity belongs to {what}.",
         )
 
 
@@ -69,7 +69,7 @@ def delivered(outcomes: Mapping[str, Outcomes], task_s: Mapping[str, float]) -> 
         )
         return drawing.done(
             f"Tasks that do not end in a right fix: {told}.",
-            "What goes wrong with each verifier. The faster row delivers more wrong fixes.",
+            "What goes wrong with each verifier, and how long a task takes.",
         )
 
 

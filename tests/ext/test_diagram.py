@@ -1,0 +1,34 @@
+"""Diagrams: drawn for both widths, named in words, with words only where they fit."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+from diagram import CHARACTER, Block, Diagram, Lane
+from diagram_catalogue import DIAGRAMS
+
+
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_it_is_drawn_twice_and_says_what_it_shows(name: str) -> None:
+    diagram = DIAGRAMS[name]
+    drawn = BeautifulSoup(diagram.markup(), "html.parser").select("svg[role=img]")
+    assert [svg["class"] for svg in drawn] == [["wide"], ["narrow"]]
+    assert {svg["aria-label"] for svg in drawn} == {diagram.alt}
+    assert diagram.caption
+
+
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_no_diagram_holds_a_typed_number(name: str) -> None:
+    diagram = DIAGRAMS[name]
+    told = [diagram.alt, diagram.caption, *(b.words for lane in diagram.lanes for b in lane.blocks)]
+    assert [words for words in told if re.search(r"\d", words)] == []
+
+
+def test_words_that_do_not_fit_are_left_out() -> None:
+    words = "quite long for this block"
+    block = Block(0, 100 * len(words) * CHARACTER / 600, "decode", words)
+    wide, narrow = Diagram((Lane("", (block,)),), "alt", "caption").markup().split("<svg")[1:]
+    assert words in wide
+    assert words not in narrow
