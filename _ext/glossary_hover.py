@@ -22,7 +22,7 @@ SENTENCE = re.compile(r"(.+?[.:])(\s|$)", re.DOTALL)
 
 def definitions(glossary: nodes.document) -> dict[str, str]:
     """By the term's anchor."""
-    found = {}
+    found: dict[str, str] = {}
     for entries in glossary.findall(addnodes.glossary):
         for item in entries.findall(nodes.definition_list_item):
             text = " ".join(next(item.findall(nodes.paragraph)).astext().split())

@@ -48,7 +48,7 @@ class Question(SphinxDirective):
         holder = nodes.container()
         source, _ = self.get_source_info()
         self.state.nested_parse(StringList([text], source), self.content_offset, holder)
-        return holder.children
+        return list(holder.children)
 
 
 def _raw(html: str) -> nodes.raw:

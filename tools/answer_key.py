@@ -21,7 +21,7 @@ SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)```", re.D
 
 def solved(lab: Path) -> Any:
     """The lab as a notebook, solved and without outputs. Raises ValueError where one is missing."""
-    notebook = nbformat.read(lab, as_version=4)
+    notebook: Any = nbformat.read(lab, as_version=4)  # type: ignore[no-untyped-call]
     texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     solutions = SOLUTION.findall("\n".join(texts))
     exercises = [cell for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]
@@ -41,7 +41,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     labs = sorted((ROOT / "labs").glob("*.ipynb"))
     for lab in labs:
-        nbformat.write(solved(lab), folder / lab.name)
+        nbformat.write(solved(lab), folder / lab.name)  # type: ignore[no-untyped-call]
     print(f"The solved labs are in {folder}: {', '.join(lab.stem for lab in labs)}")
     return 0
 

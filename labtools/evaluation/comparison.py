@@ -95,50 +95,42 @@ def verdict(found: Comparison) -> tuple[Sentence, ...]:
 def chain(found: Comparison) -> Iterator[str]:
     """What to choose for an agent, by how much, how sure, and where it is the slower one."""
     fact = next((one for one in found.facts if one.unit == "s"), None)
-    if fact is None or None in fact.values:
-        return
-    if AxisName.CHAIN in {one.what for one in found.not_compared}:
-        return
-    names = [one.name for one in found.endpoints]
-    totals = {n: total for n, total in zip(names, fact.values, strict=True) if total is not None}
-    best, *others = sorted(names, key=totals.__getitem__)
-    told = joined([f"{duration(totals[name])} at {name}" for name in (best, *others)])
-    ratio = max(totals.values()) / totals[best] if totals[best] else 1.0
-    times = f", the longest {ratio:.3g} times the shortest" if ratio >= 1.005 else ""
-    takes = f"Inference in the same chain takes {told}{times}"
     steps = next((row for row in found.quantities if row.axis == AxisName.CHAIN), None)
-    shown = {} if steps is None else _shown_against(steps, best, names)
-    sure = [name for name in others if shown.get(name)]
-    alike = [name for name in others if shown.get(name) is False]
-    if not sure:
-        yield f"{takes}. Call by call no difference is shown, so nothing speaks for any of them."
+    if (
+        fact is None
+        or None in fact.values
+        or AxisName.CHAIN in {r.what for r in found.not_compared}
+    ):
         return
+    totals = [value for value in fact.values if value is not None]
+    names = [one.name for one in found.endpoints]
+    order = sorted(range(len(names)), key=totals.__getitem__)
+    best = order[0]
+    told = joined(f"{duration(totals[place])} at {names[place]}" for place in order)
+    ratio = max(totals) / totals[best] if totals[best] else 1.0
+    times = f", the longest {ratio:.3g} times the shortest" if ratio >= 1.005 else ""
+    takes = f"Inference in the same chain takes {told}{times}."
+    wins, loses = ("slower", "faster") if best == 0 else ("faster", "slower")
+    pairs = dict(_pairs_of(steps, best, names))
+    sure = [name for name, one in pairs.items() if one.finding == wins]
+    if not sure:
+        yield f"{takes} Call by call no difference is shown, so nothing speaks for any of them."
+        return
+    alike = [name for name in pairs if name not in sure]
     but = f"; against {joined(alike)} no difference is shown" if alike else ""
+    rows = found.quantities
+    lost = [r.what for r in rows if loses in {o.finding for _, o in _pairs_of(r, best, names)}]
+    price = f" It is the slower one in: {'; '.join(lost[:NAMED])}." if lost else ""
     yield (
-        f"For an agent that works in steps, choose {best}. {takes}. Paired call by call, {best} "
-        f"is faster than {joined(sure)} with 95% confidence{but}.{_slower_in(found, best, names)}"
+        f"For an agent that works in steps, choose {names[best]}. {takes} Paired call by call, "
+        f"{names[best]} is faster than {joined(sure)} with 95% confidence{but}.{price}"
     )
 
 
-def _shown_against(row: Quantity, best: str, names: list[str]) -> dict[str, bool]:
-    """Whether `best` is faster, for each endpoint that its calls were paired with."""
-    if best == names[0]:
-        pairs = zip(names[1:], row.against, strict=True)
-        return {name: one.finding == "slower" for name, one in pairs}
-    return {names[0]: row.against[names.index(best) - 1].finding == "faster"}
-
-
-def _slower_in(found: Comparison, best: str, names: list[str]) -> str:
-    """What the choice costs: where the chosen one is slower."""
-    place = names.index(best)
-    slower = [
-        row.what
-        for row in found.quantities
-        for number, one in enumerate(row.against, start=1)
-        if one.finding == ("slower" if place else "faster") and place in (0, number)
-    ]
-    rows = list(dict.fromkeys(slower))
-    return f" It is the slower one in {joined(rows[:NAMED])}." if rows else ""
+def _pairs_of(row: Quantity | None, best: int, names: list[str]) -> list[tuple[str, Against]]:
+    """Those that `best` was paired with: everything was paired with the first."""
+    pairs = list(zip(names[1:], row.against if row else (), strict=False))
+    return pairs if best == 0 else [(names[0], one) for _, one in pairs[best - 1 : best]]
 
 
 def quantities(found: Comparison) -> Iterator[str]:

@@ -1,10 +1,9 @@
 """The one look of every figure in the course, in the book and in the labs.
 
-A figure carries its own light background, so that it reads in a notebook of any colour; the book
-gives a dark page a drawing of its own. It carries its own alt text and caption, so that these can
-hold measured numbers, and a second drawing for phones, where a wide one shrinks until its text is
-too small. Colours are Okabe and Ito's, which colour-blind readers can tell apart; a meaning keeps
-its colour through the book.
+A figure carries its own light background (the book gives a dark page a drawing of its own), its own
+alt text and caption, so that these can hold measured numbers, and a second drawing for phones,
+where a wide one shrinks until its text is too small. Colours are Okabe and Ito's, which colour-blind
+readers can tell apart; a meaning keeps its colour through the book.
 """
 
 from __future__ import annotations

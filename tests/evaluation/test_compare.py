@@ -264,4 +264,4 @@ def test_the_choice_says_where_it_is_the_slower_one():
     better = measured(*a_chain(*[a_record(0.1)] * 6), *crowd(2, 0.9, 8), name="better")
     other = measured(*a_chain(*[a_record(0.7)] * 6), *crowd(2, 0.2, 8), name="other")
     for found in (compare(better, other), compare(other, better)):
-        assert "It is the slower one in a call, 2 at once" in found.verdict[0].text
+        assert "It is the slower one in: a call, 2 at once" in found.verdict[0].text

@@ -111,8 +111,7 @@ def ttft_share(profiles: Sequence[LatencyProfile], marked_tokens: int) -> LabFig
         )
         return drawing.done(
             f"TTFT's share of a call falls as the answer grows: {words}.",
-            "TTFT’s share of a call by the length of the answer. At the dots, the break-even "
-            "lengths, decode takes as long as TTFT.",
+            "At the dots, the break-even lengths, decode takes as long as TTFT.",
         )
 
 
@@ -185,8 +184,7 @@ def inference_shares(published: Mapping[str, float], claimed: tuple[float, float
         return drawing.done(
             f"Inference's share of the wall clock as published: {told}. "
             f"The claim to be checked is {claimed[0]:.0%} to {claimed[1]:.0%}.",
-            f"The grey band is what is often claimed, {claimed[0]:.0%} to {claimed[1]:.0%}. "
-            "At worst: what the tools leave for inference.",
+            "The grey band is what is often claimed. At worst: what the tools leave for inference.",
         )
 
 
