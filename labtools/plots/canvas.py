@@ -2,8 +2,8 @@
 
 A figure carries its own light background (the book gives a dark page a drawing of its own), its own
 alt text and caption, so that these can hold measured numbers, and a second drawing for phones,
-where a wide one shrinks until its text is too small. Colours are Okabe and Ito's, which colour-blind
-readers can tell apart; a meaning keeps its colour through the book.
+where a wide one shrinks until its text is too small. Colours are Okabe and Ito's, which
+colour-blind readers can tell apart; a meaning keeps its colour through the book.
 """
 
 from __future__ import annotations
