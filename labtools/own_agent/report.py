@@ -131,6 +131,9 @@ def report(
     slack_s = order.slack_s()
     foretelling = Foretelling(trace, order, found) if found.holds and trace.spans else None
     calls = trace.calls
+    # A log that was pieced together, or never says why an answer ended, says nothing of the wire.
+    wire = not any(span.derived for span in trace.spans if span.call)
+    wire = wire and any(call.finish_reason for call in calls)
     return Report(
         FORMAT,
         file,
@@ -139,8 +142,7 @@ def report(
         trace.duration_s,
         len(calls),
         trace.failures,
-        # A log that never says why an answer ended says nothing of this run.
-        trace.remarks if any(call.finish_reason for call in calls) else (),
+        trace.remarks if wire else (),
         tuple(dict.fromkeys(call.model for call in calls)),
         sum(call.input_tokens or 0 for call in calls),
         sum(call.cached_tokens or 0 for call in calls),

@@ -330,3 +330,9 @@ def test_remarks_on_the_answers_are_said():
     trace = Trace((Span(1, "a", "llm", 0.0, 2.0, call=call),), 0.0, 2.0, "e", "wall")
     said = list(sentences(report(trace, "f")))
     assert said[1].startswith("1 of 1 answers came in one piece")
+
+
+def test_a_log_that_was_pieced_together_gets_no_remarks(tmp_path):
+    log = tmp_path / "log"
+    log.write_text(SMALL["codex_rollout.jsonl"])
+    assert report(read_trace(log), "f").remarks == ()
