@@ -83,15 +83,10 @@ class Identity:
         few = [f"{count(n, 'usable call')} of {model}" for model, n in self.unfitted.items()]
         off = self.off
         if self.holds:
-            found = (
-                ""
-                if off is None
-                else f"; each call foretold from the others, they are {off:.0%} off"
-            )
-            why = (
-                "The simulated clock made these times" if self.simulated else "It reproduces itself"
-            )
-            return f"{why}{found}."
+            why = "The simulated clock made these times"
+            why = why if self.simulated else "It reproduces itself"
+            found = "; each call foretold from the others, they are"
+            return f"{why}." if off is None else f"{why}{found} {off:.0%} off."
         if few:
             return (
                 f"Nothing is foretold: {', '.join(few)}, and {FEWEST_CALLS} of a model are needed "

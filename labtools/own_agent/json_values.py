@@ -57,8 +57,8 @@ def tokens(values: object, *path: str | int) -> int | None:
 
 
 def instant_ns(value: object) -> int | None:
-    """An instant, from ISO 8601 or from nanoseconds since 1970."""
+    """An instant, from ISO 8601, or from seconds or nanoseconds since 1970."""
     found = number(value)
     if found is not None:
-        return int(found) if found >= 10**15 else None
+        return int(found) if found >= 10**15 else int(found * 1e9) if 1e8 < found < 1e11 else None
     return calendar_ns(value) if isinstance(value, str) else None

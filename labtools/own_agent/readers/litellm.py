@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labtools.own_agent.json_values import Json, dig, instant_ns, number, objects, text, tokens
+from labtools.own_agent.json_values import Json, dig, instant_ns, objects, text, tokens
 from labtools.own_agent.steps import Step
 
 NAME = "LiteLLM's standard logging payloads (JSON lines)"
@@ -17,9 +17,11 @@ def read(records: list[Json]) -> tuple[list[Step], str]:
     """Its calls; what lay between an answer and the prompt with its tools' results is those."""
     steps: list[Step] = []
     asked: dict[str, tuple[Step, str]] = {}
-    payloads = [(at, each) for each in _payloads(records) if (at := _ns(each.get("startTime")))]
-    for number_, (start, payload) in enumerate(sorted(payloads, key=lambda pair: pair[0])):
-        step = _call(payload, f"call {number_ + 1}", start)
+    payloads = [
+        (at, each) for each in _payloads(records) if (at := instant_ns(each.get("startTime")))
+    ]
+    for n, (start, payload) in enumerate(sorted(payloads, key=lambda pair: pair[0]), start=1):
+        step = _call(payload, f"call {n}", start)
         if step is None:
             continue
         by_asker: dict[str, tuple[Step, list[str]]] = {}
@@ -44,16 +46,8 @@ def _payloads(records: list[Json]) -> list[Json]:
     ]
 
 
-def _ns(value: object) -> int | None:
-    """An instant: seconds since 1970, or as text."""
-    seconds = number(value)
-    if seconds is not None and 1e8 < seconds < 1e11:
-        return int(seconds * 1e9)
-    return instant_ns(value)
-
-
 def _call(payload: Json, key: str, start: int) -> Step | None:
-    end = _ns(payload.get("endTime"))
+    end = instant_ns(payload.get("endTime"))
     if end is None:
         return None
     kind = "tool" if "embedding" in text(payload, "call_type") else "llm"
@@ -61,18 +55,13 @@ def _call(payload: Json, key: str, start: int) -> Step | None:
     step.model = text(payload, "model") or "unknown"
     step.input_tokens = tokens(payload, "prompt_tokens")
     step.output_tokens = tokens(payload, "completion_tokens")
-    for usage in (
-        dig(payload, "response", "usage"),
-        dig(payload, "metadata", "usage_object"),
-    ):
-        if step.cached_tokens is None:
-            step.cached_tokens = tokens(usage, "prompt_tokens_details", "cached_tokens")
-            details = "completion_tokens_details"
-            step.reasoning_tokens = tokens(usage, details, "reasoning_tokens")
+    usage = dig(payload, "response", "usage") or dig(payload, "metadata", "usage_object")
+    step.cached_tokens = tokens(usage, "prompt_tokens_details", "cached_tokens")
+    step.reasoning_tokens = tokens(usage, "completion_tokens_details", "reasoning_tokens")
     step.finish_reason = text(payload, "response", "choices", 0, "finish_reason") or None
     if payload.get("status") == "failure":
         step.error = text(payload, "error_str") or "it failed"
-    first = _ns(payload.get("completionStartTime"))
+    first = instant_ns(payload.get("completionStartTime"))
     if first is not None and payload.get("stream"):  # else it is the end under another name
         step.ttft_s = (first - start) / 1e9
     return step
