@@ -1,6 +1,7 @@
 """`python -m labtools ...`: one clear line for what goes wrong, and what a lab needs, checked."""
 
 import importlib.metadata
+import io
 import os
 import socket
 import subprocess
@@ -218,14 +219,13 @@ def test_credentials_in_the_address_are_not_shown(run, monkeypatch):
     assert "secret" not in out
 
 
-def test_a_terminal_that_knows_few_characters_gets_all_that_is_said(tmp_path):
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_that_knows_few_characters_gets_all_that_is_said(
+    tmp_path, monkeypatch, encoding
+):
     profile = '["東京"]\ndecode_tokens_per_s = 50\nsource = "été"\n'
     (tmp_path / "p.toml").write_text(profile, encoding="utf-8")
-    for encoding in ("ascii", "cp1252"):
-        done = subprocess.run(
-            [sys.executable, "-m", "labtools", "profiles", "--profiles", str(tmp_path / "p.toml")],
-            env={**os.environ, "PYTHONIOENCODING": encoding},
-            capture_output=True,
-            check=True,
-        )
-        assert rb"\u6771\u4eac" in done.stdout
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    main(["profiles", "--profiles", str(tmp_path / "p.toml")])
+    assert rb"\u6771\u4eac" in terminal.buffer.getvalue()

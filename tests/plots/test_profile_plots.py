@@ -1,6 +1,7 @@
 """The two figures of the profiles say what they draw."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -12,21 +13,26 @@ from labtools.plots import speed_by_concurrency, ttft_by_context
 ALL = list(NAMED.values())
 
 
+@cache
+def drawn(draw):
+    return draw(ALL)
+
+
 @pytest.mark.parametrize("draw", [ttft_by_context, speed_by_concurrency])
 def test_axes_are_named_with_their_unit_and_scale(draw):
-    svg = draw(ALL).svg
+    svg = drawn(draw).svg
     labels = re.findall(r"<text[^>]*>([^<]*log scale[^<]*)</text>", svg)
     assert len(labels) == 2
 
 
 def test_every_profile_is_labelled_at_its_ttft_curve():
-    svg = ttft_by_context(ALL).svg
+    svg = drawn(ttft_by_context).svg
     for profile in ALL:
         assert f">{profile.name}</text>" in svg
 
 
 def test_profiles_without_figures_under_load_are_named_and_not_drawn():
-    figure = speed_by_concurrency(ALL)
+    figure = drawn(speed_by_concurrency)
     assert ">fast</text>" not in figure.svg
     assert "fast, slow, tracelab-median" in figure.caption
     assert ">latency-70b</text>" in figure.svg
@@ -53,4 +59,4 @@ def test_nothing_to_draw_is_an_error(draw):
 
 
 def test_the_same_profiles_give_the_same_figure():
-    assert ttft_by_context(ALL).svg == ttft_by_context(ALL).svg
+    assert ttft_by_context(ALL).svg == drawn(ttft_by_context).svg
