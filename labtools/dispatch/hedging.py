@@ -58,7 +58,8 @@ async def hedged(
     first = asyncio.ensure_future(call())
     racers = [first]
     try:
-        if not await _done_within(first, delay_s):
+        done, _ = await asyncio.wait(racers, timeout=delay_s)
+        if not done:
             racers.append(asyncio.ensure_future(call()))
         under_way = set(racers)
         while under_way:
@@ -72,11 +73,6 @@ async def hedged(
             racer.cancel()
         # Waited for, so that the loser's connection is closed before its winner is used.
         await asyncio.gather(*racers, return_exceptions=True)
-
-
-async def _done_within(task: asyncio.Future[T], delay_s: float) -> bool:
-    done, _ = await asyncio.wait({task}, timeout=delay_s)
-    return bool(done)
 
 
 def _is_good(task: asyncio.Future[T], good: Callable[[T], bool]) -> bool:

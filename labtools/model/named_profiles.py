@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from labtools.errors import ConfigurationError, one_of
 from labtools.model.leaderboard import PROVIDERS
@@ -64,9 +63,8 @@ def load_profiles(path: str | Path) -> dict[str, LatencyProfile]:
         ) from None
     if not isinstance(tables, dict) or not tables:
         raise ConfigurationError(f"{path} holds no profiles: it needs a table for each, by name.")
-    return {name: _profile(path, name, table) for name, table in tables.items()}
-
-
-def _profile(path: Path, name: str, table: Any) -> LatencyProfile:
-    fields = {"name": name, **table} if isinstance(table, dict) else table
-    return read_back(LatencyProfile, fields, f"{path}, profile {name!r}")
+    found = {}
+    for name, table in tables.items():
+        fields = {"name": name, **table} if isinstance(table, dict) else table
+        found[name] = read_back(LatencyProfile, fields, f"{path}, profile {name!r}")
+    return found

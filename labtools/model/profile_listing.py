@@ -9,25 +9,18 @@ from collections.abc import Iterable
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile, Prices
 
 WIDTH = 80
+_PARAGRAPH = textwrap.TextWrapper(WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
 def listing(profiles: Iterable[LatencyProfile]) -> str:
     """One paragraph a profile, no line longer than `WIDTH`."""
-    return "\n\n".join(_entry(profile) for profile in profiles)
+    return "\n\n".join(map(_entry, profiles))
 
 
 def _entry(profile: LatencyProfile) -> str:
+    figures = "; ".join(_figures(profile)) + "."
     source = profile.source or "No source stated."
-    lines = [*_wrapped(f"{_sentence(_figures(profile))}"), *_wrapped(source)]
-    return "\n".join([profile.name, *lines])
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
-
-
-def _sentence(parts: list[str]) -> str:
-    return "; ".join(parts) + "."
+    return "\n".join([profile.name, _PARAGRAPH.fill(figures), _PARAGRAPH.fill(source)])
 
 
 def _figures(profile: LatencyProfile) -> list[str]:

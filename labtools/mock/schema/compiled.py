@@ -66,7 +66,7 @@ class CompiledSchema:
         self.root: Schema = json.loads(text)
         self.chars = len(text)
         self._heights: dict[tuple[int, int], float] = {}
-        self._patterns: dict[str, Callable[[str], bool]] = {}
+        self._patterns: dict[str, Callable[[Json], Iterator[Any]]] = {}
         if isinstance(self.root, dict):
             # The library must not find more in a reference than is looked at here.
             nested = {name: value for name, value in self.root.items() if name != "$id"}
@@ -94,8 +94,8 @@ class CompiledSchema:
     def matches(self, pattern: str, text: str) -> bool:
         """Whether the pattern is found in the text."""
         if pattern not in self._patterns:
-            self._patterns[pattern] = _matcher(pattern)
-        return self._patterns[pattern](text)
+            self._patterns[pattern] = _validator({"pattern": pattern})
+        return next(self._patterns[pattern](text), None) is None
 
     def resolve(self, reference: str) -> Schema:
         """What a reference points at."""
@@ -193,11 +193,6 @@ def _validator(schema: Schema) -> Callable[[Json], Iterator[Any]]:
         json.loads(as_python(json.dumps(schema)))
     ).iter_errors
     return checked
-
-
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    errors = _validator({"pattern": pattern})
-    return lambda text: next(errors(text), None) is None
 
 
 def _fetch_nothing(uri: str) -> Any:

@@ -217,7 +217,8 @@ class Draw:
                 if name in forced:
                     raise error.below(name) from None
         enough = least
-        if share and not known and any(map(_is_part, conjunction.values("additionalProperties"))):
+        rules = conjunction.values("additionalProperties")
+        if share and not known and any(isinstance(rule, dict) for rule in rules):
             enough = min(most, max(least, 2))
         self._add_members(members, conjunction, depth, least, enough, list(known))
         return members
@@ -308,10 +309,6 @@ class Draw:
         if len(items) < least:
             raise NoValue(f"{least} different items are asked for, and {len(items)} were found")
         return items
-
-
-def _is_part(rule: Schema) -> bool:
-    return isinstance(rule, dict)
 
 
 def _prefix(part: Part) -> Sequence[Schema]:
