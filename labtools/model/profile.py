@@ -56,16 +56,18 @@ def _require(
         return
     kind = int if whole else int | float
     if isinstance(value, bool) or not isinstance(value, kind) or math.isnan(value):
-        noun = "whole number" if whole else "number"
-        raise ConfigurationError(f"{name} must be a {noun}; found {value!r}.")
-    if finite and math.isinf(value):
-        raise ConfigurationError(f"{name} must be finite; found {value!r}.")
-    if at_least is not None and value < at_least:
-        raise ConfigurationError(f"{name} must be at least {at_least}; found {value!r}.")
-    if above is not None and value <= above:
-        raise ConfigurationError(f"{name} must be above {above}; found {value!r}.")
-    if at_most is not None and value > at_most:
-        raise ConfigurationError(f"{name} must be at most {at_most}; found {value!r}.")
+        allowed = "a whole number" if whole else "a number"
+    elif finite and math.isinf(value):
+        allowed = "finite"
+    elif at_least is not None and value < at_least:
+        allowed = f"at least {at_least}"
+    elif above is not None and value <= above:
+        allowed = f"above {above}"
+    elif at_most is not None and value > at_most:
+        allowed = f"at most {at_most}"
+    else:
+        return
+    raise ConfigurationError(f"{name} must be {allowed}; found {value!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,17 +205,15 @@ class LatencyProfile:
     def __post_init__(self) -> None:
         if not self.name or not isinstance(self.name, str):
             raise ConfigurationError(f"A profile needs a name; found {self.name!r}.")
-        _require(self, "decode_tokens_per_s", above=0, finite=False)
-        _require(self, "prefill_tokens_per_s", above=0, finite=False)
-        _require(self, "attention_pairs_per_s", above=0, finite=False)
-        _require(self, "decode_context_tokens_per_s", above=0, finite=False)
-        _require(self, "prefill_chunk_tokens", at_least=1, whole=True, optional=True)
+        for rate in ("decode_tokens", "prefill_tokens", "attention_pairs", "decode_context_tokens"):
+            _require(self, f"{rate}_per_s", above=0, finite=False)
+        for name in ("prefill_chunk_tokens", "max_batch"):
+            _require(self, name, at_least=1, whole=True, optional=True)
         for name in ("rtt_s", "overhead_s", "batch_penalty", "schema_compile_s", "jitter_sigma"):
             _require(self, name, at_least=0)
         _require(self, "prediction_tokens_per_step", at_least=0, whole=True)
         for name in ("replicas", "context_limit_tokens"):
             _require(self, name, at_least=1, whole=True)
-        _require(self, "max_batch", at_least=1, whole=True, optional=True)
         for name in ("structured_factor", "tail_factor"):
             _require(self, name, above=0)
         _require(self, "tail_probability", at_least=0, at_most=1)
