@@ -1,4 +1,5 @@
 // One cell of a lab: its code can be changed, run, and brought back to what it was.
+import { paint } from "./colours.mjs";
 import { element, Outputs } from "./outputs.mjs";
 
 const SLOW_MS = 2000;
@@ -9,25 +10,26 @@ export class Cell {
         this.number = number;
         this.name = box.id || `cell-${number}`;
         this.pre = box.querySelector(".cell_input pre");
-        this.original = { html: this.pre.innerHTML, code: this.code };
+        this.text = element("code", { textContent: this.pre.textContent });
+        this.original = this.code;
         this.isExercise = box.classList.contains("tag_exercise");
         this.isCheck = box.classList.contains("tag_check");
         this.ran = false;
     }
 
     get code() {
-        const copy = this.pre.cloneNode(true);
+        const copy = this.text.cloneNode(true);
         for (const end of copy.querySelectorAll("br")) end.replaceWith("\n");
         return copy.textContent.replaceAll("\u00a0", " ").replace(/\n$/, "");
     }
 
     get isChanged() {
-        return this.code !== this.original.code;
+        return this.code !== this.original;
     }
 
     // Become editable. `lab` has what the buttons do.
     open(lab) {
-        const { pre, number } = this;
+        const { text, number } = this;
         const button = (text, about, press) =>
             element("button", {
                 type: "button", className: "live-button", textContent: text, onclick: press,
@@ -42,28 +44,30 @@ export class Cell {
             button("Run", about, () => lab.run(this)), ...check, this.reset, this.stop, this.state);
         this.box.querySelector(".cell_input").after(this.bar);
         try {
-            pre.contentEditable = "plaintext-only";
+            text.contentEditable = "plaintext-only";
         } catch {
-            pre.contentEditable = "true"; // a browser that knows no other kind
+            text.contentEditable = "true"; // a browser that knows no other kind
         }
-        Object.assign(pre, { spellcheck: false, role: "textbox", ariaMultiLine: "true" });
-        pre.setAttribute("aria-label", `Code of cell ${number}`);
-        pre.setAttribute("aria-describedby", "live-keys");
-        pre.addEventListener("input", () => this.#changed(lab));
-        pre.addEventListener("keydown", (event) => this.#pressed(event, lab));
+        Object.assign(text, { spellcheck: false, role: "textbox", ariaMultiLine: "true" });
+        text.setAttribute("aria-label", `Code of cell ${number}`);
+        text.setAttribute("aria-describedby", "live-keys");
+        text.addEventListener("input", () => this.#changed(lab));
+        text.addEventListener("keydown", (event) => this.#pressed(event, lab));
+        this.pre.replaceChildren(text); // the theme takes a pre that needs no scrolling out of Tab's way
         this.stop.hidden = true;
         this.restore(lab);
     }
 
     restore(lab) {
         const kept = lab.edits.get(this.name);
-        if (kept !== undefined && kept !== this.code) this.pre.textContent = `${kept}\n`;
+        if (kept !== undefined) this.text.textContent = `${kept}\n`;
         this.reset.hidden = !this.isChanged;
+        paint(this.text);
     }
 
     bringBack(lab) {
-        this.pre.innerHTML = this.original.html;
-        this.pre.focus();
+        this.text.textContent = `${this.original}\n`;
+        this.text.focus();
         this.#changed(lab);
         lab.say(`Cell ${this.number} is as it was.`);
     }
@@ -71,6 +75,7 @@ export class Cell {
     #changed(lab) {
         lab.edits.set(this.name, this.isChanged ? this.code : undefined);
         this.reset.hidden = !this.isChanged;
+        paint(this.text);
     }
 
     #pressed(event, lab) {
@@ -78,11 +83,11 @@ export class Cell {
         event.preventDefault();
         if (event.shiftKey || event.ctrlKey || event.metaKey) {
             lab.run(this);
-            if (event.shiftKey) lab.after(this)?.pre.focus();
+            if (event.shiftKey) lab.after(this)?.text.focus();
             return;
         }
         const range = getSelection().getRangeAt(0).cloneRange();
-        range.setStart(this.pre, 0);
+        range.setStart(this.text, 0);
         const line = range.toString().split("\n").pop();
         const deeper = /:\s*$/.test(line) ? "    " : "";
         document.execCommand("insertText", false, `\n${line.match(/^ */)[0]}${deeper}`);

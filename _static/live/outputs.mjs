@@ -44,7 +44,7 @@ export class Outputs {
 }
 
 function plain(kind, text) {
-    const pre = element("pre", { textContent: text });
+    const pre = element("pre", { textContent: text, tabIndex: kind === "traceback" ? 0 : -1 });
     return element("div", { className: `output ${kind} notranslate` },
         element("div", { className: "highlight" }, pre));
 }
