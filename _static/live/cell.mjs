@@ -3,6 +3,7 @@ import { paint } from "./colours.mjs";
 import { element, Outputs } from "./outputs.mjs";
 
 const SLOW_MS = 2000;
+const STOPPING = "Stop ends Python, and what the cells have set is gone.";
 
 export class Cell {
     constructor(box, number) {
@@ -107,7 +108,7 @@ export class Cell {
             const passed = performance.now() - began;
             if (passed < SLOW_MS) return;
             this.stop.hidden = false;
-            this.state.textContent = `Working, ${Math.round(passed / 1000)} s`;
+            this.state.textContent = `Working, ${Math.round(passed / 1000)} s. ${STOPPING}`;
         }, 500);
     }
 

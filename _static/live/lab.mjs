@@ -6,7 +6,8 @@ const WORDS = {
     offer: "Nothing to install, and nothing that you do leaves your browser.",
     differs:
         "Unlike a notebook on your own machine: only the mock answers, on the simulated clock; " +
-        "no server, no engine and no endpoint of your own; the coding agent's tests run without a jail. ",
+        "no server, no engine and no endpoint of your own; the coding agent's tests run without a jail, " +
+        "and Stop is their limit. ",
     keys: "Shift and Enter run a cell and go on to the next, Control and Enter run it and stay.",
     ready: "Ready. Change any cell; Run runs it, and before it those above that have not run.",
     again: "Python starts anew. What your cells had set is gone; your edits are kept.",
@@ -33,10 +34,9 @@ export class Lab {
         this.start = button(`Run this lab here (${size})`, () => this.open());
         this.start.classList.add("live-start");
         this.runAll = button("Run all", () => this.run(this.cells.at(-1), true), true);
-        this.halt = button("Stop", () => this.stop(), true);
-        this.restart = button("Restart", () => this.stop(), true);
+        this.halt = button("Stop and start anew", () => this.stop(), true);
+        this.restart = button("Restart Python", () => this.stop(), true);
         this.resetAll = button("Reset all cells", () => this.#resetAll(), true);
-        this.halt.title = this.restart.title = "Python ends, and with it all that the cells have set";
         this.progress = element("progress", { max: this.bytes, value: 0, hidden: true });
         this.progress.setAttribute("aria-label", "Loaded");
         this.status = element("p", { className: "live-status", role: "status" }, WORDS.offer);
@@ -50,13 +50,14 @@ export class Lab {
             this.progress, this.status, more);
         this.bar.setAttribute("aria-label", "This lab in the page");
         (this.target ?? this.cells[0]).box.before(this.bar);
+        if (this.target) this.bar.scrollIntoView();
     }
 
     // The reader has pressed the button: only now anything is loaded.
     open() {
         this.start.hidden = true;
-        for (const button of [this.runAll, this.halt, this.restart, this.resetAll]) button.hidden = false;
-        this.status.before(element("p", { id: "live-keys", className: "live-differs" }, WORDS.keys));
+        for (const button of [this.runAll, this.resetAll]) button.hidden = false;
+        this.status.after(element("p", { id: "live-keys", className: "live-differs" }, WORDS.keys));
         for (const cell of this.cells) cell.open(this);
         document.body.classList.add("live");
         this.runAll.focus();
@@ -64,8 +65,13 @@ export class Lab {
         if (this.target) this.run(this.target);
     }
 
+    // In the status line, which a screen reader reads out.
     say(words) {
         this.status.textContent = words;
+        const { activeElement } = document;
+        this.halt.hidden = !this.#running;
+        this.restart.hidden = Boolean(this.#running);
+        if (activeElement?.hidden) this.runAll.focus();
     }
 
     after(cell) {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from built_book import BOOK
+from firefox import firefox, firefox_path
 from playwright.sync_api import BrowserContext, Page, expect
+from serve import address, book_server
 from site_browser import AXE_OPTIONS, GRAVE, OVERFLOWING, SCHEMES, WIDTHS, Axe, SiteBrowser
 
 pytestmark = pytest.mark.site
@@ -198,7 +201,7 @@ def edit(page: LivePage) -> None:
 def stop(page: LivePage) -> None:
     page.write(3, "print('begun')\nwhile True:\n    pass")
     page.press("Run cell 3", exact=True)
-    page.tab.get_by_text("Working, 3 s").wait_for()
+    page.tab.get_by_text("Working, 3 s.").wait_for()
     loaded = len(page.packs)
     page.press("Stop cell 3")
     page.wait("Ready")
@@ -236,3 +239,33 @@ def test_a_chapters_figure_leads_to_its_cell_and_the_button_is_there(browser: Si
         expect(beside).to_be_visible()
 
     browser.on_page("chapters/multiplier.html", look)
+
+
+IN_FIREFOX = """(async () => {
+    (%s)();
+    const status = () => document.querySelector(".live-status").textContent;
+    const until = async words => {
+        while (!words.test(status())) await new Promise(done => setTimeout(done, 200));
+    };
+    const press = name => [...document.querySelectorAll("button")]
+        .find(button => button.textContent.startsWith(name)).click();
+    press("Run this lab here");
+    await until(/Ready|did not start/);
+    press("Run all");
+    await until(/ is done|ended in|did not start/);
+    return [status(), window.outputs];
+})()"""
+
+
+def test_the_first_lab_runs_in_firefox_too(book: None, tmp_path: Path) -> None:
+    executable = firefox_path()
+    if executable is None:
+        pytest.skip("no Firefox: install firefox-esr")
+    with book_server(BOOK, port=0) as server, firefox(executable, tmp_path) as tab:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        tab.open(f"{address(server)}/labs/multiplier.html")
+        status, outputs = tab.evaluate(IN_FIREFOX % RECORD)
+        server.shutdown()
+    assert "is done" in status
+    here = {name: told(outputs.get(name, [])) for name in stored("multiplier")}
+    assert here == stored("multiplier")
