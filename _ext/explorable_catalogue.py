@@ -448,8 +448,8 @@ FEWER_CALLS = Explorable(
     controls=(
         Slider("plan_tokens", "tokens of the plan", "tokens", 20, 400, 20, Cuts().plan_tokens),
         Slider("fix_tokens", "tokens of the fix", "tokens", 20, 800, 20, Cuts().fix_tokens),
-        Choices("left_out", "Left out, or done by code", {name: name for name in CALL_NAMES}),
         Choices("merged", "In one answer", {name: name for name in MERGED}),
+        Choices("left_out", "Left out, or done by code", {name: name for name in CALL_NAMES}),
     ),
     presets={name: _cuts_shown(cuts) for name, cuts in _STRIPS.items()},
     table=Table(

@@ -21,8 +21,8 @@ from labtools.plots.canvas import (
     LabFigure,
     canvas,
     percent,
+    plain,
     require,
-    thousands,
 )
 from labtools.plots.timeline import span_bar
 
@@ -56,7 +56,7 @@ def strips(traces: Mapping[str, Trace]) -> LabFigure:
         axes.spines["left"].set_visible(False)
         axes.set(xlabel="seconds since the start", ylim=(-len(traces) + 0.5, 0.75))
         drawing.key(
-            {"TTFT": TTFT, "decode": DECODE, "tests": TOOL, "▼ the plan's first words": HIGHLIGHT}
+            {"TTFT": TTFT, "decode": DECODE, "tests": TOOL, "the plan's first words": HIGHLIGHT}
         )
         return drawing.done(
             f"One attempt, call by call. {'; '.join(told)}.",
@@ -83,13 +83,15 @@ def files_and_edits(tokens: Mapping[str, Mapping[str, int]], profile: LatencyPro
                 f"{' '.join(name.split())} {whole_s:.2f} s whole and {edit_s:.2f} s as an edit"
             )
         axes.set_xscale("log")
+        axes.set_xlim(right=4 * max(formats["whole file"] for formats in tokens.values()) / rate)
+        plain(axes.xaxis)
         drawing.rows(list(tokens))
         axes.tick_params(axis="y", length=0)
         axes.set(
             xlabel=f"seconds to write it at {rate:.0f} tokens a second (log scale)",
             ylim=(-len(tokens) + 0.5, 0.6),
         )
-        drawing.key({"● search and replace": HIGHLIGHT, "■ whole file": DECODE})
+        drawing.key({"search and replace": HIGHLIGHT, "whole file": DECODE})
         return drawing.done(
             f"Seconds to write one change down: {'; '.join(told)}.",
             "The same change as an edit and as a whole file. The edit stays as long as the change, "
@@ -98,34 +100,34 @@ def files_and_edits(tokens: Mapping[str, Mapping[str, int]], profile: LatencyPro
 
 
 def half_a_prompt(
-    profiles: Sequence[LatencyProfile], output_tokens: int, lengths: Sequence[int]
+    profile: LatencyProfile, outputs: Sequence[int], lengths: Sequence[int]
 ) -> LabFigure:
     """What share of a call goes with half of its prompt, by the prompt's length."""
     styles = ("-", "--", "-.", ":")
     with canvas(height_in=3.2) as drawing:
         axes, told = drawing.axes, []
-        for profile, style in zip(profiles, styles, strict=False):
-            shares = [_saved_by_half(profile, output_tokens, length) for length in lengths]
+        for tokens, style in zip(outputs, styles, strict=False):
+            shares = [_saved_by_half(profile, tokens, length) for length in lengths]
             axes.plot(lengths, shares, style, color=TTFT, linewidth=2)
-            drawing.label_end(lengths[-1], shares[-1], profile.name, color=INK)
+            drawing.label_end(lengths[-1], shares[-1], f"{tokens:,} out", color=INK)
             ends = ((lengths[0], shares[0]), (lengths[-1], shares[-1]))
             told.append(
-                f"on {profile.name} "
-                + " and ".join(f"{share:.0%} at {length:,} tokens" for length, share in ends)
+                f"with {tokens:,} output tokens "
+                + " and ".join(f"{share:.0%} at {length:,}" for length, share in ends)
             )
         axes.set_xscale("log")
-        axes.set_ylim(0, 0.5)
+        axes.set_xlim(right=3 * lengths[-1])
+        axes.set_ylim(0, 0.55)
         percent(axes.yaxis)
-        thousands(axes.xaxis)
+        plain(axes.xaxis)
         axes.set(
             xlabel="input tokens before halving (log scale)",
-            ylabel="of the call saved by half the prompt",
+            ylabel="of the call saved",
         )
         return drawing.done(
-            f"Share of a call of {output_tokens} output tokens that half a prompt saves: "
-            f"{'; '.join(told)}.",
-            f"What halving the prompt takes off a call with {output_tokens} output tokens, when "
-            "nothing of it is cached.",
+            f"Share of a call that half its prompt saves: {'; '.join(told)} input tokens.",
+            f"What half the prompt takes off a call on {profile.name} when nothing is cached, for "
+            "answers of three lengths.",
         )
 
 

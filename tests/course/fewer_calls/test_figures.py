@@ -6,7 +6,7 @@ import pytest
 
 from labtools import connect
 from labtools.coding_agent import Switches, play
-from labtools.course.fewer_calls import FAST, IN_CODE, SLOW, figures, measured_files
+from labtools.course.fewer_calls import FAST, IN_CODE, figures, measured_files
 from labtools.errors import NothingMeasured
 
 
@@ -27,6 +27,6 @@ def test_an_edit_stays_and_a_file_grows() -> None:
 
 
 def test_half_a_prompt_is_worth_what_the_formula_says() -> None:
-    figure = figures.half_a_prompt([FAST, SLOW], 200, [1_000, 100_000])
-    assert "on fast 2% at 1,000 tokens and 41% at 100,000 tokens" in figure.alt
-    assert "on slow 3% at 1,000 tokens" in figure.alt
+    figure = figures.half_a_prompt(FAST, [30, 200], [1_000, 100_000])
+    assert "with 30 output tokens 8% at 1,000" in figure.alt
+    assert "with 200 output tokens 2% at 1,000 and 41% at 100,000" in figure.alt
