@@ -210,9 +210,10 @@ def sentences(report: Report) -> Iterator[str]:
     yield from _cache(report)
     yield report.reproduces.sentence
     if report.asked:
-        takes = f"the run takes {report.asked.run_s:.2f} s"
-        yield f"Asked for: {takes}. Saved, nine times in ten between:"
-        yield from together([report.asked])
+        asked = report.asked
+        another = f"another {asked.run_low_s:.2f} to {asked.run_high_s:.2f} s nine times in ten"
+        yield f"Asked for: the run takes {asked.run_s:.2f} s, {another}. Saved, as often:"
+        yield from together([asked])
     if report.levers:
         yield "Each alone would save, nine times in ten between:"
         yield from together(report.levers)
