@@ -69,6 +69,18 @@ def read_back(
     raise ConfigurationError(f"{where}{said.rstrip('.')}. {next_step}".rstrip())
 
 
+def to_json(value: object) -> str:
+    """A value as a file holds it, for `read_back`."""
+    return _adapter(cast(Any, type(value))).dump_json(value, indent=1).decode() + "\n"
+
+
+def schema_text(kind: Any) -> str:
+    """The JSON schema of a kind, as it is stored in the documentation."""
+    schema = _adapter(kind).json_schema(mode="serialization")
+    where = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps({**where, **schema}, indent=1, ensure_ascii=False) + "\n"
+
+
 def _of_format(format: str, values: object) -> Mapping[str, Any]:
     if isinstance(values, str | bytes):
         try:

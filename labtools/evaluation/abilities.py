@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from labtools.errors import EndpointUnusable
@@ -72,9 +72,6 @@ class Abilities:
         if not self.usage:
             request["stream_options"] = None
         return request
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def blocks(seed: int) -> list[Block]:

@@ -15,7 +15,7 @@ from labtools.errors import BudgetExceeded, ConfigurationError
 from labtools.evaluation import axes
 from labtools.evaluation.candidates import USUAL, Candidate, candidates_of, refusals_name
 from labtools.evaluation.load_test.command import add_load_command
-from labtools.evaluation.page import as_text
+from labtools.evaluation.page import aligned, as_text
 from labtools.evaluation.plan import Estimate, estimate
 from labtools.evaluation.reporting import write_comparison, write_profile, write_report
 from labtools.evaluation.results_folder import ResultsFolder
@@ -120,10 +120,10 @@ def _measure(options: argparse.Namespace) -> None:
         return
     out = Path(options.out)
     with ExitStack() as open_labs:
-        labs = {
-            one.name: open_labs.enter_context(_connected(one, _left(budget, out / one.name)))
-            for one in candidates
-        }
+        labs = {}
+        for candidate in candidates:
+            left = _left(budget, out / candidate.name)
+            labs[candidate.name] = open_labs.enter_context(_connected(candidate, left))
         sessions = open_labs.enter_context(held(labs, out, settings))
         print(announcement)
         try:
@@ -157,10 +157,14 @@ def _limit_reached(budget: Budget, folders: Sequence[ResultsFolder]) -> BudgetEx
     )
 
 
-def _connected(one: Candidate, budget: Budget) -> Lab:
-    with refusals_name(one.key_from):
+def _connected(candidate: Candidate, budget: Budget) -> Lab:
+    with refusals_name(candidate.key_from):
         return connect(
-            one.base_url, profile=one.model, model=one.model, api_key=one.api_key, budget=budget
+            candidate.base_url,
+            profile=candidate.model,
+            model=candidate.model,
+            api_key=candidate.api_key,
+            budget=budget,
         )
 
 
@@ -187,13 +191,12 @@ def _compare_all(folders: Sequence[Path], prefix: Path) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     found, path = write_profile(options.folder)
-    names, states = (
-        max(len(getattr(one, field)) for one in found.parameters) for field in ("name", "status")
-    )
-    for one in found.parameters:
-        value = "" if one.value is None else four_digits(one.value)
-        status = one.status.replace("_", " ")
-        print(f"{one.name:{names}}  {status:{states}}  {value}".rstrip())
+    values = ("" if p.value is None else four_digits(p.value) for p in found.parameters)
+    rows = [
+        (parameter.name, parameter.status.replace("_", " "), value)
+        for parameter, value in zip(found.parameters, values, strict=True)
+    ]
+    print("\n".join(line.rstrip() for line in aligned(rows)))
     cached_from: dict[str, list[str]] = {}
     for chain in found.held_out:
         told = (

@@ -43,13 +43,13 @@ def compare(*measured: Measured) -> Comparison:
             f"A comparison needs two evaluations or more; found {len(measured)}. "
             "Name their folders: results/acme results/other."
         )
-    seeds = {one.identity.name: one.identity.settings.seed for one in measured}
-    if len({one.identity.settings.seed for one in measured}) > 1:
+    seeds = {run.identity.name: run.identity.settings.seed for run in measured}
+    if len({run.identity.settings.seed for run in measured}) > 1:
         raise ConfigurationError(
             f"The evaluations have different seeds ({seeds}), so no two calls had the same prompt, "
             "and none can be paired. Measure again with the same --seed."
         )
-    reports = _unique([summarise(one) for one in measured])
+    reports = _unique([summarise(run) for run in measured])
     quantities: list[Quantity] = []
     left_out: list[NotCompared] = []
     for on_axis in (comparison for axis in AXES for comparison in axis.comparisons):
@@ -58,7 +58,7 @@ def compare(*measured: Measured) -> Comparison:
             continue
         for value in on_axis.values(measured):
             for compared in on_axis.quantities:
-                calls = [on_axis.calls(one, compared, value) for one in measured]
+                calls = [on_axis.calls(run, compared, value) for run in measured]
                 what = compared.what.format(value)
                 if not any(calls):
                     continue
@@ -84,8 +84,8 @@ def _repeats(measured: Sequence[Measured], reports: Sequence[Report]) -> tuple[s
     if len({report.settings for report in reports}) > 1:
         return tuple(report.repeat for report in reports)
     named = [
-        replace(one.identity, name=report.endpoint.name)
-        for one, report in zip(measured, reports, strict=True)
+        replace(run.identity, name=report.endpoint.name)
+        for run, report in zip(measured, reports, strict=True)
     ]
     return (readable(command_line(*named), longest=2_000 * len(named)),)
 
@@ -110,12 +110,12 @@ def _refusal(
     """Why an axis is not compared, if it is not."""
     missing = [
         report.endpoint.name
-        for report, one in zip(reports, measured, strict=True)
-        if not one.on(on_axis.axis)
+        for report, run in zip(reports, measured, strict=True)
+        if not run.on(on_axis.axis)
     ]
     if missing:
         return f"Not measured at {joined(missing)}."
-    if differing := _differing([one.identity.settings for one in measured], on_axis.settings):
+    if differing := _differing([run.identity.settings for run in measured], on_axis.settings):
         return f"The settings differ: {joined(differing)}."
     if on_axis.by_tools and len({r.abilities.tools for r in reports if r.abilities}) > 1:
         return "Some of the endpoints know tools and some do not, so they were asked differently."
@@ -125,7 +125,7 @@ def _refusal(
 def _differing(settings: Sequence[Settings], names: Sequence[str]) -> list[str]:
     found = []
     for name in names:
-        values = [str(getattr(one, name)) for one in settings]
+        values = [str(getattr(each, name)) for each in settings]
         if len(set(values)) > 1:
             found.append(f"{name} {' against '.join(values)}")
     return found
@@ -134,14 +134,14 @@ def _differing(settings: Sequence[Settings], names: Sequence[str]) -> list[str]:
 def _warnings(measured: Sequence[Measured], reports: Sequence[Report]) -> list[str]:
     warnings = []
     named = [(report.endpoint.name, report) for report in reports]
-    if len({one.identity.clock for one in measured}) > 1:
+    if len({run.identity.clock for run in measured}) > 1:
         clocks = joined(f"{name} on the {r.endpoint.clock} clock" for name, r in named)
         warnings.append(
             f"Unequal clocks: {clocks}. A simulated time is what a profile predicts, not what an "
             "endpoint did; the differences below are between a prediction and a measurement."
         )
     names = [field.name for field in fields(Settings)]
-    if differing := _differing([one.identity.settings for one in measured], names):
+    if differing := _differing([run.identity.settings for run in measured], names):
         warnings.append(
             f"The settings differ: {joined(differing)}. Only calls that all plans hold are paired."
         )
@@ -212,13 +212,13 @@ def _facts(reports: Sequence[Report]) -> list[Fact]:
         Fact(
             "failed calls",
             "calls",
-            tuple(float(sum(one.calls for one in r.failures)) for r in reports),
+            tuple(float(sum(failure.calls for failure in r.failures)) for r in reports),
         ),
     ]
     if len({report.settings.slo_s for report in reports}) == 1:
         met = [{row.clients: row.goodput_share for row in r.closed_loop} for r in reports]
         for clients in met[0]:
-            values = tuple(one.get(clients) for one in met)
+            values = tuple(shares.get(clients) for shares in met)
             facts.append(Fact(f"calls within the objective, {clients} at once", "share", values))
     return facts
 
@@ -231,9 +231,9 @@ def keyed(calls: Iterable[Observation]) -> Mapping[_Key, Observation]:
     """
     seen: Counter[tuple[str, int, str]] = Counter()
     found: dict[_Key, Observation] = {}
-    for one in sorted(calls, key=lambda one: one.key):
-        where = one.block, one.lane, one.label
-        found[*where, seen[where]] = one
+    for call in sorted(calls, key=lambda call: call.key):
+        where = call.block, call.lane, call.label
+        found[*where, seen[where]] = call
         seen[where] += 1
     return found
 

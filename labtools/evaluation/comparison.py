@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
-
-from pydantic import TypeAdapter
 
 from labtools.evaluation.plan import AxisName
 from labtools.evaluation.report import Endpoint, Sentence
@@ -94,7 +91,7 @@ def verdict(found: Comparison) -> tuple[Sentence, ...]:
 
 def chain(found: Comparison) -> Iterator[str]:
     """What to choose for an agent, by how much, how sure, and where it is the slower one."""
-    fact = next((one for one in found.facts if one.unit == "s"), None)
+    fact = next((fact for fact in found.facts if fact.unit == "s"), None)
     steps = next((row for row in found.quantities if row.axis == AxisName.CHAIN), None)
     if (
         fact is None
@@ -103,7 +100,7 @@ def chain(found: Comparison) -> Iterator[str]:
     ):
         return
     totals = [value for value in fact.values if value is not None]
-    names = [one.name for one in found.endpoints]
+    names = [endpoint.name for endpoint in found.endpoints]
     order = sorted(range(len(names)), key=totals.__getitem__)
     best = order[0]
     told = joined(f"{duration(totals[place])} at {names[place]}" for place in order)
@@ -112,7 +109,7 @@ def chain(found: Comparison) -> Iterator[str]:
     takes = f"Inference in the same chain takes {told}{times}."
     wins, loses = ("slower", "faster") if best == 0 else ("faster", "slower")
     pairs = dict(_pairs_of(steps, best, names))
-    sure = [name for name, one in pairs.items() if one.finding == wins]
+    sure = [name for name, against in pairs.items() if against.finding == wins]
     if not sure:
         yield f"{takes} Call by call no difference is shown, so nothing speaks for any of them."
         return
@@ -130,7 +127,7 @@ def chain(found: Comparison) -> Iterator[str]:
 def _pairs_of(row: Quantity | None, best: int, names: list[str]) -> list[tuple[str, Against]]:
     """Those that `best` was paired with: everything was paired with the first."""
     pairs = list(zip(names[1:], row.against if row else (), strict=False))
-    return pairs if best == 0 else [(names[0], one) for _, one in pairs[best - 1 : best]]
+    return pairs if best == 0 else [(names[0], against) for _, against in pairs[best - 1 : best]]
 
 
 def quantities(found: Comparison) -> Iterator[str]:
@@ -138,12 +135,12 @@ def quantities(found: Comparison) -> Iterator[str]:
     first = found.endpoints[0].name
     for place, other in enumerate(found.endpoints[1:]):
         rows = [(row, row.against[place]) for row in found.quantities]
-        counts = Counter(one.finding for _, one in rows)
+        counts = Counter(against.finding for _, against in rows)
         if not counts:
             continue
         parts = []
         for finding in ("slower", "faster"):
-            ours = [(row, one) for row, one in rows if one.finding == finding]
+            ours = [(row, against) for row, against in rows if against.finding == finding]
             ours.sort(key=lambda pair: -abs(pair[1].relative or 0.0))
             most = "; ".join(_with_size(*pair) for pair in ours[:NAMED])
             parts.append(f"{finding} in {len(ours)}{f' (most: {most})' if most else ''}")
@@ -156,9 +153,9 @@ def quantities(found: Comparison) -> Iterator[str]:
 
 def chance(found: Comparison) -> Iterator[str]:
     """With many intervals some exclude 0 by chance."""
-    findings = [one.finding for row in found.quantities for one in row.against]
-    intervals = sum(one in ("slower", "faster", "no difference shown") for one in findings)
-    shown = sum(one in ("slower", "faster") for one in findings)
+    findings = [against.finding for row in found.quantities for against in row.against]
+    intervals = sum(finding in ("slower", "faster", "no difference shown") for finding in findings)
+    shown = sum(finding in ("slower", "faster") for finding in findings)
     if shown and intervals > 1:
         yield (
             f"Each of {intervals} intervals has 95% confidence by itself: between equal endpoints, "
@@ -166,16 +163,6 @@ def chance(found: Comparison) -> Iterator[str]:
         )
 
 
-def _with_size(row: Quantity, one: Against) -> str:
-    size = "" if one.relative is None else f" ({signed_share(one.relative)})"
+def _with_size(row: Quantity, against: Against) -> str:
+    size = "" if against.relative is None else f" ({signed_share(against.relative)})"
     return f"{row.what}{size}"
-
-
-@cache
-def _adapter() -> TypeAdapter[Comparison]:
-    return TypeAdapter(Comparison)
-
-
-def to_json(comparison: Comparison) -> str:
-    """The comparison as `comparison.json` holds it."""
-    return _adapter().dump_json(comparison, indent=1).decode() + "\n"

@@ -121,7 +121,7 @@ def failures(measured: Measured) -> tuple[Failure, ...]:
 
     Where it never became known what the endpoint can do, those count that asked for it.
     """
-    calls_made = [(one.axis, one.record) for one in measured.observations]
+    calls_made = [(call.axis, call.record) for call in measured.observations]
     if measured.abilities is None:
         calls_made = [(AxisName.ABILITIES, record) for record in measured.made]
     groups: dict[tuple[str, int | None], list[tuple[AxisName, CallError]]] = defaultdict(list)
@@ -142,7 +142,9 @@ def failures(measured: Measured) -> tuple[Failure, ...]:
                 longest_retry_after_s=max(waits, default=None),
             )
         )
-    return tuple(sorted(found, key=lambda one: (-one.calls, one.kind, one.status or 0)))
+    return tuple(
+        sorted(found, key=lambda failure: (-failure.calls, failure.kind, failure.status or 0))
+    )
 
 
 def lacks(abilities: Abilities | None) -> tuple[Lack, ...]:
@@ -200,16 +202,16 @@ def overhead(measured: Measured) -> tuple[Overhead | None, str | None]:
     """What the measuring machine added, or why it is not said."""
     if measured.identity.clock == "simulated":
         return None, "The clock is simulated: the machine adds nothing to any time."
-    lateness_s = [late for one in measured.overheads for late in one.lateness_s]
+    lateness_s = [late for noted in measured.overheads for late in noted.lateness_s]
     if not lateness_s:
         return None, "It was not measured."
-    calls = sum(one.calls for one in measured.overheads)
+    calls = sum(noted.calls for noted in measured.overheads)
     return Overhead(
         samples=len(lateness_s),
         lateness_p50_s=percentile(lateness_s, 0.5),
         lateness_p95_s=percentile(lateness_s, 0.95),
         lateness_max_s=max(lateness_s),
-        cpu_s_per_call=sum(one.cpu_s for one in measured.overheads) / calls if calls else None,
+        cpu_s_per_call=sum(noted.cpu_s for noted in measured.overheads) / calls if calls else None,
     ), None
 
 
@@ -226,7 +228,7 @@ def incomplete(report: Report) -> str | None:
     if done.complete:
         return None
     if done.planned is None:
-        failed_calls = sum(one.calls for one in report.failures)
+        failed_calls = sum(failure.calls for failure in report.failures)
         if failed_calls and failed_calls == report.spent.requests:
             most = report.failures[0]
             return (
@@ -234,7 +236,7 @@ def incomplete(report: Report) -> str | None:
                 f"with {_kind(most)}: {most.message.rstrip('.')}."
             )
         return "The run was interrupted before the first probe: nothing is known yet."
-    missing = joined(f"{one.axis} ({one.finished} of {one.planned})" for one in done.unfinished)
+    missing = joined(f"{axis.axis} ({axis.finished} of {axis.planned})" for axis in done.unfinished)
     return (
         f"The run was interrupted: {done.finished} of {done.planned} blocks are finished. "
         f"Not complete: {missing}. The same command goes on."
@@ -245,9 +247,9 @@ def failed(report: Report) -> str | None:
     """What went wrong, by kind."""
     if not report.failures or report.completeness.planned is None:
         return None
-    calls = sum(one.calls for one in report.failures)
-    kinds = joined(f"{one.calls} × {_kind(one)}" for one in report.failures)
-    limits = sum(one.calls for one in report.failures if one.status == 429)
+    calls = sum(failure.calls for failure in report.failures)
+    kinds = joined(f"{failure.calls} × {_kind(failure)}" for failure in report.failures)
+    limits = sum(failure.calls for failure in report.failures if failure.status == 429)
     limited = f" {limits} of them met a rate limit." if limits else ""
     return f"{count(calls, 'call')} failed: {kinds}.{limited} Goodput counts each as a miss."
 
@@ -260,7 +262,7 @@ def lacking(report: Report) -> str | None:
     """What the endpoint cannot do at all."""
     if not report.lacks:
         return None
-    phrases = " ".join(f"{one.what} {one.consequence}" for one in report.lacks)
+    phrases = " ".join(f"{lack.what} {lack.consequence}" for lack in report.lacks)
     return f"The endpoint lacks something, which is not slowness. {phrases}"
 
 
@@ -314,11 +316,11 @@ def blurred(report: Report) -> str | None:
 
 def too_few(report: Report) -> str | None:
     """Where p95 has no interval."""
-    stats = {name: one for axis in AXES for name, one in axis.stats(report).items()}
-    short = [name for name, one in stats.items() if one.p95 and one.p95.needed]
+    stats = {name: stat for axis in AXES for name, stat in axis.stats(report).items()}
+    short = [name for name, stat in stats.items() if stat.p95 and stat.p95.needed]
     if not short:
         return None
-    enough = [name for name, one in stats.items() if one.p95 and one.p95.interval]
+    enough = [name for name, stat in stats.items() if stat.p95 and stat.p95.interval]
     but = f" Only these have one: {joined(enough)}." if enough else ""
     return (
         f"p95 has an interval from {samples_needed(0.95)} samples on, and "

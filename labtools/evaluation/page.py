@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cache
 from itertools import zip_longest
 
@@ -29,55 +30,55 @@ def page(report: Report) -> str:
     return template.render(
         report=report,
         sections=[axis.section for axis in AXES if axis.section],
-        figures={name: one.html if one else "" for name, one in figures.items()},
-        settings=report.settings.as_dict(),
+        figures={name: figure.html if figure else "" for name, figure in figures.items()},
+        settings=asdict(report.settings),
     )
 
 
 def comparison_page(found: Comparison) -> str:
     """The page: the verdict first, then the differences, then the numbers behind them."""
     rows = {
-        row.what: [_spread(one) for one in row.against]
+        row.what: [_spread(against) for against in row.against]
         for row in found.quantities
-        if any(one.relative is not None for one in row.against)
+        if any(against.relative is not None for against in row.against)
     }
-    names = [one.name for one in found.endpoints[1:]]
+    names = [endpoint.name for endpoint in found.endpoints[1:]]
     figure = times_as_long(rows, names).html if rows else ""
     facts = [(fact.what, [shown(fact, value) for value in fact.values]) for fact in found.facts]
     template = environment().get_template("comparison.html")
-    heading = joined(one.name for one in found.endpoints)
+    heading = joined(endpoint.name for endpoint in found.endpoints)
     return template.render(found=found, names=heading, figure=figure, facts=facts)
 
 
-def _spread(one: Against) -> Spread | None:
+def _spread(against: Against) -> Spread | None:
     """As a multiple of the first endpoint's time."""
-    if one.relative is None:
+    if against.relative is None:
         return None
-    if one.relative_low is None or one.relative_high is None:
-        return 1 + one.relative, None
-    return 1 + one.relative, (1 + one.relative_low, 1 + one.relative_high)
+    if against.relative_low is None or against.relative_high is None:
+        return 1 + against.relative, None
+    return 1 + against.relative, (1 + against.relative_low, 1 + against.relative_high)
 
 
 def as_text(found: Comparison) -> str:
     """The verdict's first sentence, and a line a quantity: p50s, and what the pairs say."""
-    names = [one.name for one in found.endpoints]
+    names = [endpoint.name for endpoint in found.endpoints]
     rows = [["", *names, *(f"{name} against {names[0]}" for name in names[1:])]]
     for fact in found.facts:
         rows.append([fact.what, *(shown(fact, value) for value in fact.values)])
     for row in found.quantities:
-        values = [duration(one.p50.value) if one.p50 else "–" for one in row.stats]
+        values = [duration(stat.p50.value) if stat.p50 else "–" for stat in row.stats]
         said = [
-            one.finding
-            if one.relative is None or one.finding not in ("slower", "faster")
-            else f"{one.finding} {signed_share(one.relative)}"
-            for one in row.against
+            against.finding
+            if against.relative is None or against.finding not in ("slower", "faster")
+            else f"{against.finding} {signed_share(against.relative)}"
+            for against in row.against
         ]
         rows.append([row.what, *values, *said])
     lines = [f"! {warning}" for warning in found.warnings]
     if found.verdict:
         lines = [*textwrap.wrap(found.verdict[0].text, TERMINAL), "", *lines]
-    lines += _aligned(rows)
-    lines += [f"not compared: {one.what}: {one.reason}" for one in found.not_compared]
+    lines += aligned(rows)
+    lines += [f"not compared: {left.what}: {left.reason}" for left in found.not_compared]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -90,7 +91,8 @@ def shown(fact: Fact, value: float | None) -> str:
     return f"{value:.0%}" if fact.unit == "share" else f"{value:,.0f}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, its columns below each other."""
     columns = list(zip_longest(*rows, fillvalue=""))
     widths = [max(map(len, column)) for column in columns]
     return [

@@ -70,7 +70,8 @@ FUNCTIONS = (
 
 def tools(*functions: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Functions as Chat Completions takes them. `strict` binds the answer to the schema."""
-    return [{"type": "function", "function": {**one, "strict": True}} for one in functions]
+    made = ({**function, "strict": True} for function in functions)
+    return [{"type": "function", "function": function} for function in made]
 
 
 def response_format(function: Mapping[str, Any]) -> dict[str, Any]:

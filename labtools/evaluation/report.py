@@ -6,14 +6,10 @@ Seconds end in `_s`, rates in `_per_s`; None is "there is no such value", and a 
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
-from functools import cache
-from typing import Any, Literal
-
-from pydantic import TypeAdapter
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from labtools.evaluation import outcome
 from labtools.evaluation.abilities import Abilities
@@ -30,7 +26,7 @@ from labtools.evaluation.fitting.held_out import Prediction
 from labtools.evaluation.fitting.result import Parameter
 from labtools.evaluation.observations import Identity, Measured, Observation
 from labtools.evaluation.outcome import Completeness, Failure, Lack, Overhead, Spent
-from labtools.evaluation.settings import SIZES, Settings
+from labtools.evaluation.settings import SIZES, Settings, as_typed
 from labtools.evaluation.statistics import Part, Stat, stat
 from labtools.model.profile import Prices
 from labtools.read_back import read_back
@@ -161,7 +157,7 @@ def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None 
         fit=Fitted(fit.parameters, fit.held_out) if fit else None,
         in_one_piece=sum(call.in_one_piece for call in measured.observations),
         without_finish_reason=sum(
-            not (one.failed or one.record.finish_reason) for one in measured.observations
+            not (call.failed or call.record.finish_reason) for call in measured.observations
         ),
         **by_axis,
     )
@@ -188,49 +184,20 @@ def command_line(*identities: Identity) -> str:
     one command are measured in turn, call by call.
     """
     settings = identities[0].settings
-    differing = {name: _differing(size, settings) for name, size in SIZES.items()}
+    differing = {name: size.differing(settings) for name, size in SIZES.items()}
     nearest = min(differing, key=lambda name: (len(differing[name]), name != "default"))
     words = ["python", "-m", "labtools", "evaluate"]
-    for one in identities:
-        words += ["--base-url", one.endpoint, "--model", one.model, "--name", one.name]
+    for identity in identities:
+        words += ["--base-url", identity.endpoint, "--model", identity.model]
+        words += ["--name", identity.name]
     if nearest != "default":
         words += ["--size", nearest]
     for name in differing[nearest]:
-        words += [f"--{name.replace('_', '-')}", _shown(getattr(settings, name))]
+        words += [f"--{name.replace('_', '-')}", as_typed(getattr(settings, name))]
     return shlex.join(words)
 
 
-def _differing(size: Settings, settings: Settings) -> list[str]:
-    names = (field.name for field in fields(Settings))
-    return [name for name in names if getattr(size, name) != getattr(settings, name)]
-
-
-def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-@cache
-def _adapter() -> TypeAdapter[Report]:
-    return TypeAdapter(Report)
-
-
-def to_json(report: Report) -> str:
-    """The report as `report.json` holds it."""
-    return _adapter().dump_json(report, indent=1).decode() + "\n"
-
-
 def from_json(text: str | bytes) -> Report:
-    """Read it back. Raises ConfigurationError for what is no report."""
+    """What report.json holds. Raises ConfigurationError for what is no report."""
     where = f"This is no report of the format {FORMAT}"
     return read_back(Report, text, where, next_step="Write it anew from the evaluation's folder.")
-
-
-def json_schema() -> Mapping[str, Any]:
-    """The JSON schema of `report.json`."""
-    schema = _adapter().json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def schema_text() -> str:
-    """The schema as it is stored in the documentation."""
-    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labtools.errors import ConfigurationError
-from labtools.evaluation import comparison
 from labtools.evaluation.compare import compare
 from labtools.evaluation.comparison import Comparison
 from labtools.evaluation.fitting.fit import Fit, fit
 from labtools.evaluation.page import comparison_page, page
-from labtools.evaluation.report import Report, summarise, to_json
+from labtools.evaluation.report import Report, summarise
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.files import write_whole
 from labtools.model.profile import Prices
+from labtools.read_back import to_json
 
 
 def write_report(folder: str | Path, prices: Prices | None = None) -> Report:
@@ -53,7 +53,7 @@ def write_comparison(folders: Sequence[str | Path], prefix: str | Path) -> Compa
         seen[path] = folder
     found = compare(*(ResultsFolder(folder).read() for folder in folders))
     prefix = Path(prefix)
-    _write(prefix.with_name(f"{prefix.name}.json"), comparison.to_json(found))
+    _write(prefix.with_name(f"{prefix.name}.json"), to_json(found))
     _write(prefix.with_name(f"{prefix.name}.html"), comparison_page(found))
     return found
 

@@ -14,9 +14,10 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.observations import Identity, Measured, Observation, Overhead
 from labtools.evaluation.plan import AxisName, Label
+from labtools.evaluation.settings import as_typed
 from labtools.files import append_line, mend_end, read_lines, unusable_line, write_whole
 from labtools.read_back import read_back
 from labtools.records import Count, Seconds
@@ -123,77 +125,53 @@ class ResultsFolder:
     def read(self) -> Measured:
         """Everything so far; a torn last line is left out."""
         lines = self._lines()
-        calls, finished, overheads = lines.calls, lines.finished, lines.overheads
-        counted = [one for one in calls if finished.get(one.block) == one.attempt]
+        calls: list[Observation] = lines["call"]
+        overheads: dict[str, Overhead] = {noted.block: noted for noted in lines["overhead"]}
+        attempts: dict[str, int] = dict(lines["finished"])  # those that count
+        counted = [call for call in calls if attempts.get(call.block) == call.attempt]
+        planned = sum(call.axis != AxisName.ABILITIES for call in calls)
         return Measured(
             self.identity(),
-            lines.abilities,
-            tuple(sorted(counted, key=lambda one: one.key)),
-            tuple(overheads[name] for name in sorted(overheads) if name in finished),
-            set_aside=sum(
-                finished.get(one.block) != one.attempt
-                for one in calls
-                if one.axis != AxisName.ABILITIES
-            ),
-            round_trips_s=tuple(lines.round_trips_s),
-            finished=frozenset(finished),
-            made=tuple(one.record for one in calls),
+            lines["abilities"][-1] if lines["abilities"] else None,
+            tuple(sorted(counted, key=lambda call: call.key)),
+            tuple(overheads[name] for name in sorted(overheads) if name in attempts),
+            set_aside=planned - len(counted),
+            round_trips_s=tuple(taken.seconds for taken in lines["round_trip"]),
+            finished=frozenset(attempts),
+            made=tuple(call.record for call in calls),
         )
 
-    def attempts(self) -> Mapping[str, int]:
+    def attempts(self) -> dict[str, int]:
         """How often each block has been begun."""
         begun: dict[str, int] = defaultdict(int)
-        for one in self._lines().calls:
-            begun[one.block] = max(begun[one.block], one.attempt)
+        for call in self._lines()["call"]:
+            begun[call.block] = max(begun[call.block], call.attempt)
         return begun
 
-    def _lines(self) -> _Lines:
-        lines = _Lines()
-        for number, values in read_lines(self.records) if self.records.exists() else ():
-            try:
-                lines.take(values)
-            except (ConfigurationError, ValueError) as error:
-                raise unusable_line(self.records, number, str(error).rstrip(".")) from None
-        return lines
+    def _lines(self) -> dict[str, list[Any]]:
+        """What the lines hold, by their kind."""
+        found: dict[str, list[Any]] = {kind: [] for kind in _KINDS}
+        for _, kind, value in read_kinds(self.records, _KINDS) if self.records.exists() else ():
+            found[kind].append(value)
+        return found
 
 
-class _Finished(NamedTuple):
-    block: str
-    attempt: Count
+def read_kinds(
+    path: Path, kinds: Mapping[str, Callable[[dict[str, Any]], Any]]
+) -> Iterator[tuple[int, str, Any]]:
+    """Each line's number, its kind, and what that makes of it; a torn last line is left out.
 
-
-class _RoundTrip(NamedTuple):
-    seconds: Seconds
-
-
-@dataclass(slots=True)
-class _Lines:
-    """What the lines of `records.jsonl` hold, by kind."""
-
-    calls: list[Observation] = field(default_factory=list)
-    overheads: dict[str, Overhead] = field(default_factory=dict)
-    finished: dict[str, int] = field(default_factory=dict)
-    """From a block to the attempt that counts."""
-    abilities: Abilities | None = None
-    round_trips_s: list[float] = field(default_factory=list)
-
-    def take(self, values: dict[str, Any]) -> None:
-        """Sort one line in. Raises ConfigurationError for what is none."""
+    Raises ConfigurationError that names the line for one that is of no kind.
+    """
+    for number, values in read_lines(path):
         kind = values.pop("kind", None)
-        if kind == "call":
-            self.calls.append(read_call(values))
-        elif kind == "finished":
-            block, attempt = read_back(_Finished, values, "a finished block")
-            self.finished[block] = attempt
-        elif kind == "overhead":
-            overhead = read_back(Overhead, values, "an overhead")
-            self.overheads[overhead.block] = overhead
-        elif kind == "abilities":
-            self.abilities = read_back(Abilities, values, "abilities")
-        elif kind == "round_trip":
-            self.round_trips_s.append(read_back(_RoundTrip, values, "a round trip").seconds)
-        else:
-            raise ConfigurationError(f"its kind is {kind!r:.40}, which no evaluation writes")
+        try:
+            if not isinstance(kind, str) or kind not in kinds:
+                raise ConfigurationError(f"its kind is {kind!r:.40}, which no evaluation writes")
+            value = kinds[kind](values)
+        except (ConfigurationError, ValueError) as error:
+            raise unusable_line(path, number, str(error).rstrip(".")) from None
+        yield number, kind, value
 
 
 # What the summaries ask of the calls of an axis.
@@ -227,23 +205,35 @@ def read_call(values: Mapping[str, Any], *, planned: bool = True) -> Observation
     return call
 
 
+class _Finished(NamedTuple):
+    block: str
+    attempt: Count
+
+
+class _RoundTrip(NamedTuple):
+    seconds: Seconds
+
+
+read_overhead = partial(read_back, Overhead, where="an overhead")
+_KINDS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+    "call": read_call,
+    "finished": partial(read_back, _Finished, where="a finished block"),
+    "overhead": read_overhead,
+    "abilities": partial(read_back, Abilities, where="abilities"),
+    "round_trip": partial(read_back, _RoundTrip, where="a round trip"),
+}
+
+
 def _differing(found: Identity, asked: Identity) -> list[str]:
     """What makes two runs different, as phrases."""
-    names = ("name", "endpoint", "model", "clock")
-    pairs = [(name, getattr(found, name), getattr(asked, name)) for name in names]
-    then, now = found.settings.as_dict(), asked.settings.as_dict()
-    pairs += [(name, then[name], now[name]) for name in now]
-    return [
-        f"{name}: found {_shown(one)}, asked {_shown(other)}"
-        for name, one, other in pairs
-        if one != other
+    pairs = [
+        (name, getattr(found, name), getattr(asked, name))
+        for name in ("name", "endpoint", "model", "clock")
+        if getattr(found, name) != getattr(asked, name)
     ]
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return repr(value) if isinstance(value, str) else str(value)
+    then, now = found.settings, asked.settings
+    pairs += [(name, getattr(then, name), getattr(now, name)) for name in then.differing(now)]
+    return [f"{name}: found {as_typed(was)}, asked {as_typed(now)}" for name, was, now in pairs]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from itertools import count
@@ -157,9 +158,9 @@ class Session:
         assert self._abilities
         found = self.folder.read()
         refused = {
-            one.block
-            for one in found.observations
-            if one.record.error and one.record.error.status and is_passing(one.record.error)
+            call.block
+            for call in found.observations
+            if call.record.error and call.record.error.status and is_passing(call.record.error)
         }
         return [
             block
@@ -201,7 +202,7 @@ class Session:
                 return await self._call(block, call, 0, next(numbers))
 
             self._abilities = await find_abilities(send, self.settings.seed)
-            self.folder.append("abilities", self._abilities.as_dict())
+            self.folder.append("abilities", asdict(self._abilities))
 
     async def _run(self, block: Block, on_call: Callable[[], object]) -> bool:
         """All lanes of a block. Returns whether any of its calls was answered."""

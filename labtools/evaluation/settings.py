@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -94,9 +94,10 @@ class Settings:
             raise one_of("setting", name, sorted(known))
         return replace(self, **changes)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; `Settings(**values)` reads them back."""
-        return asdict(self)
+    def differing(self, other: Settings) -> list[str]:
+        """The names of those that another evaluation has otherwise."""
+        names = (field.name for field in fields(self))
+        return [name for name in names if getattr(self, name) != getattr(other, name)]
 
 
 SIZES: Mapping[str, Settings] = MappingProxyType(
@@ -131,6 +132,11 @@ SIZES: Mapping[str, Settings] = MappingProxyType(
         ),
     }
 )
+
+
+def as_typed(value: object) -> str:
+    """A setting as the command takes it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else repr(value)
 
 
 def size(name: str) -> Settings:

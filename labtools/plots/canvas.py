@@ -171,14 +171,17 @@ class Canvas:
         """Lay out at the present width what depends on it."""
         self._place_legend()
         self._figure.draw_without_rendering()
-        left, right = self.axes.get_xlim()
+        scale = self.axes.xaxis.get_transform()
+        left, right = scale.transform(self.axes.get_xlim())
         room_px = self.axes.bbox.width
         for words in self._at_ends:
-            x, y = words.xy
-            words_px = words.get_window_extent().x1 - self.axes.transData.transform((x, y))[0]
+            words_px = words.get_window_extent().x1 - self.axes.transData.transform(words.xy)[0]
             if words_px < room_px:
-                right = max(right, left + (x - left) * room_px / (room_px - words_px))
-        self.axes.set_xlim(left, right)
+                reach = scale.transform(words.xy[0]) - left
+                right = max(right, left + reach * room_px / (room_px - words_px))
+        if self._at_ends:
+            left, right = scale.inverted().transform([left, right])
+            self.axes.set_xlim(left, right)
         self._move_apart()
         label = self.axes.xaxis.label
         label.set(x=0.5, ha="center")

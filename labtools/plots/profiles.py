@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from itertools import cycle
 
 from labtools.errors import NothingMeasured
 from labtools.model.closed_loop import closed_loop
 from labtools.model.profile import LatencyProfile
-from labtools.plots.canvas import DECODE, INK, PAPER, TTFT, LabFigure, canvas, plain
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from labtools.plots.canvas import DECODE, PAPER, TTFT, LabFigure, canvas, plain
 
 _STYLES = ("-", "--", "-.", ":")
 
@@ -93,59 +90,21 @@ def _drawn(
     with canvas(height_in=3.6) as drawing:
         axes = drawing.axes
         axes.set(xscale="log", yscale="log")
-        for index, (xs, ys) in enumerate(curves.values()):
-            axes.plot(xs, ys, color=colour, linestyle=_STYLES[index % 4], linewidth=2)
-        _label_ends(axes, curves)
+        right = max(xs[-1] for xs, _ in curves.values())
+        for (name, (xs, ys)), style in zip(curves.items(), cycle(_STYLES), strict=False):
+            axes.plot(xs, ys, color=colour, linestyle=style, linewidth=2)
+            if xs[-1] < right:  # amid the other curves
+                backing = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
+                drawing.note(xs[-1], ys[-1], name, 4, 3, fontsize=10, bbox=backing)
+            else:
+                drawing.label_end(xs[-1], ys[-1], name, fontsize=10)
+        left = min(xs[0] for xs, _ in curves.values())
+        axes.set_xlim(left, right)
+        axes.set_xticks([10**n for n in range(9) if left <= 10**n <= right])
         for axis in (axes.xaxis, axes.yaxis):
             plain(axis)
         axes.set(xlabel=x_label, ylabel=y_label)
         return drawing.done(alt, caption)
-
-
-def _label_ends(axes: Axes, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
-    """Each curve's name at its end: right of the plot, moved apart, or above an early end."""
-    low, high = (math.log10(limit) for limit in axes.get_ylim())
-    right = max(xs[-1] for xs, _ in curves.values())
-    axes.set_xlim(min(xs[0] for xs, _ in curves.values()), right)
-    for name, (xs, ys) in curves.items():
-        if xs[-1] < right:
-            end = (xs[-1], ys[-1])
-            axes.annotate(
-                name,
-                end,
-                (4, 3),
-                textcoords="offset points",
-                color=INK,
-                fontsize=10,
-                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
-            )
-    by_height = sorted(
-        (math.log10(ys[-1]), name) for name, (xs, ys) in curves.items() if xs[-1] == right
-    )
-    for (_, name), height in zip(
-        by_height, _apart([y for y, _ in by_height], (high - low) * 0.075), strict=True
-    ):
-        xs, ys = curves[name]
-        axes.annotate(
-            name,
-            xy=(xs[-1], ys[-1]),
-            xytext=(1.04, (height - low) / (high - low)),
-            textcoords="axes fraction",
-            va="center",
-            color=INK,
-            fontsize=10,
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": "#BBBBBB", "linewidth": 0.8, "shrinkB": 2},
-        )
-
-
-def _apart(rising: Sequence[float], gap: float) -> list[float]:
-    """The heights, moved as little as a sweep up and one down need to keep `gap` between them."""
-    placed: list[float] = []
-    for height in rising:
-        placed.append(max(height, placed[-1] + gap) if placed else height)
-    shift = sum(p - r for p, r in zip(placed, rising, strict=True)) / len(placed)
-    return [p - shift for p in placed]
 
 
 def _log_steps(first: float, last: float, steps: int = 120) -> list[float]:

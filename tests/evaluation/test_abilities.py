@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -84,8 +85,8 @@ def test_tools_and_schemas_refused_or_ignored(sim, field, lacking, how):
 
     found, _ = abilities_of(sim, change)
     assert getattr(found, lacking) is False
-    assert found.as_dict() | {lacking: True, "notes": ()} == {
-        **abilities_of(sim)[0].as_dict(),
+    assert asdict(found) | {lacking: True, "notes": ()} == {
+        **asdict(abilities_of(sim)[0]),
         "notes": (),
     }
     [note] = found.notes

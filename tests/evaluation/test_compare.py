@@ -26,10 +26,10 @@ from small_evaluation import SMALL
 from labtools import connect
 from labtools.errors import ConfigurationError
 from labtools.evaluation.compare import compare, pairs
-from labtools.evaluation.comparison import to_json
 from labtools.evaluation.page import as_text, comparison_page
 from labtools.evaluation.session import evaluate
 from labtools.model.profile import LatencyProfile, PrefixCache
+from labtools.read_back import to_json
 
 QUICK = LatencyProfile(
     "quick", decode_tokens_per_s=100, overhead_s=0.1, prefill_tokens_per_s=10_000

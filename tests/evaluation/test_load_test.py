@@ -132,7 +132,7 @@ def write_process(path, epoch_s, sent_at, block="load/0", errors=(), rate=0.0):
         "machine": "here",
         "epoch_s": epoch_s,
         "arrivals_per_user_per_s": rate,
-        "settings": Settings().as_dict(),
+        "settings": asdict(Settings()),
         "locust_version": "2",
         "labtools_version": "0.1.0",
     }

@@ -167,7 +167,7 @@ class Measuring:
             share(options.max_tokens, runner.worker_index, workers),
         )
         self._calls = 0
-        self._said_spent = False
+        self._spent_is_told = False
         folder = Path(options.records)
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / f"load-{options.run_label}-{runner.client_id}.jsonl"
@@ -179,7 +179,7 @@ class Measuring:
                 "machine": platform.node(),
                 "epoch_s": wall_epoch_s(),
                 "arrivals_per_user_per_s": options.arrivals_per_user_per_s,
-                "settings": self.settings.as_dict(),
+                "settings": asdict(self.settings),
                 "locust_version": version("locust"),
                 "labtools_version": version("labtools"),
             },
@@ -223,9 +223,9 @@ class Measuring:
         self._watcher.kill()
 
     def _say_spent(self) -> None:
-        if self._said_spent:
+        if self._spent_is_told:
             return
-        self._said_spent = True
+        self._spent_is_told = True
         runner = self._environment.runner
         if isinstance(runner, WorkerRunner):
             runner.send_message(SPENT)

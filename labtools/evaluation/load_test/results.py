@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labtools.errors import ConfigurationError, NothingMeasured
+from labtools.errors import NothingMeasured
 from labtools.evaluation.axes.load import Load, closed_loop, open_loop
 from labtools.evaluation.observations import Identity, Measured, Observation, Overhead
-from labtools.evaluation.results_folder import read_call
+from labtools.evaluation.results_folder import read_call, read_kinds, read_overhead
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Percentile, Stat
-from labtools.files import read_lines, unusable_line
+from labtools.files import unusable_line
 from labtools.model.metrics import percentile
 from labtools.read_back import read_back
 from labtools.records import CallRecord, Seconds
@@ -47,6 +48,13 @@ class _Process:
     labtools_version: str
 
 
+_KINDS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+    "process": partial(read_back, _Process, where="a process"),
+    "call": partial(read_call, planned=False),
+    "overhead": read_overhead,
+}
+
+
 def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2.0) -> LoadResults:
     """The run's records in FOLDER/load-RUN-*.jsonl. A torn last line is left out.
 
@@ -56,27 +64,19 @@ def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2
     heads: list[_Process] = []
     calls: list[Observation] = []
     overheads: list[Overhead] = []
-
-    def take(values: dict[str, Any]) -> None:
-        kind = values.pop("kind", None)
-        if kind == "process":
-            heads.append(read_back(_Process, values, "a process"))
-        elif kind == "overhead":
-            overheads.append(read_back(Overhead, values, "an overhead"))
-        elif kind == "call" and heads:
-            # Machines count their seconds from different instants.
-            later_s = heads[-1].epoch_s - heads[0].epoch_s
-            call = read_call(values, planned=False)
-            calls.append(replace(call, record=_moved(call.record, later_s)))
-        else:
-            raise ConfigurationError(f"its kind is {kind!r:.40}, which stands in no such place")
-
     for path in sorted(folder.glob(f"load-{run}-*.jsonl")):
-        for number, values in read_lines(path):
-            try:
-                take(values)
-            except ConfigurationError as error:
-                raise unusable_line(path, number, str(error).rstrip(".")) from None
+        later_s: float | None = None
+        for number, kind, value in read_kinds(path, _KINDS):
+            if kind == "process":
+                heads.append(value)
+                # Machines count their seconds from different instants.
+                later_s = value.epoch_s - heads[0].epoch_s
+            elif kind == "overhead":
+                overheads.append(value)
+            elif later_s is None:
+                raise unusable_line(path, number, "a call stands before the line of its process")
+            else:
+                calls.append(replace(value, record=_moved(value.record, later_s)))
     if not calls:
         raise NothingMeasured(
             f"No call ended in this run: {folder}/load-{run}-*.jsonl hold none. "
@@ -146,10 +146,10 @@ def _failures(records: Iterable[CallRecord]) -> str:
 def _row(name: str, stat: Stat) -> str:
     if stat.p50 is None or stat.p95 is None:
         return f"  {name:15} {stat.reason}"
-    return f"  {name:15} p50 {_shown(stat.p50):32} p95 {_shown(stat.p95)}"
+    return f"  {name:15} p50 {_in_ms(stat.p50):32} p95 {_in_ms(stat.p95)}"
 
 
-def _shown(found: Percentile) -> str:
+def _in_ms(found: Percentile) -> str:
     value = f"{found.value * 1e3:.1f} ms"
     if found.interval is None:
         return f"{value} (an interval takes {found.needed} calls)"
