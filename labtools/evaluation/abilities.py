@@ -12,11 +12,11 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labtools.errors import EndpointUnusable
 from labtools.evaluation.plan import AxisName, Block, Call, Label, single
-from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools
+from labtools.evaluation.prompts import FUNCTIONS, instructed, response_format, tools
 from labtools.records import CallError, CallRecord
 
 LIMITS = ("max_completion_tokens", "max_tokens")
@@ -84,11 +84,27 @@ def blocks(seed: int) -> list[Block]:
 
 async def find_abilities(send: Send, seed: int = 0) -> Abilities:
     """Ask the endpoint in a few calls. Raises EndpointUnusable when it cannot stream at all."""
-    return await _Asking(send, seed).abilities()
+    return await _Questions(send, seed).abilities()
 
 
-class _Asking:
-    """The questions to one endpoint, of which there are `MOST_CALLS` at most."""
+class _Way(NamedTuple):
+    """How a short stream may be asked for, and the one that was answered."""
+
+    limit: str
+    room: int
+    answer: CallRecord
+
+    @property
+    def usage(self) -> bool:
+        return self.answer.output_tokens is not None
+
+    @property
+    def obeyed(self) -> bool:
+        return _answered_tokens(self.answer) <= self.room
+
+
+class _Questions:
+    """Those to one endpoint, of which there are `MOST_CALLS` at most."""
 
     def __init__(self, send: Send, seed: int) -> None:
         self._send = send
@@ -98,21 +114,23 @@ class _Asking:
         self._not_known: list[str] = []
 
     async def abilities(self) -> Abilities:
-        limit, room, usage, plain = await self._how_to_ask()
+        way = await self._how_to_ask()
+        limit, room, plain = way
+        if not way.usage:
+            self._notes.append("a stream brings no usage: tokens are counted as chunks")
         tool_call = await self._ask(_tool_call(self._seed, limit, room), spare=1)
         has_tools = self._judged("tools", "tool call", tool_call, Label.TOOL_CALL, FUNCTIONS[0])
         schema = await self._ask(_json_schema(self._seed, limit, room), spare=0)
         has_schema = self._judged(
             "json_schema", "JSON schema", schema, Label.JSON_SCHEMA, FUNCTIONS[-1]
         )
-        obeys = _obeys(plain, room)
-        if not obeys:
+        if not way.obeyed:
             found = _answered_tokens(plain)
             self._notes.append(f"asked for at most {room} tokens, it answered with {found}")
         return Abilities(
             limit=limit,
-            obeys_limit=obeys,
-            usage=usage,
+            obeys_limit=way.obeyed,
+            usage=way.usage,
             cached_tokens=plain.cached_tokens is not None,
             tools=has_tools,
             json_schema=has_schema,
@@ -121,39 +139,29 @@ class _Asking:
             least_limit=1 if room == SHORT else room,
         )
 
-    async def _how_to_ask(self) -> tuple[str, int, bool, CallRecord]:
-        """The name of the limit, its room, whether usage is told, and a short stream.
-
-        Of the names that are accepted the first that is obeyed; where none is, the first.
-        """
-        accepted: list[tuple[str, int, bool, CallRecord]] = []
-        first_refusal: CallError | None = None
-        ways = [(SHORT, True), (SHORT, False), *((room, True) for room in ROOMS[1:])]
-        for room, usage in ways:
+    async def _how_to_ask(self) -> _Way:
+        """Of the names of the limit that are accepted the first that is obeyed, else the first."""
+        accepted: list[_Way] = []
+        refusal: CallError | None = None
+        for room, usage in [(SHORT, True), (SHORT, False), *((room, True) for room in ROOMS[1:])]:
             for limit in LIMITS:
                 record = await self._ask(_plain(self._seed, limit, room, usage=usage), spare=2)
                 if record is None:
                     break
                 if record.error is None:
-                    way = limit, room, record.output_tokens is not None, record
-                    accepted.append(way)
-                    if _obeys(record, room):
-                        return self._taken(way)
+                    accepted.append(_Way(limit, room, record))
+                    if accepted[-1].obeyed:
+                        return accepted[-1]
                     continue
-                first_refusal = first_refusal or record.error
-                told = "usage asked for" if usage else "usage left out"
-                self._notes.append(f"{limit}: {room}, {told}: {record.error}")
+                refusal = refusal or record.error
+                asked_for = "usage asked for" if usage else "usage left out"
+                self._notes.append(f"{limit}: {room}, {asked_for}: {record.error}")
                 if not _is_verdict(record.error):
                     raise EndpointUnusable(_unusable(record.error))
             if accepted:
-                return self._taken(accepted[0])
-        assert first_refusal
-        raise EndpointUnusable(_unusable(first_refusal))
-
-    def _taken(self, way: tuple[str, int, bool, CallRecord]) -> tuple[str, int, bool, CallRecord]:
-        if not way[2]:
-            self._notes.append("a stream brings no usage: tokens are counted as chunks")
-        return way
+                return accepted[0]
+        assert refusal
+        raise EndpointUnusable(_unusable(refusal))
 
     async def _ask(self, call: Call, *, spare: int) -> CallRecord | None:
         """The answer; what is refused for now is asked again. None when no call is left for it."""
@@ -205,10 +213,6 @@ def _answered_tokens(record: CallRecord) -> int:
     return len(record.chunks_at) if told is None else told
 
 
-def _obeys(record: CallRecord, room: int) -> bool:
-    return _answered_tokens(record) <= room
-
-
 def _unusable(error: CallError) -> str:
     if is_passing(error):
         return (
@@ -226,18 +230,18 @@ def _unusable(error: CallError) -> str:
 def _plain(seed: int, limit: str, room: int, *, usage: bool) -> Call:
     # Long enough that a limit of any room would be noticed, were it passed over.
     task = "Count to 100." if room == SHORT else f"Count to {room}."
-    request = {"messages": asked(200, f"{seed}/ability/{limit}/{usage}", task), limit: room}
+    request = {"messages": instructed(200, f"{seed}/ability/{limit}/{usage}", task), limit: room}
     return Call(Label.PLAIN, request if usage else {**request, "stream_options": None})
 
 
 def _tool_call(seed: int, limit: str, room: int = ROOMY) -> Call:
-    messages = asked(200, f"{seed}/ability/tool", "Read src/main.py, lines 1 to 40.")
+    messages = instructed(200, f"{seed}/ability/tool", "Read src/main.py, lines 1 to 40.")
     request = {"messages": messages, "tools": tools(FUNCTIONS[0]), "tool_choice": "required"}
     return Call(Label.TOOL_CALL, {**request, limit: max(ROOMY, room)})
 
 
 def _json_schema(seed: int, limit: str, room: int = ROOMY) -> Call:
-    messages = asked(200, f"{seed}/ability/schema", "Say that the tests pass.")
+    messages = instructed(200, f"{seed}/ability/schema", "Say that the tests pass.")
     request = {"messages": messages, "response_format": response_format(FUNCTIONS[-1])}
     return Call(Label.JSON_SCHEMA, {**request, limit: max(ROOMY, room)})
 

@@ -43,14 +43,12 @@ def candidates_of(options: argparse.Namespace) -> list[Candidate]:
             f"Each endpoint needs --base-url, --model and --name; found {found}. "
             "For one endpoint: --base-url URL --model NAME --name acme."
         )
-    for name in given["name"]:
-        require_folder_name(name)
     if len(set(given["name"])) < len(given["name"]):
         raise ConfigurationError(f"Each --name must be its own; found {', '.join(given['name'])}.")
-    for option in ("base_url", "model"):
-        for name, value in zip(given["name"], given[option], strict=True):
-            _require_text(option, name, value)
-    for base_url, model in zip(given["base_url"], given["model"], strict=True):
+    for name, base_url, model in zip(given["name"], given["base_url"], given["model"], strict=True):
+        require_folder_name(name)
+        _require_text("--base-url", name, base_url)
+        _require_text("--model", name, model)
         if base_url in ("sim", "mock"):
             named_profile(model)  # refused before a dry run, too
     variables = options.key_from or [None]
@@ -61,9 +59,8 @@ def candidates_of(options: argparse.Namespace) -> list[Candidate]:
             f"--key-from is given once for all endpoints or once for each; found {len(variables)} "
             f"for {len(given['name'])}."
         )
-    keys = [key_in(variable) for variable in variables]
-    parts = zip(given["name"], given["base_url"], given["model"], variables, keys, strict=True)
-    return [Candidate(*part) for part in parts]
+    parts = zip(given["name"], given["base_url"], given["model"], variables, strict=True)
+    return [Candidate(*part, key_in(part[-1])) for part in parts]
 
 
 def require_folder_name(name: str) -> None:
@@ -81,10 +78,9 @@ def require_folder_name(name: str) -> None:
 def _require_text(option: str, name: str, value: str) -> None:
     # connect() takes no address for "sim", whose times would be filed under a provider's name.
     if not value.strip():
-        flag = f"--{option.replace('_', '-')}"
         raise ConfigurationError(
-            f"The {flag} of {name} is empty. If it comes from a variable of the shell, that is not "
-            "set. --base-url takes an address that usually ends in /v1, or sim or mock."
+            f"The {option} of {name} is empty. If it comes from a variable of the shell, that is "
+            "not set. --base-url takes an address that usually ends in /v1, or sim or mock."
         )
 
 

@@ -15,9 +15,14 @@ from labtools.errors import BudgetExceeded, ConfigurationError
 from labtools.evaluation import axes
 from labtools.evaluation.candidates import USUAL, Candidate, candidates_of, refusals_name
 from labtools.evaluation.load_test.command import add_load_command
-from labtools.evaluation.page import aligned, as_text
 from labtools.evaluation.plan import Estimate, estimate
-from labtools.evaluation.reporting import write_comparison, write_profile, write_report
+from labtools.evaluation.reporting import (
+    aligned,
+    as_text,
+    write_comparison,
+    write_profile,
+    write_report,
+)
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import held, measure
 from labtools.evaluation.settings import SIZES, Settings, size

@@ -22,22 +22,6 @@ if TYPE_CHECKING:
 
 LONGEST_MESSAGE = 300
 
-_LACKS: Mapping[str, tuple[str, str]] = {
-    "usage": (
-        "No usage in a stream.",
-        "Tokens are counted as chunks, which may hold several, and money cannot be counted.",
-    ),
-    "cached_tokens": (
-        "No cached_tokens in usage.",
-        "Only TTFT tells whether a prefix was kept.",
-    ),
-    "tools": ("No tool calls.", "Tool calls were not measured; the chain's steps are plain text."),
-    "json_schema": ("No answers by a JSON schema.", "They were not measured."),
-    "obeys_limit": (
-        "No limit on the answer that it obeys.",
-        "Answers are longer than planned, so end-to-end latencies compare with no other endpoint.",
-    ),
-}
 _ASKED = {"tools": "tool calls", "json_schema": "answers by a JSON schema"}
 # Lateness of the measuring machine above this share of a TTFT blurs it.
 BLURRING_SHARE = 0.1
@@ -116,6 +100,25 @@ class Lack(Part):
     consequence: str
 
 
+_LACKS: Mapping[str, Lack] = {
+    "usage": Lack(
+        "No usage in a stream.",
+        "Tokens are counted as chunks, which may hold several, and money cannot be counted.",
+    ),
+    "cached_tokens": Lack(
+        "No cached_tokens in usage.", "Only TTFT tells whether a prefix was kept."
+    ),
+    "tools": Lack(
+        "No tool calls.", "Tool calls were not measured; the chain's steps are plain text."
+    ),
+    "json_schema": Lack("No answers by a JSON schema.", "They were not measured."),
+    "obeys_limit": Lack(
+        "No limit on the answer that it obeys.",
+        "Answers are longer than planned, so end-to-end latencies compare with no other endpoint.",
+    ),
+}
+
+
 def failures(measured: Measured) -> tuple[Failure, ...]:
     """Failed calls by kind and status, the most frequent first.
 
@@ -151,13 +154,13 @@ def lacks(abilities: Abilities | None) -> tuple[Lack, ...]:
     """What the endpoint cannot do."""
     if abilities is None:
         return ()
-    missing = dict(_LACKS)
-    if not abilities.usage:
-        del missing["cached_tokens"]  # goes without saying
     return tuple(
-        Lack(what, consequence)
-        for name, (what, consequence) in missing.items()
-        if not getattr(abilities, name) and name not in abilities.not_known
+        lack
+        for name, lack in _LACKS.items()
+        if not getattr(abilities, name)
+        and name not in abilities.not_known
+        # Without usage that goes without saying.
+        and (name != "cached_tokens" or abilities.usage)
     )
 
 

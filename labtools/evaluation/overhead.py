@@ -25,7 +25,7 @@ class Load:
 
 
 @asynccontextmanager
-async def watched() -> AsyncIterator[Load]:
+async def watched_loop() -> AsyncIterator[Load]:
     """Watch the running loop during the block."""
     load = Load()
     if isinstance(asyncio.get_running_loop(), SimLoop):

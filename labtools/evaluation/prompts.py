@@ -80,7 +80,7 @@ def response_format(function: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def unseen(function: Mapping[str, Any], rng: random.Random) -> Mapping[str, Any]:
+def unseen_schema(function: Mapping[str, Any], rng: random.Random) -> Mapping[str, Any]:
     """The function with a property nobody has asked for before: a schema new to the endpoint."""
     parameters = function["parameters"]
     extra = f"check_{rng.getrandbits(48):012x}"
@@ -95,15 +95,19 @@ def unseen(function: Mapping[str, Any], rng: random.Random) -> Mapping[str, Any]
     }
 
 
-def fresh(input_tokens: int, seed: object) -> list[dict[str, Any]]:
+def unseen_prompt(input_tokens: int, seed: object) -> list[dict[str, Any]]:
     """One message of this length that begins unlike any other seed's."""
     return [dict(message) for message in prompt_of(input_tokens, random.Random(f"{seed}"))]
 
 
-def asked(input_tokens: int, seed: object, instruction: str) -> list[dict[str, Any]]:
-    """A fresh context of this length, and then an instruction."""
-    rng = random.Random(f"{seed}")
+def conversation(text: str, instruction: str = ASK_TO_ACT) -> list[dict[str, Any]]:
+    """What an agent knows, and then what it is told to do."""
     return [
-        {"role": "system", "content": filler(input_tokens, rng) + SYSTEM},
+        {"role": "system", "content": text + SYSTEM},
         {"role": "user", "content": instruction},
     ]
+
+
+def instructed(input_tokens: int, seed: object, instruction: str) -> list[dict[str, Any]]:
+    """A fresh context of this length, and then an instruction."""
+    return conversation(filler(input_tokens, random.Random(f"{seed}")), instruction)

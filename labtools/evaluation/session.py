@@ -29,7 +29,7 @@ from labtools.evaluation.observations import (
     Measured,
     Observation,
 )
-from labtools.evaluation.overhead import watched
+from labtools.evaluation.overhead import watched_loop
 from labtools.evaluation.plan import AxisName, Block, Call, single
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.settings import Settings
@@ -222,7 +222,7 @@ class Session:
                 await level.abort()  # nobody waits for a lane that does not come
                 raise
 
-        async with watched() as load:
+        async with watched_loop() as load:
             # At a budget's limit the calls under way still end, and are kept: they are paid for.
             ended = await asyncio.gather(
                 *(walk(number, calls) for number, calls in enumerate(block.lanes)),

@@ -14,13 +14,26 @@ from labtools.errors import ConfigurationError, one_of
 LONGEST_PROMPT = 2_000_000
 
 
-def _require_number(name: str, number: object, *, whole: bool) -> None:
+# What else must be above 0, and what is the length of a prompt.
+_POSITIVE = ("request_rate_per_s", "slo_s", "timeout_s", "output_tokens")
+_PROMPTS = ("contexts", "prefix_tokens", "chain_tokens", "chain_growth_tokens")
+
+
+def _require(name: str, number: object, *, whole: bool) -> None:
     kind = int if whole else int | float
     if isinstance(number, bool) or not isinstance(number, kind) or not math.isfinite(number):
         noun = "a whole number" if whole else "a number"
         raise ConfigurationError(f"{name} must be {noun}; found {number!r}.")
-    if number < 0:
-        raise ConfigurationError(f"{name} must be 0 or more; found {number!r}.")
+    least = 1 if name in ("contexts", "concurrency") else 0
+    if number < least:
+        raise ConfigurationError(f"{name} must be {least} or more; found {number!r}.")
+    if number == 0 and name in _POSITIVE:
+        raise ConfigurationError(f"{name} must be above 0; found {number!r}.")
+    if number > LONGEST_PROMPT and name in _PROMPTS:
+        raise ConfigurationError(
+            f"{name} must be {LONGEST_PROMPT:,} tokens or fewer; found {number:,}. Take what fits "
+            "into the model's context."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +84,7 @@ class Settings:
             if isinstance(value, list):
                 object.__setattr__(self, field.name, value := tuple(value))
             for number in value if isinstance(value, tuple) else (value,):
-                _require_number(field.name, number, whole="float" not in str(field.type))
-        for name in ("contexts", "concurrency"):
-            if any(number < 1 for number in getattr(self, name)):
-                raise ConfigurationError(f"{name} must be 1 or more; found {getattr(self, name)}.")
-        for name in ("contexts", "prefix_tokens", "chain_tokens", "chain_growth_tokens"):
-            value = getattr(self, name)
-            longest = max(value, default=0) if isinstance(value, tuple) else value
-            if longest > LONGEST_PROMPT:
-                raise ConfigurationError(
-                    f"{name} must be {LONGEST_PROMPT:,} tokens or fewer; found {longest:,}. Take "
-                    "what fits into the model's context."
-                )
-        for name in ("request_rate_per_s", "slo_s", "timeout_s", "output_tokens"):
-            if getattr(self, name) <= 0:
-                raise ConfigurationError(f"{name} must be above 0; found {getattr(self, name)}.")
+                _require(field.name, number, whole="float" not in str(field.type))
 
     def but(self, **changes: Any) -> Settings:
         """These settings with some changed. An unknown name lists the known ones."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from labtools.plots.canvas import Canvas
 from labtools.wording import duration
 
 if TYPE_CHECKING:
@@ -31,6 +32,18 @@ def band(
         xs, ys = (ends, (at, at)) if across else ((at, at), ends)
         style: dict[str, Any] = {"linewidth": width, "alpha": alpha, "solid_capstyle": "butt"}
         axes.plot(xs, ys, color=colour, **style)
+
+
+def banded_line(
+    drawing: Canvas, spreads: Mapping[float, Spread], style: str, colour: str, name: str, **ink: str
+) -> None:
+    """A line through values, a band at each, and its name at its end."""
+    places = sorted(spreads)
+    values = [spreads[place][0] for place in places]
+    drawing.axes.plot(places, values, style, color=colour, markersize=5, linewidth=2)
+    for place in places:
+        band(drawing.axes, place, spreads[place][1], colour)
+    drawing.label_end(places[-1], values[-1], name, gap_points=9, **ink)
 
 
 def whisker(axes: Axes, y: float, ends: Ends, colour: str) -> None:

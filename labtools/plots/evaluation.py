@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labtools.plots.bands import Spread, band, spread_words, whisker
+from labtools.plots.bands import Spread, band, banded_line, spread_words, whisker
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -32,20 +32,13 @@ LONGEST_NAME = 24
 def ttft_by_prompt(rows: Mapping[float, tuple[Spread, Spread]]) -> LabFigure:
     """p50 and p95 of TTFT, in seconds, by input tokens; nothing cached."""
     require(rows, "value")
-    lengths = sorted(rows)
     with canvas(height_in=3.3) as drawing:
         axes = drawing.axes
-        for place, (colour, words, style) in enumerate(
-            ((TTFT, "p50", "-"), (HIGHLIGHT, "p95", "--"))
-        ):
-            spreads = [rows[length][place] for length in lengths]
-            values = [value for value, _ in spreads]
-            axes.plot(lengths, values, style, marker="o", color=colour, markersize=5, linewidth=2)
-            for length, (_, ends) in zip(lengths, spreads, strict=True):
-                band(axes, length, ends, colour)
-            ink = words_in(colour)
-            drawing.label_end(lengths[-1], values[-1], words, gap_points=9, color=ink)
-        axes.set(ylim=(0, None), xlim=(0, 1.03 * lengths[-1]))
+        looks = ((TTFT, "p50", "-o"), (HIGHLIGHT, "p95", "--o"))
+        for place, (colour, words, style) in enumerate(looks):
+            spreads = {length: pair[place] for length, pair in rows.items()}
+            banded_line(drawing, spreads, style, colour, words, color=words_in(colour))
+        axes.set(ylim=(0, None), xlim=(0, 1.03 * max(rows)))
         thousands(axes.xaxis)
         axes.set(xlabel="input tokens, none of them cached", ylabel="TTFT (seconds)")
         told = "; ".join(
@@ -75,15 +68,8 @@ def by_clients(
             band(axes, place, ends, colour)
             lowest, highest = ends or (rows[n][0], rows[n][0])
             below = mark_s is not None and rows[n][0] < mark_s  # where the mark's line is not
-            drawing.note(
-                place,
-                lowest if below else highest,
-                duration(rows[n][0]),
-                0,
-                -16 if below else 7,
-                ha="center",
-                fontsize=10,
-            )
+            at, up = (lowest, -16) if below else (highest, 7)
+            drawing.note(place, at, duration(rows[n][0]), 0, up, ha="center", fontsize=10)
         top = max([*values, *(e[1] for _, e in rows.values() if e), mark_s or 0.0])
         if mark_s is not None:
             axes.axhline(mark_s, color=MUTED, linewidth=1, linestyle="--")
@@ -132,23 +118,13 @@ def latency_by_form(rows: Mapping[str, tuple[Spread, Spread]]) -> LabFigure:
     with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
         axes = drawing.axes
         longest_s = 0.0
+        looks = (("p50", INK, INK, 8), ("p95", HIGHLIGHT, HIGHLIGHT_TEXT, -17))
         for row, pair in enumerate(rows.values()):
-            for (value, ends), colour, label in zip(
-                pair, (INK, HIGHLIGHT), ("p50", "p95"), strict=True
-            ):
+            for (value, ends), (label, colour, ink, up) in zip(pair, looks, strict=True):
                 longest_s = max(longest_s, value, *(ends or (0.0,)))
                 band(axes, -row, ends, colour, across=True)
                 axes.plot([value], [-row], "o", color=colour, markersize=7)
-                drawing.note(
-                    value,
-                    -row,
-                    label,
-                    0,
-                    8 if label == "p50" else -17,
-                    ha="center",
-                    color=INK if label == "p50" else HIGHLIGHT_TEXT,
-                    fontsize=10,
-                )
+                drawing.note(value, -row, label, 0, up, ha="center", color=ink, fontsize=10)
         drawing.rows(list(rows))
         axes.set(
             ylim=(-len(rows) + 0.4, 0.6),
@@ -247,12 +223,12 @@ def _doublings(multiple: float) -> float:
 def _name_marks(names: Sequence[str]) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
-    marks = []
-    for place, name in enumerate(names):
-        colour, mark = _look(place)
-        label = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-        marks.append(Line2D([], [], color=colour, marker=mark, label=label))
-    return marks
+    looks = [_look(place) for place in range(len(names))]
+    labels = [n if len(n) <= LONGEST_NAME else f"{n[: LONGEST_NAME - 1]}…" for n in names]
+    return [
+        Line2D([], [], color=colour, marker=mark, label=label)
+        for (colour, mark), label in zip(looks, labels, strict=True)
+    ]
 
 
 def _multiple(spread: Spread | None) -> str:

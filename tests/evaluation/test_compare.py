@@ -26,7 +26,7 @@ from small_evaluation import SMALL
 from labtools import connect
 from labtools.errors import ConfigurationError
 from labtools.evaluation.compare import compare, pairs
-from labtools.evaluation.page import as_text, comparison_page
+from labtools.evaluation.reporting import as_text, comparison_page
 from labtools.evaluation.session import evaluate
 from labtools.model.profile import LatencyProfile, PrefixCache
 from labtools.read_back import to_json

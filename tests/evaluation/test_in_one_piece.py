@@ -8,8 +8,8 @@ import pytest
 from made_up import SLOPE, a_chain, a_record, at_context, measured, seen
 
 from labtools.evaluation.fitting import fit
-from labtools.evaluation.page import page
 from labtools.evaluation.report import summarise
+from labtools.evaluation.reporting import page
 from labtools.records import ToolCall
 
 TOOL = ToolCall("1", "read_file", "{}")

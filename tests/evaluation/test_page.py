@@ -25,8 +25,8 @@ from small_evaluation import EVERYTHING, SMALL
 from labtools import connect
 from labtools.evaluation.compare import compare
 from labtools.evaluation.fitting.fit import fit
-from labtools.evaluation.page import comparison_page, page
 from labtools.evaluation.report import summarise
+from labtools.evaluation.reporting import comparison_page, page
 from labtools.evaluation.session import evaluate
 from labtools.wording import count, duration, four_digits, joined, signed_share
 

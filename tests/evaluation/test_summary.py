@@ -31,9 +31,9 @@ from labtools import connect
 from labtools.errors import ConfigurationError
 from labtools.evaluation.fitting.fit import fit
 from labtools.evaluation.observations import Overhead
-from labtools.evaluation.page import page
 from labtools.evaluation.prompts import FUNCTIONS
 from labtools.evaluation.report import Report, command_line, from_json, summarise
+from labtools.evaluation.reporting import page
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import SIZES
 from labtools.evaluation.statistics import difference, stat

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labtools.plots.bands import Spread, band, spread_words, whisker
+from labtools.plots.bands import Spread, band, banded_line, spread_words, whisker
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -53,16 +53,9 @@ def ttft_by_provider(rows: Mapping[str, Mapping[float, Spread]]) -> LabFigure:
     require(rows, "provider")
     with canvas(height_in=3.3) as drawing:
         axes = drawing.axes
-        longest = 0.0
         for (name, spreads), mark in zip(rows.items(), _MARKS, strict=False):
-            lengths = sorted(spreads)
-            values = [spreads[length][0] for length in lengths]
-            axes.plot(lengths, values, f"-{mark}", color=TTFT, markersize=5, linewidth=2)
-            for length in lengths:
-                band(axes, length, spreads[length][1], TTFT)
-            drawing.label_end(lengths[-1], values[-1], name, gap_points=9)
-            longest = max(longest, lengths[-1])
-        axes.set(ylim=(0, None), xlim=(0, 1.03 * longest))
+            banded_line(drawing, spreads, f"-{mark}", TTFT, name)
+        axes.set(ylim=(0, None), xlim=(0, 1.03 * max(map(max, rows.values()))))
         thousands(axes.xaxis)
         axes.set(xlabel="input tokens, none of them cached", ylabel="TTFT (seconds)")
         told = "; ".join(

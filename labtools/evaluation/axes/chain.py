@@ -16,7 +16,7 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import E2E_LATENCY, TTFT, Axis, Compared, Comparison
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label, single
-from labtools.evaluation.prompts import ASK_TO_ACT, FUNCTIONS, SYSTEM, tools
+from labtools.evaluation.prompts import ASK_TO_ACT, FUNCTIONS, conversation, tools
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, median
 from labtools.model.tokens import filler
@@ -45,10 +45,7 @@ def _chain(settings: Settings, abilities: Abilities, number: int) -> Block:
     known = tools(*FUNCTIONS) if abilities.tools else []
     frame = len(json.dumps(known, separators=(",", ":"))) // 4
     own_tokens = max(1, settings.chain_tokens - frame)
-    messages: list[dict[str, Any]] = [
-        {"role": "system", "content": filler(own_tokens, rng) + SYSTEM},
-        {"role": "user", "content": ASK_TO_ACT},
-    ]
+    messages = conversation(filler(own_tokens, rng))
     calls = []
     for step in range(settings.chain_steps):
         request: dict[str, Any] = {"messages": list(messages)}

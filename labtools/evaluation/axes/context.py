@@ -10,7 +10,7 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import TPOT, TTFT, Axis, Compared, Comparison, stat_of
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label, single
-from labtools.evaluation.prompts import fresh
+from labtools.evaluation.prompts import unseen_prompt
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, Stat, median
 from labtools.plots.canvas import LabFigure
@@ -33,7 +33,7 @@ def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
             Call(
                 Label.COLD,
                 {
-                    "messages": fresh(tokens, f"{settings.seed}/{name}"),
+                    "messages": unseen_prompt(tokens, f"{settings.seed}/{name}"),
                     abilities.limit: OUTPUT_TOKENS,
                 },
                 at={"input_tokens": tokens},

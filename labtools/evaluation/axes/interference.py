@@ -17,7 +17,7 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import Axis
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label
-from labtools.evaluation.prompts import fresh
+from labtools.evaluation.prompts import unseen_prompt
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, median
 from labtools.wording import duration
@@ -42,11 +42,11 @@ def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
 def _stream_and_prompts(settings: Settings, limit: str, number: int) -> Block:
     name = f"interference/{number}"
     seed = f"{settings.seed}/{name}"
-    stream = Call(Label.STREAM, {"messages": fresh(200, seed), limit: STREAM_TOKENS})
+    stream = Call(Label.STREAM, {"messages": unseen_prompt(200, seed), limit: STREAM_TOKENS})
     prompts = tuple(
         Call(
             Label.PROMPT,
-            {"messages": fresh(PROMPT_TOKENS, f"{seed}/{prompt}"), limit: 1},
+            {"messages": unseen_prompt(PROMPT_TOKENS, f"{seed}/{prompt}"), limit: 1},
             APART_S,
             {"input_tokens": PROMPT_TOKENS},
         )

@@ -17,7 +17,7 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import E2E_LATENCY, TPOT, Axis, Compared, Comparison, latencies
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label
-from labtools.evaluation.prompts import fresh
+from labtools.evaluation.prompts import unseen_prompt
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, Stat, median
 from labtools.plots.bands import Spread
@@ -43,9 +43,8 @@ def _warm_up(settings: Settings, abilities: Abilities) -> list[Block]:
     seeds = (
         f"{settings.seed}/warm_up/{lane}" for lane in range(max(settings.concurrency, default=1))
     )
-    lanes = tuple(
-        (Call(Label.WARM_UP, {"messages": fresh(200, seed), abilities.limit: 2}),) for seed in seeds
-    )
+    requests = ({"messages": unseen_prompt(200, seed), abilities.limit: 2} for seed in seeds)
+    lanes = tuple((Call(Label.WARM_UP, request),) for request in requests)
     return [Block("warm_up/connections", AxisName.WARM_UP, lanes)]
 
 
@@ -76,7 +75,7 @@ def _arrivals(settings: Settings, limit: str) -> list[Block]:
 
 def call(settings: Settings, limit: str, seed: str, wait_s: float = 0.0, **at: float) -> Call:
     """One call of any of these loops; it alone, without the plan, for a loop without an end."""
-    messages = fresh(INPUT_TOKENS, f"{settings.seed}/{seed}")
+    messages = unseen_prompt(INPUT_TOKENS, f"{settings.seed}/{seed}")
     return Call(Label.CALL, {"messages": messages, limit: settings.output_tokens}, wait_s, at)
 
 

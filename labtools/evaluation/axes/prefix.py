@@ -20,7 +20,7 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import TTFT, Axis, Compared, Comparison, stat_of
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label, single
-from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
+from labtools.evaluation.prompts import ASK_TO_ACT, conversation
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, median, median_of
 from labtools.model.profile import LatencyProfile
@@ -72,17 +72,17 @@ def _round(settings: Settings, limit: str, number: int) -> Block:
     return single(
         name,
         AxisName.PREFIX,
-        _call(Label.COLD, _messages(text), limit),
-        _call(Label.REPEAT, _messages(text), limit),
-        _call(Label.APPEND, [*_messages(text), *answered], limit),
-        _call(Label.CHANGED_FIRST, _messages("No. " + text[4:]), limit),
+        _call(Label.COLD, conversation(text), limit),
+        _call(Label.REPEAT, conversation(text), limit),
+        _call(Label.APPEND, [*conversation(text), *answered], limit),
+        _call(Label.CHANGED_FIRST, conversation("No. " + text[4:]), limit),
     )
 
 
 def _pause(settings: Settings, limit: str) -> Block:
     """All prompts first, then one pause, then all again: each was left alone for about as long."""
     prompts = [
-        _messages(_text(settings, f"prefix/pause/{number}"))
+        conversation(_text(settings, f"prefix/pause/{number}"))
         for number in range(settings.prefix_rounds)
     ]
     before = [_call(Label.BEFORE_PAUSE, prompt, limit) for prompt in prompts]
@@ -96,26 +96,19 @@ def _pause(settings: Settings, limit: str) -> Block:
 def _ladder(settings: Settings, limit: str) -> Block:
     name = "prefix/ladder"
     text = _text(settings, name)
-    calls = [_call(Label.KNOWN, _messages(text), limit)]
+    calls = [_call(Label.KNOWN, conversation(text), limit)]
     for shared in SHARED_TOKENS:
         if shared < settings.prefix_tokens:
             rng = random.Random(f"{settings.seed}/{name}/{shared}")
             own = filler(settings.prefix_tokens - shared, rng)
             calls.append(
-                _call(Label.SHARED, _messages(text[: 4 * shared] + own), limit, shared=shared)
+                _call(Label.SHARED, conversation(text[: 4 * shared] + own), limit, shared=shared)
             )
     return single(name, AxisName.PREFIX, *calls)
 
 
 def _text(settings: Settings, seed: str) -> str:
     return filler(settings.prefix_tokens, random.Random(f"{settings.seed}/{seed}"))
-
-
-def _messages(text: str) -> list[dict[str, Any]]:
-    return [
-        {"role": "system", "content": text + SYSTEM},
-        {"role": "user", "content": ASK_TO_ACT},
-    ]
 
 
 def _call(

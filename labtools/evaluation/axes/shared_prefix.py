@@ -12,7 +12,7 @@ import random
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import Axis
 from labtools.evaluation.plan import AxisName, Block, Call, Label
-from labtools.evaluation.prompts import ASK_TO_ACT, SYSTEM
+from labtools.evaluation.prompts import ASK_TO_ACT, conversation
 from labtools.evaluation.settings import Settings
 from labtools.model.tokens import filler
 
@@ -28,13 +28,10 @@ def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
 
 def _four_at_once(settings: Settings, limit: str, run: int) -> Block:
     name = f"shared_prefix/{run}"
-    prefix = filler(settings.prefix_tokens, random.Random(f"{settings.seed}/{name}")) + SYSTEM
+    prefix = filler(settings.prefix_tokens, random.Random(f"{settings.seed}/{name}"))
 
     def call(label: Label, ending: str, together: bool) -> Call:
-        messages = [
-            {"role": "system", "content": prefix},
-            {"role": "user", "content": f"{ending} {ASK_TO_ACT}"},
-        ]
+        messages = conversation(prefix, f"{ending} {ASK_TO_ACT}")
         return Call(label, {"messages": messages, limit: OUTPUT_TOKENS}, together=together)
 
     lanes = [

@@ -25,7 +25,7 @@ from labtools.evaluation.axes.axis import (
 )
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label, single
-from labtools.evaluation.prompts import FUNCTIONS, asked, response_format, tools, unseen
+from labtools.evaluation.prompts import FUNCTIONS, instructed, response_format, tools, unseen_schema
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, difference, median, median_of
 from labtools.model.profile import LatencyProfile
@@ -90,7 +90,7 @@ def _cold_and_warm(settings: Settings, limit: str, form: Label, number: int) -> 
     """A schema's first call and its second."""
     name = f"cold_schema/{number}"
     rng = random.Random(f"{settings.seed}/{name}")
-    function = unseen(FUNCTIONS[number % len(FUNCTIONS)], rng)
+    function = unseen_schema(FUNCTIONS[number % len(FUNCTIONS)], rng)
     calls = [
         _call(label, form, function, f"{name}/{label}", limit, settings.seed)
         for label in (Label.COLD_SCHEMA, Label.WARM_SCHEMA)
@@ -104,7 +104,7 @@ def _call(
     """One call about one function. All forms of it have prompts of about the same length."""
     instruction = f"{function['description']} Choose sensible values yourself."
     request: dict[str, Any] = {
-        "messages": asked(INPUT_TOKENS, f"{seed}/{nonce}", instruction),
+        "messages": instructed(INPUT_TOKENS, f"{seed}/{nonce}", instruction),
         limit: ANSWER_LIMIT,
     }
     if form == Label.TOOL_CALL:

@@ -87,7 +87,7 @@ def _chunk(profile: LatencyProfile, torn: Sequence[_Torn], noise: Noise) -> Para
     if not torn:
         return not_probed(CHUNK, "a stream that goes on while a long prompt is computed")
     usual_s = median(tear.computed_s(profile) for tear in torn)
-    if usual_s <= noise.of(usual_s) * usual_s:
+    if usual_s <= noise.least_share(usual_s) * usual_s:
         how = "Long prompts take no time to compute that a stream beside them could show."
         return Parameter(CHUNK, None, "not_identifiable", how)
     share = median(tear.held_up(profile) for tear in torn)

@@ -135,7 +135,7 @@ class Noise:
     rounding_s: float = 1e-8
     """What nanoseconds and sums of floats round by."""
 
-    def of(self, duration_s: float) -> float:
+    def least_share(self, duration_s: float) -> float:
         """The smallest share of this duration that is an effect; both its ends are stamped."""
         return (
             max(self.share, 2 * (self.seconds + self.rounding_s) / duration_s)

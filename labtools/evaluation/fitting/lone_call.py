@@ -152,7 +152,7 @@ def _terms_of_prompts(
             Parameter(name, value, "not_identifiable", how)
             for name, value in zip(names, values, strict=True)
         ]
-    visible_s, apart = noise.of(usual_s) * usual_s, _lengths_apart(lengths)
+    visible_s, apart = noise.least_share(usual_s) * usual_s, _lengths_apart(lengths)
     terms, unknown = list[Term](), list[Parameter]()
     if len(apart) < 3:
         few = f"A bend takes prompts of three lengths; here are {len(apart)}. The profile has none."
@@ -163,7 +163,7 @@ def _terms_of_prompts(
         terms.append(Term(ATTENTION, pairs, False, bend, _CERTAIN, visible_s))
     if hits := [call for call in known if call.cached_tokens]:
         warm_s = median(call.ttft_s for call in hits) - rtt_s
-        least_s = max(noise.of(warm_s) * warm_s, noise.rounding_s)
+        least_s = max(noise.least_share(warm_s) * warm_s, noise.rounding_s)
         usual, cached = median(c.cached_tokens for c in hits), [c.cached_tokens for c in calls]
         terms.append(Term(REUSE, cached, False, usual, _CERTAIN, least_s))
     else:
@@ -185,7 +185,7 @@ def _terms_of_steps(calls: Sequence[TimedCall], noise: Noise) -> tuple[list[Term
     if len(lengths) < 2 or not lengths[0]:
         return [decode], [not_probed(CONTEXT, "lone streams after prompts of two known lengths")]
     usual_s = median(call.tpot_s or 0.0 for call in streams)
-    visible_s = noise.of(median(call.decode_s for call in streams)) * usual_s
+    visible_s = noise.least_share(median(call.decode_s for call in streams)) * usual_s
     read, span = [call.input_tokens or 0 for call in calls], lengths[-1] - lengths[0]
     return [Term(CONTEXT, read, True, span, _CERTAIN, visible_s), decode], []
 
@@ -220,7 +220,7 @@ def _jitter(draft: Draft, calls: Sequence[TimedCall]) -> tuple[Paces, list[Param
         if call.label != Label.COLD_SCHEMA and whole_s > 0 and predicted_s > 0:
             took_s.append(whole_s)
             logarithms.append(math.log(whole_s / predicted_s))
-    return fit_jitter(logarithms, draft.noise.of(median(took_s)) if took_s else 0.0)
+    return fit_jitter(logarithms, draft.noise.least_share(median(took_s)) if took_s else 0.0)
 
 
 # Schemas.
@@ -247,7 +247,7 @@ def _factor(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
             continue
         ratios = [slower(bound) / slower(free) for bound, free in pairs]
         factor, (low, high) = median(ratios), median_interval(ratios)
-        least = draft.noise.of(median(bound.decode_s for bound, _ in pairs))
+        least = draft.noise.least_share(median(bound.decode_s for bound, _ in pairs))
         how = f"TPOT of {form} over freeform, median of {len(ratios)} rounds."
         if abs(factor - 1) <= least or low <= 1 <= high:
             return Parameter(FACTOR, 1.0, "absent", how, low, high)
@@ -273,7 +273,7 @@ def fit_compile(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
     seconds, (low, high) = median(differences_s), median_interval(differences_s)
     usual_s = median(call.ttft_s for call in warm.values())
     how = f"TTFT of a new schema's first call less its second, median of {len(differences_s)}."
-    if seconds <= draft.noise.of(usual_s) * usual_s or low <= 0:
+    if seconds <= draft.noise.least_share(usual_s) * usual_s or low <= 0:
         found = Parameter(COMPILE, 0.0, "absent", how, 0.0, max(0.0, high))
     else:
         error = 1 + draft.pace.error

@@ -138,7 +138,7 @@ def _by_ttft(draft: Draft, repeats: Sequence[_Pair]) -> Parameter:
     low_s, high_s = median_interval([pair.saved_s for pair in repeats])
     usual_s = median(pair.cold.ttft_s for pair in repeats)
     how = f"TTFT of {len(repeats)} prompts against the same again; cached_tokens says nothing."
-    if saved_s <= draft.noise.of(usual_s) * usual_s or low_s <= 0:
+    if saved_s <= draft.noise.least_share(usual_s) * usual_s or low_s <= 0:
         if any(pair.again.record.cached_tokens == 0 for pair in repeats):
             how = f"{len(repeats)} repeated prompts: cached_tokens is 0, and no TTFT is shorter."
         elif profile.compute_s(0, 1) == 0:

@@ -196,7 +196,7 @@ def _penalty(draft: Draft, crowds: Iterable[Sequence[_Served]], noise: Noise) ->
         f"Steps of {len(company)} streams{when} over a lone call's, against the mean number of "
         f"others, up to {max(company):.3g}: a line through the origin, wild values limited (Huber)."
     )
-    if slope.low <= 0 or slope.value * max(company) <= noise.of(median(decode_s)):
+    if slope.low <= 0 or slope.value * max(company) <= noise.least_share(median(decode_s)):
         return Parameter(PENALTY, 0.0, "absent", how, 0.0, max(0.0, slope.high))
     return Parameter(PENALTY, slope.value, "measured", how, slope.low, slope.high)
 

@@ -28,6 +28,8 @@ from labtools.progress import Progress
 from labtools.records import CallRecord
 
 DEFAULT = Settings()
+_SETTINGS = ("seed", "output_tokens", "timeout_s", "slo_s")
+_SIZE = ("users", "request_rate_per_s", "run_time_s", "workers", "max_requests", "max_tokens")
 EPILOG = """\
 Runs on Locust. Every call is a line of OUT/NAME/load-*.jsonl from the moment it ends. --users alone
 is a closed loop: each sends its next call when its last has ended. --request-rate is an open one:
@@ -55,10 +57,9 @@ def add_load_command(actions: Any) -> None:
     )
     number = {"type": int, "metavar": "N", "help": "default: %(default)s"}
     parser.add_argument("--users", default=8, **number)
-    parser.add_argument("--request-rate", type=float, metavar="N", help="calls a second, open loop")
-    parser.add_argument(
-        "--run-time", default=30, type=int, metavar="S", help="default: %(default)s"
-    )
+    rate = parser.add_argument("--request-rate", type=float, metavar="N", dest="request_rate_per_s")
+    rate.help = "calls a second, open loop"
+    parser.add_argument("--run-time", default=30, dest="run_time_s", **{**number, "metavar": "S"})
     parser.add_argument("--workers", default=0, **number)
     parser.add_argument("--output-tokens", default=DEFAULT.output_tokens, **number)
     parser.add_argument("--seed", default=0, **number)
@@ -81,28 +82,12 @@ def _load(options: argparse.Namespace) -> None:
                 f"--{name.replace('_', '-')} is missing or empty. For example: evaluate load "
                 "--base-url https://api.example.com/v1 --model NAME --name acme --users 32."
             )
-    settings = Settings(
-        seed=options.seed,
-        output_tokens=options.output_tokens,
-        timeout_s=options.timeout_s,
-        slo_s=options.slo_s,
-    )
+    settings = Settings(**{name: getattr(options, name) for name in _SETTINGS})
+    size = {name: getattr(options, name) for name in _SIZE}
     api_key = key_in(options.key_from)
+    endpoint = options.name, options.base_url, options.model, Path(options.out)
     with refusals_name(options.key_from):
-        run_load(
-            options.name,
-            options.base_url,
-            options.model,
-            Path(options.out),
-            api_key=api_key,
-            settings=settings,
-            users=options.users,
-            request_rate_per_s=options.request_rate,
-            run_time_s=options.run_time,
-            workers=options.workers,
-            max_requests=options.max_requests,
-            max_tokens=options.max_tokens,
-        )
+        run_load(*endpoint, api_key=api_key, settings=settings, **size)
 
 
 def run_load(
@@ -126,13 +111,10 @@ def run_load(
     NothingMeasured when no call ended.
     """
     require_locust()
-    if base_url != "mock":
-        plan = LoadPlan(
-            base_url, model, settings=settings, **size
-        )  # refuse before anything is sent
+    first = Budget.unlimited()
+    if base_url != "mock":  # refused before anything is sent
+        plan = LoadPlan(base_url, model, settings=settings, **size)
         first = Budget(plan.max_requests, plan.max_tokens)
-    else:
-        first = Budget.unlimited()
     folder = out / name
     require_folder_name(name)
     with connect(base_url, profile=model, model=model, api_key=api_key, budget=first) as lab:

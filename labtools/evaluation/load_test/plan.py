@@ -48,14 +48,12 @@ class LoadPlan:
     """`seed`, `output_tokens`, `timeout_s` and `slo_s` of it."""
 
     def __post_init__(self) -> None:
-        for name, least in (("users", 1), ("run_time_s", 1), ("workers", 0)):
-            if getattr(self, name) < least:
+        least = {"users": 1, "run_time_s": 1, "workers": 0, "max_requests": 0, "max_tokens": 0}
+        for name, number in least.items():
+            if getattr(self, name) < number:
                 raise ConfigurationError(
-                    f"{name} must be {least} or more; found {getattr(self, name)}."
+                    f"{name} must be {number} or more; found {getattr(self, name)}."
                 )
-        for name in ("max_requests", "max_tokens"):
-            if getattr(self, name) < 0:
-                raise ConfigurationError(f"{name} must be 0 or more; found {getattr(self, name)}.")
         if self.workers > self.users:
             raise ConfigurationError(
                 f"{self.workers} workers for {self.users} users would leave some without any. "
@@ -151,19 +149,19 @@ def run_locust(
     standard input. Raises ConfigurationError without Locust.
     """
     require_locust()
-    address: list[str] = []
-    roles = {"Locust": [*plan.options(folder, run)]}
+    roles = {"Locust": plan.options(folder, run)}
     if plan.workers:
         port = _free_port()
-        bound = ["--master-bind-host=127.0.0.1", f"--master-bind-port={port}"]
-        waiting = [
+        master = [
+            "--master",
+            "--master-bind-host=127.0.0.1",
+            f"--master-bind-port={port}",
             f"--expect-workers={plan.workers}",
             f"--expect-workers-max-wait={START_TIMEOUT_S}",
         ]
-        roles = {"The master": [*roles["Locust"], "--master", *bound, *waiting]}
-        address = ["--worker", "--master-host=127.0.0.1", f"--master-port={port}"]
-    for number in range(plan.workers):
-        roles[f"Worker {number + 1}"] = address
+        worker = ["--worker", "--master-host=127.0.0.1", f"--master-port={port}"]
+        roles = {"The master": [*roles["Locust"], *master]}
+        roles |= {f"Worker {number + 1}": worker for number in range(plan.workers)}
     with (folder / f"load-{run}.log").open("ab") as log, _running(roles, log, api_key) as processes:
         return _watch(plan, processes, on_second)
 
@@ -203,15 +201,9 @@ def _running(
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, options in roles.items():
+            command = [sys.executable, "-m", "locust", f"-f={LOCUSTFILE}", *options]
             processes[name] = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "locust",
-                    f"-f={LOCUSTFILE}",
-                    *options,
-                    "--until-stdin-closes",
-                ],
+                [*command, "--until-stdin-closes"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
