@@ -31,7 +31,6 @@ from labtools.plots.evaluation import times_as_long
 from labtools.read_back import to_json
 from labtools.wording import duration, four_digits, joined, signed_share
 
-# Columns of a terminal.
 TERMINAL = 100  # characters in a line
 
 
