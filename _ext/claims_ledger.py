@@ -11,16 +11,9 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
-from labtools.course.ledger import claims, ledger_markdown
+from labtools.course.ledger import Verdict, claims, ledger_markdown
 
 PLACE = "{{ ledger }}"
-SHOWN = {
-    "all": "all",
-    "holds": "holds",
-    "holds-if": "holds if",
-    "fails": "fails",
-    "not-tested": "not tested",
-}
 
 
 def filter_markup() -> str:
@@ -28,7 +21,7 @@ def filter_markup() -> str:
     boxes = "".join(
         f'<label><input type="radio" name="shown" value="{value}"{" checked" * (value == "all")}> '
         f"{words}</label>"
-        for value, words in SHOWN.items()
+        for value, words in (("all", "all"), *((v.css_class, str(v)) for v in Verdict))
     )
     legend = "<legend>Show the claims whose verdict is</legend>"
     return f'<fieldset class="ledger-filter">{legend}{boxes}</fieldset>'
@@ -54,9 +47,7 @@ class VerdictRole(SphinxRole):
                 f"Unknown claim: {self.text!r}. Allowed: {known}.", line=self.lineno
             )
             return [], [message]
-        words = nodes.inline(
-            self.rawtext, claim.verdict_words.replace("*", ""), classes=[claim.verdict.css_class]
-        )
+        words = nodes.inline(self.rawtext, claim.verdict_words.replace("*", ""))
         link = addnodes.pending_xref(
             self.rawtext,
             words,
@@ -67,7 +58,8 @@ class VerdictRole(SphinxRole):
             refwarn=True,
             refdoc=self.env.docname,
         )
-        return [link], []
+        chip = nodes.inline("", "", link, classes=[claim.verdict.css_class])
+        return [chip], []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

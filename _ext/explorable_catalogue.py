@@ -107,11 +107,16 @@ RACE = replace(
     MULTIPLIER,
     legend="The race, in real seconds",
     controls=(
-        Slider("ttft_ms", "your TTFT", "ms", 10, 3000, 10, 400),
-        Slider("decode_tokens_per_s", "your decode rate", "tokens/s", 10, 500, 5, 100),
+        Slider("ttft_ms", "your time to first token", "ms", 10, 3000, 10, 400),
+        Slider("decode_tokens_per_s", "your rate of writing", "tokens/s", 10, 500, 5, 100),
         *_RUN,
     ),
     presets={},
+    colours={
+        "ttft": (TTFT, "waiting for the first token"),
+        "decode": (DECODE, "writing"),
+        "tool": (TOOL, "tools"),
+    },
     moves=True,
 )
 

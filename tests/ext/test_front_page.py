@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 from docutils.core import publish_doctree
 from get_the_course import PLACE, fill_in
-from social_preview import LONGEST, add_tags
+from social_preview import LONGEST, add_tags, draw_picture
 
 
 @pytest.mark.parametrize(
@@ -35,9 +37,9 @@ def test_the_course_is_got_where_it_is(repository: str, expected: str) -> None:
     assert source == [f"before\n{expected}\nafter"]
 
 
-def head(text: str | None, **context: str) -> dict[str, str]:
+def head(text: str | None, base: str = "", **context: str) -> dict[str, str]:
     """The tags of a page whose text this is, by their names."""
-    app: Any = SimpleNamespace(config=SimpleNamespace(html_title="The book"))
+    app: Any = SimpleNamespace(config=SimpleNamespace(html_title="The book", html_baseurl=base))
     page: dict[str, Any] = {"metatags": '<meta name="old" content="kept">', **context}
     add_tags(app, "page", "page.html", page, text and publish_doctree(text))
     tags = BeautifulSoup(page["metatags"], "html.parser").find_all("meta")
@@ -63,3 +65,17 @@ def test_a_page_without_text_has_the_books_name() -> None:
     assert shown["og:title"] == shown["og:site_name"] == "The book"
     assert shown["og:url"] == "https://example.org/search.html"
     assert "og:description" not in shown
+
+
+def test_a_page_with_a_public_address_shows_a_picture() -> None:
+    shown = head("Text.", "https://example.org/book/")
+    assert shown["og:image"] == "https://example.org/book/_static/social-preview.png"
+    assert shown["twitter:card"] == "summary_large_image"
+    assert "og:image" not in head("Text.")
+
+
+def test_the_picture_has_the_size_of_a_preview(tmp_path: Path) -> None:
+    draw_picture(tmp_path / "made" / "picture.png", "The book")
+    header = (tmp_path / "made" / "picture.png").read_bytes()[:24]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", header[16:24]) == (1200, 630)

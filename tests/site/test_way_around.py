@@ -9,6 +9,9 @@ from built_book import BOOK, pages, parsed
 from playwright.sync_api import Page
 from site_browser import WIDTHS, SiteBrowser
 
+from labtools.course import CHAPTERS
+from labtools.course.ledger import Verdict
+
 pytestmark = pytest.mark.site
 LABS = [page for page in pages() if page.startswith("labs/")] or ["labs/multiplier.html"]
 every_width = pytest.mark.parametrize("width", WIDTHS)
@@ -168,3 +171,69 @@ def test_negative_numbers_have_a_minus_sign(book: None) -> None:
 
 def words_in(svg: str) -> list[str]:
     return re.findall(r"<(?:text|tspan)[^>]*>([^<]+)<", svg)
+
+
+CHAPTER_PAGES = [f"chapters/{name}.html" for name in CHAPTERS]
+
+
+def test_every_figure_has_a_number_that_links_to_it(book: None) -> None:
+    for page in pages():
+        figures = parsed(page).select("figure.lab-figure")
+        numbers = [figure.select_one("figcaption a.figure-number") for figure in figures]
+        assert [link["href"] for link in numbers] == [f"#{figure['id']}" for figure in figures]
+        assert len({link.text for link in numbers}) == len(numbers)
+
+
+@every_width
+def test_a_dark_page_shows_the_figures_that_are_drawn_for_it(
+    browser: SiteBrowser, width: int
+) -> None:
+    def look(tab: Page) -> list[str]:
+        tab.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
+        return list(
+            tab.evaluate(
+                "() => [...document.querySelectorAll('figure.lab-figure img')]"
+                ".filter(image => image.checkVisibility())"
+                ".map(image => image.closest('picture').className + "
+                "getComputedStyle(image).backgroundColor)"
+            )
+        )
+
+    shown = browser.on_page("chapters/multiplier.html", look, width=width)
+    assert shown
+    assert set(shown) == {"in-the-darkrgba(0, 0, 0, 0)"}
+
+
+@pytest.mark.parametrize("verdict", [verdict.css_class for verdict in Verdict])
+def test_the_ledger_shows_the_claims_of_one_verdict(browser: SiteBrowser, verdict: str) -> None:
+    def look(tab: Page) -> list[str]:
+        tab.locator(f'.ledger-filter [value="{verdict}"]').check()
+        entries = tab.locator("article section > section > section:visible > p:first-of-type")
+        return list(entries.evaluate_all("all => all.map(one => one.innerHTML)"))
+
+    shown = browser.on_page("chapters/ledger.html", look, javascript=False)
+    assert shown
+    assert [entry for entry in shown if f'{verdict}"' not in entry] == []
+
+
+def test_a_term_tells_its_definition_where_it_has_the_focus(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> tuple[str, str]:
+        term = tab.locator("article a[data-definition]").first
+        script = "link => getComputedStyle(link, '::after').content"
+        before = term.evaluate(script)
+        tab.keyboard.press("Tab")  # so that the focus is one of the keyboard
+        term.focus()
+        return str(before), str(term.evaluate(script))
+
+    before, after = browser.on_page("chapters/multiplier.html", look)
+    assert before == "none"
+    assert len(after) > 20
+
+
+@pytest.mark.parametrize("page", CHAPTER_PAGES)
+def test_a_chapter_ends_with_three_questions(book: None, page: str) -> None:
+    questions = parsed(page).select(".question")
+    assert len(questions) == 3
+    for question in questions:
+        answers = [answer.text for answer in question.select("details.answer > p")]
+        assert sum(answer.startswith("Right.") for answer in answers) == 1 < len(answers)
