@@ -18,7 +18,8 @@ from labtools.own_agent.fit import Identity, identity
 from labtools.own_agent.levers import Levers
 from labtools.own_agent.page import page
 from labtools.own_agent.reading import read_trace
-from labtools.own_agent.report import refuse_if_nothing_holds, report, sentences, to_json
+from labtools.own_agent.report import refuse_if_nothing_holds, report, sentences
+from labtools.read_back import to_json
 
 _TTL_S = 300.0
 _ROWS = 40  # steps that a screen takes
@@ -73,7 +74,7 @@ def _trace(options: argparse.Namespace) -> None:
     levers = _levers(options, found)
     said = report(trace, options.file, levers, found)
     if options.json:
-        print(to_json(said))
+        print(to_json(said), end="")
     else:
         _show(options, trace, "\n".join(sentences(said)))
     if options.html:

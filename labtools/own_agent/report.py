@@ -6,14 +6,10 @@ from these classes and their docstrings.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
-
-from pydantic import TypeAdapter
+from typing import Literal
 
 from labtools.errors import ConfigurationError
 from labtools.lab.trace import Trace
@@ -246,24 +242,3 @@ def refuse_if_nothing_holds(report: Report, levers: Levers | None) -> None:
     """Raise ConfigurationError for levers that were asked for and cannot be foretold."""
     if levers and not report.reproduces.holds:
         raise ConfigurationError(report.reproduces.sentence)
-
-
-@cache
-def _adapter() -> TypeAdapter[Report]:
-    return TypeAdapter(Report)
-
-
-def to_json(report: Report) -> str:
-    """The report as `--json` prints it."""
-    return _adapter().dump_json(report, indent=1).decode()
-
-
-def json_schema() -> Mapping[str, Any]:
-    """The JSON schema of what `--json` prints."""
-    schema = _adapter().json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def schema_text() -> str:
-    """The schema as it is stored in the documentation."""
-    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"

@@ -20,7 +20,8 @@ from labtools.own_agent.levers import Foretelling, Levers
 from labtools.own_agent.path import critical_path, shares
 from labtools.own_agent.prefixes import breaks
 from labtools.own_agent.reading import read_trace
-from labtools.own_agent.report import json_schema, report, schema_text, sentences, to_json
+from labtools.own_agent.report import Report, report, sentences
+from labtools.read_back import schema_text, to_json
 from labtools.records import Block, Span, Wait
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "trace-report.schema.json"
@@ -200,9 +201,9 @@ def test_a_cache_finds_what_prompts_have_in_common():
 
 
 def test_the_stored_schema_is_current():
-    assert SCHEMA.read_text(encoding="utf-8") == schema_text(), (
+    assert SCHEMA.read_text(encoding="utf-8") == schema_text(Report), (
         "the report's format has changed: raise FORMAT if old readers break, then "
-        "write schema_text() to docs/trace-report.schema.json"
+        "write schema_text(Report) to docs/trace-report.schema.json"
     )
 
 
@@ -210,7 +211,7 @@ def test_the_report_is_json_of_its_schema(capsys, tmp_path):
     path = run().save(tmp_path / "run.json")
     main(["trace", str(path), "--json", "--on", "slow"])
     values = json.loads(capsys.readouterr().out)
-    jsonschema.Draft202012Validator(json_schema()).validate(values)
+    jsonschema.Draft202012Validator(json.loads(schema_text(Report))).validate(values)
     assert values["asked"]["levers"] == "--on slow"
     assert values["levers"][0]["saved_s"] >= values["levers"][-1]["saved_s"]
 

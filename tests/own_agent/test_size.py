@@ -6,7 +6,8 @@ from labtools.clock import cpu_time_s
 from labtools.model.named_profiles import FAST
 from labtools.own_agent.levers import Levers
 from labtools.own_agent.reading import read_trace
-from labtools.own_agent.report import report, to_json
+from labtools.own_agent.report import report
+from labtools.read_back import to_json
 
 
 def turn(n):
