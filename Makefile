@@ -27,6 +27,7 @@ help: ## list these targets
 setup: $(SETUP) ## set up .venv, and nothing else
 
 course: book ## set up, run every lab, build the book and serve it
+	@test ! -d _build/live || $(BIN)/python tools/live/make.py || true
 	@$(BIN)/python tools/serve.py --port $(PORT)
 
 book: $(SETUP) ## run every lab and build the book, warnings as errors

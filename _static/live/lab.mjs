@@ -39,8 +39,8 @@ export class Lab {
         this.resetAll = button("Reset all cells", () => this.#resetAll(), true);
         this.progress = element("progress", { max: this.bytes, value: 0, hidden: true });
         this.progress.setAttribute("aria-label", "Loaded");
-        this.status = element("p", { className: "live-status", role: "status" }, WORDS.offer);
-        const more = element("p", { className: "live-differs" }, WORDS.differs);
+        this.status = element("div", { className: "live-status", role: "status" }, WORDS.offer);
+        const more = element("div", { className: "live-differs" }, WORDS.differs);
         if (notebook) {
             more.append(element("a", { href: notebook, download: "" }, "Download the notebook"), ".");
         }
@@ -57,7 +57,7 @@ export class Lab {
     open() {
         this.start.hidden = true;
         for (const button of [this.runAll, this.resetAll]) button.hidden = false;
-        this.status.after(element("p", { id: "live-keys", className: "live-differs" }, WORDS.keys));
+        this.status.after(element("div", { id: "live-keys", className: "live-differs" }, WORDS.keys));
         for (const cell of this.cells) cell.open(this);
         document.body.classList.add("live");
         this.runAll.focus();

@@ -155,28 +155,33 @@ def test_a_reader_edits_stops_and_comes_back(browser: SiteBrowser) -> None:
     """One visit after another, in one browser, and without stack switching."""
 
     def look(tab: Page) -> None:
-        without_jspi(tab.context)
+        workers = without_jspi(tab.context)
         page = LivePage(tab)
         page.start()
         assert page.packs
+        assert workers
         edit(page)
         stop(page)
         check(page)
+        race(page)
         assert page.grave_faults() == []
         come_back(page)
 
     browser.on_page("labs/multiplier.html", look)
 
 
-def without_jspi(context: BrowserContext) -> None:
-    """A browser that has no stack switching, as Safari and Firefox have had none."""
+def without_jspi(context: BrowserContext) -> list[str]:
+    """A browser without stack switching, as Safari and Firefox were; its workers, as they start."""
+    changed: list[str] = []
 
     def answer(route: Any) -> None:
         script = route.fetch().text()
         first = "delete WebAssembly.Suspending; delete WebAssembly.promising;\n"
         route.fulfill(body=first + script, content_type="text/javascript")
+        changed.append(route.request.url)
 
     context.route("**/worker.mjs", answer)
+    return changed
 
 
 def edit(page: LivePage) -> None:
@@ -218,6 +223,18 @@ def check(page: LivePage) -> None:
     exercise.first.get_by_role("textbox").fill(solution)
     page.tab.get_by_role("button", name="Check cell").first.click()
     expect(result.first.locator(".cell_output")).to_contain_text("Right", timeout=LAB_MS)
+
+
+def race(page: LivePage) -> None:
+    """The one widget of the labs: a slider, a button, and what moves."""
+    page.write(9, "figures.race_live()")
+    page.run(9)
+    cell = page.tab.locator("div.cell:has(> .cell_input)").nth(8)
+    cell.get_by_label("calls").fill("1")
+    cell.get_by_role("button", name="Start").click()
+    expect(cell).to_contain_text("1 of 1 calls", timeout=60_000)
+    expect(cell.get_by_role("button", name="Start")).to_be_enabled(timeout=60_000)
+    page.press("Reset cell 9")
 
 
 def come_back(page: LivePage) -> None:
