@@ -281,7 +281,7 @@ def canvas(height_in: float = 3.0, **subplot: Any) -> Iterator[Canvas]:
 
 def percent(axis: Axis) -> None:
     """Shares as percentages."""
-    axis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axis.set_major_formatter(lambda value, _: f"{value:.0%}".replace("-", "\N{MINUS SIGN}"))
 
 
 def thousands(axis: Axis) -> None:

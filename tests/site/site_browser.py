@@ -56,7 +56,7 @@ UNREADABLE_FIGURES = """async leastPx => {
     };
     for (const image of document.querySelectorAll("figure.lab-figure :is(img, svg)")) {
         const shownPx = image.getBoundingClientRect().width;
-        if (!shownPx) continue;  // folded away
+        if (!shownPx || !image.checkVisibility()) continue;  // folded away
         const holder = document.body.appendChild(document.createElement("div"));
         holder.className = "diagram";  // what styles a drawing that is in the page
         const source = image.currentSrc ? await text(image.currentSrc) : image.outerHTML;
