@@ -88,7 +88,7 @@ def files_and_edits(tokens: Mapping[str, Mapping[str, int]], profile: LatencyPro
         drawing.rows(list(tokens))
         axes.tick_params(axis="y", length=0)
         axes.set(
-            xlabel=f"seconds to write it at {rate:.0f} tokens a second (log scale)",
+            xlabel=f"seconds at {rate:.0f} tokens a second (log scale)",
             ylim=(-len(tokens) + 0.5, 0.6),
         )
         drawing.key({"search and replace": HIGHLIGHT, "whole file": DECODE})
