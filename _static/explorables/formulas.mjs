@@ -116,11 +116,11 @@ export function cached_tokens(shared_tokens, block_tokens, minimum_tokens) {
 
 /* The ranks of an interval for a percentile with 95% confidence; null where calls are too few. */
 export function interval_ranks(calls, q, confidence = 0.95) {
-    let chance = (1 - q) ** calls;
+    let log_chance = calls * Math.log(1 - q);  /* the chance itself may be too small a number */
     const below = [0];
     for (let k = 0; k <= calls; k += 1) {
-        below.push(below.at(-1) + chance);
-        chance *= ((calls - k) / (k + 1)) * (q / (1 - q));
+        below.push(below.at(-1) + Math.exp(log_chance));
+        log_chance += Math.log(((calls - k) / (k + 1)) * (q / (1 - q)));
     }
     let best = null;
     let high = 1;
