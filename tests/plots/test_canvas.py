@@ -48,6 +48,19 @@ def test_the_axis_grows_until_the_words_at_an_end_fit(letters: int) -> None:
         assert words_begin > 0.2 * width(svg) or letters > 10
 
 
+def test_on_a_logarithmic_axis_the_words_at_an_end_take_no_more_room_than_they_need() -> None:
+    letters = 10
+    with canvas() as drawing:
+        drawing.axes.set_xscale("log")
+        drawing.axes.plot([1, 100_000], [0, 1])
+        drawing.axes.set_xlim(1, 100_000)
+        drawing.label_end(100_000, 1, "m" * letters)
+        figure = drawing.done("alt")
+    for svg in (figure.svg, figure.narrow_svg):
+        room = width(svg) - texts(svg)["m" * letters]
+        assert 9 * letters <= room <= 12 * letters + 12
+
+
 def test_words_at_ends_that_are_near_each_other_move_apart() -> None:
     heights = {"one": 0.50, "two": 0.51, "three": 0.52, "far": 0.9}
     with canvas() as drawing:
