@@ -357,6 +357,9 @@ CHECKS = Explorable(
     given={"call_s": FAST.e2e_latency_s(CALL_TOKENS)},
 )
 
+# The case study as both its explorables show it: the essay's rows, and what their seconds are.
+_ROWS = [{**asdict(step), "is_call": step.is_call} for step in STEPS]
+_PARTS = {"ttft": (TTFT, "TTFT"), "decode": (DECODE, "decode"), "tool": (TOOL, "tests")}
 _THREE = Changes(parallel_reads=True, ttft_cut=CUT, routed=frozenset({"Locate file"}))
 _SEVEN = smallest_additions(7.05, _THREE)[0]
 _PAIRS = {"parallel reads": READS, "speculative tests": PATCH_AND_TESTS}
@@ -402,13 +405,9 @@ CASE_STUDY = Explorable(
         tuple((name, f"{pass_s(changes):.2f} s") for name, changes in _CASES.items()),
     ),
     caption="The rows of the table, added up.",
-    colours={
-        "ttft": (TTFT, "TTFT"),
-        "decode": (DECODE, "decode"),
-        "tool": (TOOL, "tests"),
-    },
+    colours=_PARTS,
     given={
-        "steps": [{**asdict(step), "is_call": step.is_call} for step in STEPS],
+        "steps": _ROWS,
         "pairs": _PAIRS,
         "warm_from": WARM_FROM,
         "routed_factor": ROUTED_FACTOR,
@@ -470,13 +469,9 @@ FEWER_CALLS = Explorable(
         ),
     ),
     caption="The rows of the essay's table, with calls left out. The prices are assumed.",
-    colours={
-        "ttft": (TTFT, "TTFT"),
-        "decode": (DECODE, "decode"),
-        "tool": (TOOL, "tests"),
-    },
+    colours=_PARTS,
     given={
-        "steps": [{**asdict(step), "is_call": step.is_call} for step in STEPS],
+        "steps": _ROWS,
         "merged": dict(MERGED),
         "tokens": {PLAN: Cuts().plan_tokens, FIX: Cuts().fix_tokens},
         "sliders": {PLAN: "plan_tokens", FIX: "fix_tokens"},

@@ -9,20 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from labtools.coding_agent.essay import STEPS, EssayStep
+from labtools.coding_agent import steps
+from labtools.coding_agent.essay import STEPS
+from labtools.coding_agent.harness import IN_CODE
 from labtools.course.routing.essay_models import BIG_PRICES
 from labtools.errors import ConfigurationError, one_of
 from labtools.model.named_profiles import FAST
 
-PLAN, FIX = "Understand + plan", "Generate fix"
-HARNESS = ("Parse error", "Locate file", "Read source", "Read test", "Apply patch")
+PLAN, FIX = steps.PLAN.row.name, steps.GENERATE_FIX.row.name
+HARNESS = tuple(step.row.name for step in steps.STEPS if step.name in IN_CODE)
 """What ten lines of code do, or no code at all once the file is known."""
 CALL_NAMES = tuple(step.name for step in STEPS if step.is_call)
 MERGED: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"both reads": ("Read source", "Read test"), "plan and fix": (PLAN, FIX)}
+    {
+        "both reads": (steps.READ_SOURCE.row.name, steps.READ_TEST.row.name),
+        "plan and fix": (PLAN, FIX),
+    }
 )
 """Neighbours that one answer can hold."""
-EDIT_TOKENS = next(step.output_tokens for step in STEPS if step.name == "Apply patch")
+EDIT_TOKENS = steps.APPLY_PATCH.row.output_tokens
 """A fix that comes as an edit is as long as the essay's patch."""
 
 
@@ -34,8 +39,8 @@ class Cuts:
     """Calls that code does, or nobody."""
     merged: frozenset[str] = frozenset()
     """Of `MERGED`; without effect where one of the two is left out."""
-    plan_tokens: int = 200
-    fix_tokens: int = 400
+    plan_tokens: int = steps.PLAN.row.output_tokens
+    fix_tokens: int = steps.GENERATE_FIX.row.output_tokens
 
     def __post_init__(self) -> None:
         for name in self.left_out:
@@ -63,6 +68,7 @@ def attempt(cuts: Cuts = Cuts()) -> Attempt:
     """One attempt with these cuts."""
     now_s, first_words_s, calls, usd = 0.0, None, 0, 0.0
     joined = {MERGED[name] for name in cuts.merged}
+    written = {PLAN: cuts.plan_tokens, FIX: cuts.fix_tokens}
     before = ""
     for step in STEPS:
         if step.name in cuts.left_out:
@@ -70,7 +76,7 @@ def attempt(cuts: Cuts = Cuts()) -> Attempt:
         if not step.is_call:
             now_s += step.total_s
             continue
-        tokens = _tokens(step, cuts)
+        tokens = written.get(step.name, step.output_tokens)
         usd += BIG_PRICES.cost_usd(0, 0, tokens)
         if (before, step.name) not in joined:
             calls += 1
@@ -81,7 +87,3 @@ def attempt(cuts: Cuts = Cuts()) -> Attempt:
         now_s += tokens / FAST.decode_tokens_per_s
         before = step.name
     return Attempt(round(now_s, 9), first_words_s, calls, usd)
-
-
-def _tokens(step: EssayStep, cuts: Cuts) -> int:
-    return {PLAN: cuts.plan_tokens, FIX: cuts.fix_tokens}.get(step.name, step.output_tokens)

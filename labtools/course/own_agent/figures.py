@@ -62,11 +62,10 @@ def runs_against_foretold(changes: Mapping[str, Held]) -> LabFigure:
         for row, (name, held) in enumerate(changes.items()):
             low, high = (s / held.run_s - 1 for s in (held.run_low_s, held.run_high_s))
             axes.barh(-row, high - low, left=low, height=0.5, color=REST)
-            for run in held.runs:
-                is_in = held.run_low_s <= run.took_s <= held.run_high_s
-                x, colour = run.took_s / held.run_s - 1, INK if is_in else HIGHLIGHT
-                axes.plot(x, -row, "o" if is_in else "X", color=colour, alpha=0.75, markersize=6)
             took = [run.took_s / held.run_s - 1 for run in held.runs]
+            for run, x in zip(held.runs, took, strict=True):
+                marker, colour = ("o", INK) if held.holds(run) else ("X", HIGHLIGHT)
+                axes.plot(x, -row, marker, color=colour, alpha=0.75, markersize=6)
             told.append(
                 f"{name}: {held.inside} of {len(held.runs)} runs inside, from "
                 f"{signed_share(min(took))} to {signed_share(max(took))}"

@@ -59,10 +59,14 @@ class Held:
         """The median of the errors."""
         return median(self.errors)
 
+    def holds(self, run: Run) -> bool:
+        """Whether a run is inside the interval."""
+        return self.run_low_s <= run.took_s <= self.run_high_s
+
     @property
     def inside(self) -> int:
         """Runs inside the interval."""
-        return sum(self.run_low_s <= run.took_s <= self.run_high_s for run in self.runs)
+        return sum(map(self.holds, self.runs))
 
     def error_of(self, part: Literal["ttft_s", "decode_s"]) -> float | None:
         """Of a part: foretold over the runs' median, less 1."""
