@@ -132,9 +132,10 @@ def test_a_lab_runs_whole_from_this_site_alone_and_shows_what_is_stored(
     browser: SiteBrowser, lab: str
 ) -> None:
     def look(tab: Page) -> dict[str, Any]:
+        tab.wait_for_load_state("networkidle")
         page = LivePage(tab)
         tab.wait_for_timeout(300)
-        assert page.packs == []  # nothing before the click
+        assert page.asked == []  # nothing before the click
         page.start()
         tab.context.set_offline(True)
         page.press("Run all")
