@@ -46,10 +46,10 @@ def lead_to_lab(app: Sphinx, docname: str, source: list[str]) -> None:
 
     def led(cell: re.Match[str]) -> str:
         found = [drawn[figure] for figure in DRAWS.findall(cell[0]) if figure in drawn]
-        link = (
-            f'<a href="../labs/{name}.html#{found[-1]}">Change it in the lab</a>' if found else ""
-        )
-        return f'{cell[0]}\n\n<p class="change-it">{link}</p>\n' if found else cell[0]
+        if not found:
+            return cell[0]
+        link = f'<a href="../labs/{name}.html#{found[-1]}">Change it in the lab</a>'
+        return f'{cell[0]}\n\n<p class="change-it">{link}</p>\n'
 
     source[0] = CELL.sub(led, source[0])
 

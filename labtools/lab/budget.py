@@ -84,12 +84,10 @@ class Meter(Around):
         self._under_way += worst
         try:
             response = await self._inner.handle_async_request(request)
-        except _NEVER_SENT:
+        except BaseException as error:
             self._under_way -= worst
-            raise
-        except BaseException:  # It may have been worked on, and paid for.
-            self._under_way -= worst
-            self._settled += worst
+            if not isinstance(error, _NEVER_SENT):  # It may have been worked on, and paid for.
+                self._settled += worst
             raise
         if response.is_success:
             self._open.append((worst, response.extensions[EXTENSION]))

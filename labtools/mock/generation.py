@@ -103,19 +103,15 @@ class Generation:
         return max(1, *(answer.steps for answer in self.answers))
 
     @property
-    def sent_steps(self) -> int:
-        """Steps until nothing more is sent; a cut answer is left unfinished half-way."""
-        return self.total_steps // 2 if self._is_cut else self.total_steps
-
-    @property
     def _is_cut(self) -> bool:
         return self.fault is not None and self.fault.kind == "cut"
 
     def pieces(self) -> Iterator[bytes]:
-        """What each step puts on the wire, from the first to the last."""
+        """What each step puts on the wire, in order; a cut answer is left unfinished half-way."""
+        sent = self.total_steps // 2 if self._is_cut else self.total_steps
         opening, writer = self.writer.opening(), self.writer
         choices = [(choice, answer, answer.steps) for choice, answer in enumerate(self.answers)]
-        for step in range(self.total_steps):
+        for step in range(sent):
             parts = [] if step else [opening]
             for choice, answer, steps in choices:
                 if step < len(answer.pieces):
@@ -144,7 +140,7 @@ class _Streamed:
         """Whether the answer was taken to its end."""
         self._generation = generation
         self._sequence = sequence
-        self._sent_steps, self._total_steps = generation.sent_steps, generation.total_steps
+        self._total_steps = generation.total_steps
         self._pieces = generation.pieces()
         self._taken = 0
 
@@ -156,8 +152,7 @@ class _Streamed:
     def take(self) -> list[tuple[float, bytes]]:
         """The bytes that are due and were not taken before, with the instants they are due at."""
         self.tokens.advance(asyncio.get_running_loop().time())
-        due_at = self.tokens.instants[self._taken : self._sent_steps]
-        found = list(zip(due_at, self._pieces, strict=False))
+        found = list(zip(self.tokens.instants[self._taken :], self._pieces, strict=False))
         self._taken += len(found)
         if found and self._taken == self._total_steps:
             self.over = True

@@ -92,13 +92,15 @@ class OnTime:
         self._metronome = Metronome()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = scope.get("extensions", {}).get(CONNECTION)
+        if connection is None:
+            return await self._app(scope, receive, send)
+
         async def sending(message: Message) -> None:
             if stream := message.pop(STREAM, None):
-                message["body"] = await self._metronome.write(stream, connection)
+                message["body"] = await self._metronome.write(stream, connection["protocol"])
                 message["more_body"] = not stream.over
             await send(message)
 
-        if CONNECTION in scope.get("extensions", {}):
-            connection = scope["extensions"][CONNECTION]["protocol"]
-            scope["extensions"][STREAM] = {}
+        scope["extensions"][STREAM] = {}
         await self._app(scope, receive, sending)
