@@ -86,8 +86,11 @@ class Canvas:
     """An Axes to draw on, with labels that make room for themselves, and what becomes of it."""
 
     def __init__(self, figure: Figure, axes: Axes) -> None:
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+
         self.axes = axes
         self._figure = figure
+        self._layout = ConstrainedLayoutEngine()  # not the figure's: saving would run it twice more
         self._handles: list[Artist] = []
         self._title = ""
         self._mark_length = 1.0
@@ -170,7 +173,7 @@ class Canvas:
     def _fit(self) -> None:
         """Lay out at the present width what depends on it."""
         self._place_legend()
-        self._figure.draw_without_rendering()
+        self._layout.execute(self._figure)
         scale = self.axes.xaxis.get_transform()
         left, right = scale.transform(self.axes.get_xlim())
         room_px = self.axes.bbox.width
@@ -185,7 +188,7 @@ class Canvas:
         self._move_apart()
         label = self.axes.xaxis.label
         label.set(x=0.5, ha="center")
-        self._figure.draw_without_rendering()
+        self._layout.execute(self._figure)
         if label.get_window_extent().x1 > self._figure.bbox.x1:
             label.set(x=1, ha="right")
         for text, start, end in self._within:
@@ -212,6 +215,10 @@ class Canvas:
         words.xyann = (gap_points, points + px * 72 / self._figure.dpi)
 
     def _place_legend(self) -> None:
+        if earlier := self.axes.get_legend():
+            earlier.remove()
+        self._figure.draw_without_rendering()  # from here on texts know their size
+        self._layout.execute(self._figure)
         for columns in range(len(self._handles), 0, -1):
             legend = self.axes.legend(
                 handles=self._handles,
@@ -229,7 +236,6 @@ class Canvas:
             for text in (*legend.get_texts(), legend.get_title()):
                 text.set_parse_math(False)  # a name may hold dollar signs
             legend.set_in_layout(False)  # one that is too wide would leave the plot no room
-            self._figure.draw_without_rendering()
             if legend.get_window_extent().x1 <= self._figure.bbox.width:
                 break
         if self._handles:
@@ -275,7 +281,7 @@ def canvas(height_in: float = 3.0, **subplot: Any) -> Iterator[Canvas]:
         "savefig.facecolor": PAPER,
     }
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, height_in))
         yield Canvas(figure, figure.add_subplot(**subplot))
 
 
