@@ -22,7 +22,7 @@ from labtools.coding_agent.pytest_here import run_here
 from labtools.coding_agent.workspace import Workspace
 
 _ARGUMENTS = ("-q", "--tb=short", "--no-header", "--color=no", "--rootdir=.", "-c", os.devnull,
-              "-p", "no:cacheprovider", "tests")  # fmt: skip
+              "-p", "no:cacheprovider", "-p", "no:unraisableexception", "tests")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
