@@ -1,4 +1,4 @@
-"""The course: a folder a chapter, with its figures, the checks of its exercises and its claims.
+"""The course: a folder a chapter, with its figures, and the checks of its exercises and claims.
 
 `CHAPTERS` is the only list of them within the package: the ledger and the numbers in the book
 follow it, and a test holds it to `_toc.yml`.

@@ -1,7 +1,7 @@
 """The ledger: every claim of the essay that can be tested, recomputed, with the verdict.
 
 CHAPTER/claims.toml       a table for each claim, under its id
-CHAPTER/claims.py         a function for each that can be recomputed, named after it
+CHAPTER/checks.py         a function for each that can be recomputed, named after it
 
 A verdict is stated in the claim's file and follows from numbers: `Finding.verdict`. `Claim.check`
 raises where the two differ, so nobody can state one that the numbers contradict.
@@ -148,7 +148,7 @@ def claims() -> Mapping[str, Claim]:
         for id_, table in tables.items():
             if id_ in found:
                 raise ConfigurationError(f"Two claims have the id {id_!r}. Ids must differ.")
-            module = import_module(f"{__package__}.{chapter}.claims")
+            module = import_module(f"{__package__}.{chapter}.checks")
             found[id_] = claim_from(id_, table, chapter, module)
     return MappingProxyType(found)
 

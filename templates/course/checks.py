@@ -1,4 +1,4 @@
-"""The checks of the lab on CHAPTER_TITLE."""
+"""The checks on CHAPTER_TITLE: of the lab's exercises, and of the claims in claims.toml."""
 
 from __future__ import annotations
 

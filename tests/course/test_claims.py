@@ -14,7 +14,7 @@ import pytest
 
 from labtools.course import CHAPTERS, FOLDER
 from labtools.course.ledger import SECTIONS, Claim, Finding, Verdict, claim_from, claims
-from labtools.course.multiplier import claims as multiplier
+from labtools.course.multiplier import checks as multiplier
 from labtools.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
@@ -115,11 +115,11 @@ def test_the_claims_come_in_the_order_of_the_chapters() -> None:
 def test_every_function_belongs_to_a_claim() -> None:
     ids = {claim.id.replace("-", "_") for claim in claims().values()}
     for chapter in {claim.chapter for claim in claims().values()}:
-        module = importlib.import_module(f"labtools.course.{chapter}.claims")
+        module = importlib.import_module(f"labtools.course.{chapter}.checks")
         functions = {
             name
             for name, value in inspect.getmembers(module, inspect.isfunction)
-            if value.__module__ == module.__name__ and not name.startswith("_")
+            if value.__module__ == module.__name__ and not name.startswith(("_", "check_"))
         }
         assert functions <= ids, module.__name__
 

@@ -43,7 +43,7 @@ def test_an_entry_holds_the_verdict_and_the_computed_numbers(claim) -> None:
         assert f"../labs/{chapter}.ipynb" in entry
     if claim.recompute is not None:
         name = claim.id.replace("-", "_")
-        assert f"`course.{claim.chapter}.claims.{name}`" in entry
+        assert f"`course.{claim.chapter}.checks.{name}`" in entry
 
 
 @pytest.mark.parametrize("claim", claims().values(), ids=lambda claim: claim.id)

@@ -78,7 +78,6 @@ def test_it_comes_last_in_the_course_and_holds_no_placeholder(book: Path) -> Non
     assert {path.name for path in rest if path.parent == package / "rate_limits"} == {
         "__init__.py",
         "checks.py",
-        "claims.py",
         "claims.toml",
         "figures.py",
     }

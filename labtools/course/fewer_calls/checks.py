@@ -1,4 +1,4 @@
-"""The checks of the lab on calls left out."""
+"""The checks on calls left out: of the lab's exercises, and of the essay's claims."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labtools.coding_agent import Switches, scenario_names
+from labtools.course.fewer_calls.strip import HARNESS, Cuts, attempt
+from labtools.course.ledger import Finding
 from labtools.course.verdict import Verdict, answer_of, check, not_yet, right
 from labtools.lab.trace import Trace
 from labtools.model.named_profiles import FAST
@@ -164,3 +166,33 @@ def check_six_seconds(run: Callable[..., Trace], switches: Mapping[str, Any]) ->
     if took_s > 6:
         not_yet(f"every scenario is right, and one attempt takes {took_s:.2f} s. Write less.")
     return right(f"{took_s:.2f} s, and right in {len(scenario_names())} scenarios.")
+
+
+# The claims, by their names in claims.toml.
+
+LEFT_OUT = Cuts(left_out=frozenset(HARNESS))
+
+
+def eight_calls(*, calls: int) -> Finding:
+    """The calls of one attempt as the essay lists them, and without those that code does."""
+    every, fewer = attempt(), attempt(LEFT_OUT)
+    values = {
+        "fewer": fewer.calls,
+        "every_s": every.total_s,
+        "fewer_s": fewer.total_s,
+        "no_verify_s": attempt(Cuts(left_out=frozenset([*HARNESS, "Verify"]))).total_s,
+    }
+    return Finding(values, fewer.calls == calls, every.calls == calls)
+
+
+def useful_result() -> Finding:
+    """How long until the first words that a user can use, and until the end."""
+    every, fewer = attempt(), attempt(LEFT_OUT)
+    assert every.first_words_s is not None
+    assert fewer.first_words_s is not None
+    values = {
+        "words_s": every.first_words_s,
+        "total_s": every.total_s,
+        "fewer_words_s": fewer.first_words_s,
+    }
+    return Finding(values, every.first_words_s >= every.total_s, holds_if=True)

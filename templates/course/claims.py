@@ -1,3 +1,0 @@
-"""Claims about CHAPTER_TITLE: a function for each in claims.toml, named after it."""
-
-from __future__ import annotations
