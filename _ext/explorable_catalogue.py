@@ -10,30 +10,27 @@ from dataclasses import asdict, replace
 from explorable import Choices, Explorable, Slider, Table
 
 from labtools.coding_agent.essay import STEPS
-from labtools.course.coding_agent.audit import (
-    PATCH_AND_TESTS,
-    READS,
-    ROUTABLE,
-    ROUTED_FACTOR,
-    WARM_FROM,
-    Changes,
-    pass_s,
-    smallest_additions,
-)
-from labtools.course.compounding.chains import NO_CHECK, chain_outcomes, checker
-from labtools.course.fewer_calls.strip import (
+from labtools.course.audit import (
+    BIG_PRICES,
     CALL_NAMES,
     EDIT_TOKENS,
     FIX,
     HARNESS,
     MERGED,
+    PATCH_AND_TESTS,
     PLAN,
+    READS,
+    ROUTABLE,
+    ROUTED_FACTOR,
+    WARM_FROM,
+    Changes,
     Cuts,
     attempt,
+    pass_s,
+    smallest_additions,
 )
 from labtools.course.model_size.backends import crossover_clients
-from labtools.course.routing.essay_models import BIG_PRICES
-from labtools.course.routing.verifiers import Verifier
+from labtools.course.verifiers import NO_CHECK, Verifier, chain_outcomes, checker
 from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
 from labtools.model.metrics import amdahl_speedup, samples_needed
 from labtools.model.named_profiles import FAST, SLOW

@@ -1,5 +1,5 @@
 /* One attempt at the case study as a strip of calls: struck out, shortened, merged with their
-   neighbours. `strip` is labtools.course.fewer_calls.strip.attempt once more; only this page needs
+   neighbours. `strip` is labtools.course.audit.attempt once more; only this page needs
    it, so it stands here. */
 
 import { bars } from "./drawing.mjs";

@@ -9,7 +9,7 @@ import pytest
 
 from labtools import Trace, connect
 from labtools.coding_agent import case_study_rows, case_study_table, essay, play
-from labtools.course.routing.essay_models import sped_up
+from labtools.course.audit import sped_up
 from labtools.model.named_profiles import FAST, SLOW
 from labtools.model.profile import LatencyProfile
 

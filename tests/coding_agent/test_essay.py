@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labtools.coding_agent.essay import DEFAULT_ROUTE, ROUTES, STEPS, pass_from
-from labtools.course.routing.essay_models import ESSAY_MODELS, MAVERICK, SCOUT, sped_up
+from labtools.course.audit import ESSAY_MODELS, MAVERICK, SCOUT, sped_up
 from labtools.errors import ConfigurationError
 from labtools.lab.connect import connect
 from labtools.model.named_profiles import FAST

@@ -11,7 +11,7 @@ from labtools import Trace, connect
 from labtools.coding_agent import Switches, essay, load_scenario, play
 from labtools.coding_agent.harness import IN_CODE
 from labtools.coding_agent.steps import STEPS
-from labtools.course.routing.essay_models import ESSAY_MODELS, MAVERICK, SCOUT
+from labtools.course.audit import ESSAY_MODELS, MAVERICK, SCOUT
 from labtools.errors import ConfigurationError
 from labtools.model.metrics import critical_path
 from labtools.model.profile import LatencyProfile, PrefixCache

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from labtools import CallRecord, LatencyProfile, Trace, connect
 from labtools.coding_agent import Switches, play, scenario_names
-from labtools.course.routing.essay_models import MAVERICK, SCOUT
+from labtools.course.audit import MAVERICK, SCOUT
 from labtools.errors import ConfigurationError
 from labtools.lab.whatif import what_if
 from labtools.mock.faults import Fault, FaultPlan

@@ -19,16 +19,19 @@ from explorable_catalogue import CASE_STUDY, EXPLORABLES, FEWER_CALLS, FLIP
 from playwright.sync_api import Locator, Page
 from site_browser import SiteBrowser
 
-from labtools.course.coding_agent.audit import (
+from labtools.course.audit import (
+    CALL_NAMES,
+    MERGED,
     PATCH_AND_TESTS,
     READS,
     ROUTABLE,
     Changes,
+    Cuts,
+    attempt,
     pass_s,
 )
-from labtools.course.compounding.chains import chain_outcomes, checker
-from labtools.course.fewer_calls.strip import CALL_NAMES, MERGED, Cuts, attempt
 from labtools.course.model_size.backends import crossover_clients
+from labtools.course.verifiers import chain_outcomes, checker
 from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab

@@ -9,7 +9,7 @@ from typing import Any
 
 from labtools.coding_agent import Outcome, Switches
 from labtools.coding_agent.essay import STEPS, pass_from
-from labtools.course.coding_agent.audit import READS, WARM_FROM, Changes, pass_s, slower_for
+from labtools.course.audit import READS, WARM_FROM, Changes, pass_s, slower_for
 from labtools.course.ledger import Finding, about
 from labtools.course.verdict import Verdict, check, list_from, not_yet, right
 from labtools.lab.trace import Trace

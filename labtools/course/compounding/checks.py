@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import accumulate, repeat
 
-from labtools.course.compounding.chains import (
+from labtools.course.ledger import Finding
+from labtools.course.verdict import Verdict, check, expect, not_yet, number_from, right
+from labtools.course.verifiers import (
     NO_CHECK,
     both_accept,
     cap,
@@ -14,8 +16,6 @@ from labtools.course.compounding.chains import (
     checker,
     tries_that_fit,
 )
-from labtools.course.ledger import Finding
-from labtools.course.verdict import Verdict, check, expect, not_yet, number_from, right
 from labtools.model.named_profiles import FAST, SLOW
 
 _CASES = ((0.9, 0.9, 0.05), (0.6, 0.5, 0.2), (0.99, 0.8, 0.1))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labtools.course.compounding.chains import NO_CHECK, ChainOutcomes, cap, chance_within
-from labtools.course.routing.verifiers import Verifier
+from labtools.course.verifiers import NO_CHECK, ChainOutcomes, Verifier, cap, chance_within
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,

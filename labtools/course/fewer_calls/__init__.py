@@ -1,10 +1,10 @@
 """The calls you do not make: what code does instead, and what shorter answers and fewer save."""
 
 from labtools.coding_agent.harness import IN_CODE
+from labtools.course.audit import ESSAY_MODELS, MAVERICK
 from labtools.course.fewer_calls import checks as check
 from labtools.course.fewer_calls import figures
 from labtools.course.fewer_calls.edit_formats import measured_files, tokens_by_format
-from labtools.course.routing.essay_models import ESSAY_MODELS, MAVERICK
 from labtools.model.named_profiles import FAST, SLOW
 from labtools.model.profile import Prices
 from labtools.model.tokens import count_tokens

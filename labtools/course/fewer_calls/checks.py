@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labtools.coding_agent import Switches, scenario_names
-from labtools.course.fewer_calls.strip import HARNESS, Cuts, attempt
+from labtools.course.audit import HARNESS, Cuts, attempt
 from labtools.course.ledger import Finding
 from labtools.course.verdict import Verdict, answer_of, check, not_yet, right
 from labtools.lab.trace import Trace

@@ -10,9 +10,8 @@ from functools import partial
 from typing import Any, NoReturn
 
 from labtools.coding_agent.essay import STEPS
-from labtools.course.coding_agent.audit import READS
+from labtools.course.audit import MAVERICK, READS
 from labtools.course.ledger import Finding, about
-from labtools.course.routing.essay_models import MAVERICK
 from labtools.course.verdict import Verdict, check, not_yet, number_from, right
 from labtools.dispatch.fan_out import fan_out_speedup
 from labtools.dispatch.hedging import hedged

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from labtools.coding_agent.essay import STEPS, pass_from
-from labtools.course.coding_agent.audit import WARM_FROM, Changes, pass_s
+from labtools.course.audit import WARM_FROM, Changes, pass_s
 from labtools.course.ledger import Finding
 from labtools.course.multiplier.checks import (
     CODEX_FIRST_TOKENS,

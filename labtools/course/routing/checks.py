@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labtools.coding_agent.essay import ROUTES, STEPS, EssayStep
-from labtools.course.coding_agent.audit import Changes, pass_s
+from labtools.course.audit import MAVERICK, SCOUT, Changes, pass_s, sped_up
 from labtools.course.ledger import Finding, about
-from labtools.course.routing.essay_models import MAVERICK, SCOUT, sped_up
 from labtools.course.routing.router_score import (
     SECOND_PASS,
     RouterScore,
@@ -20,7 +19,6 @@ from labtools.course.routing.router_score import (
     labelled_steps,
     score,
 )
-from labtools.course.routing.verifiers import assumed_verifiers, expected_outcomes
 from labtools.course.verdict import (
     Verdict,
     answer_of,
@@ -31,6 +29,7 @@ from labtools.course.verdict import (
     number_from,
     right,
 )
+from labtools.course.verifiers import assumed_verifiers, expected_outcomes
 from labtools.dispatch.routing import Cascaded, break_even_escalation, cascade
 from labtools.lab.connect import connect
 from labtools.model.metrics import amdahl_speedup

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from labtools.course.routing.router_score import RouterScore
 from labtools.course.routing.small_model import ORDERS, SmallModelResults
-from labtools.course.routing.verifiers import Outcomes
+from labtools.course.verifiers import Outcomes
 from labtools.dispatch.routing import break_even_escalation, cascade_s
 from labtools.plots.canvas import (
     DECODE,

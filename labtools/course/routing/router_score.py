@@ -15,7 +15,7 @@ from functools import cache
 
 from labtools.coding_agent.essay import pass_from
 from labtools.course import FOLDER
-from labtools.course.routing.essay_models import MAVERICK
+from labtools.course.audit import MAVERICK
 from labtools.errors import ConfigurationError, NothingMeasured, one_of
 from labtools.model.profile import LatencyProfile
 

@@ -9,7 +9,7 @@ from statistics import median
 
 from pydantic import BaseModel, ValidationError
 
-from labtools.course.routing.verifiers import Verifier
+from labtools.course.verifiers import Verifier
 from labtools.errors import ConfigurationError, NothingMeasured
 
 MEASURED = Path(__file__).with_name("small_model.json")

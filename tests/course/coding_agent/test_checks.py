@@ -6,12 +6,12 @@ import pytest
 
 from labtools import connect
 from labtools.coding_agent import Switches, play
+from labtools.course.audit import ESSAY_MODELS, MAVERICK, SCOUT
 from labtools.course.coding_agent.checks import (
     check_critical_path,
     check_switches,
     check_unsafe_steps,
 )
-from labtools.course.routing.essay_models import ESSAY_MODELS, MAVERICK, SCOUT
 from labtools.model.metrics import critical_path
 from labtools.model.profile import PrefixCache
 

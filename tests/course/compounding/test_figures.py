@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labtools.course.compounding import figures
-from labtools.course.compounding.chains import cap, chain_outcomes, chance_within, checker
+from labtools.course.verifiers import cap, chain_outcomes, chance_within, checker
 from labtools.errors import NothingMeasured
 
 GOOD = checker(0.9, 0.05)

@@ -11,6 +11,7 @@ import pytest
 from labtools import connect
 from labtools.coding_agent import Switches, play
 from labtools.coding_agent.tools import proposed_edits
+from labtools.course.audit import EDIT_TOKENS, HARNESS, Cuts, attempt
 from labtools.course.fewer_calls import IN_CODE, MAVERICK, figures
 from labtools.course.fewer_calls.edit_formats import (
     FORMATS,
@@ -18,7 +19,6 @@ from labtools.course.fewer_calls.edit_formats import (
     search_and_replace,
     tokens_by_format,
 )
-from labtools.course.fewer_calls.strip import EDIT_TOKENS, HARNESS, Cuts, attempt
 from labtools.errors import ConfigurationError
 
 TESTED: dict[Any, Any] = {}

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from labtools.course.routing.essay_models import MAVERICK, SCOUT
+from labtools.course.audit import MAVERICK, SCOUT
 from labtools.course.routing.figures import (
     cascade_latency,
     delivered,
@@ -14,7 +14,7 @@ from labtools.course.routing.figures import (
     router_seconds,
 )
 from labtools.course.routing.router_score import SECOND_PASS, always, labelled_steps, score
-from labtools.course.routing.verifiers import Outcomes
+from labtools.course.verifiers import Outcomes
 from labtools.errors import NothingMeasured
 
 

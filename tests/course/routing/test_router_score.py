@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.course.routing.essay_models import ESSAY_MODELS, MAVERICK, SCOUT
+from labtools.course.audit import ESSAY_MODELS, MAVERICK, SCOUT
 from labtools.course.routing.router_score import (
     SECOND_PASS,
     Confusion,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.course.routing.verifiers import Verifier, assumed_verifiers, expected_outcomes
+from labtools.course.verifiers import Verifier, assumed_verifiers, expected_outcomes
 from labtools.errors import ConfigurationError
 
 shares = st.floats(0, 1)

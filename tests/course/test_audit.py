@@ -8,14 +8,17 @@ from labtools import connect
 from labtools.coding_agent import Switches, essay, play
 from labtools.coding_agent.pytest_run import Tested
 from labtools.coding_agent.steps import STEPS
-from labtools.course.coding_agent.audit import (
+from labtools.course.audit import (
+    ESSAY_MODELS,
+    MAVERICK,
     ROUTABLE,
+    SCOUT,
     Changes,
     pass_s,
     slower_for,
     smallest_additions,
+    sped_up,
 )
-from labtools.course.routing.essay_models import ESSAY_MODELS, MAVERICK, SCOUT, sped_up
 from labtools.errors import ConfigurationError
 from labtools.model.named_profiles import FAST
 

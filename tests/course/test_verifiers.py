@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.course.compounding.chains import (
+from labtools.course.verifiers import (
     NO_CHECK,
+    Verifier,
     both_accept,
     cap,
     chain_outcomes,
@@ -19,7 +20,6 @@ from labtools.course.compounding.chains import (
     step_outcomes,
     tries_that_fit,
 )
-from labtools.course.routing.verifiers import Verifier
 from labtools.errors import ConfigurationError
 
 share = st.floats(0, 1)
