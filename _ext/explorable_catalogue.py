@@ -24,7 +24,6 @@ from labtools.course.audit import (
     ROUTED_FACTOR,
     WARM_FROM,
     Changes,
-    Cuts,
     attempt,
     pass_s,
     smallest_additions,
@@ -412,11 +411,11 @@ CASE_STUDY = Explorable(
 )
 
 _STRIPS = {
-    "every call": Cuts(),
-    "five calls in code": Cuts(frozenset(HARNESS)),
-    "and the tests decide": Cuts(frozenset([*HARNESS, "Verify"])),
-    "in code, an edit, a short plan": Cuts(
-        frozenset(HARNESS), plan_tokens=80, fix_tokens=EDIT_TOKENS
+    "every call": Changes(),
+    "five calls in code": Changes(left_out=frozenset(HARNESS)),
+    "and the tests decide": Changes(left_out=frozenset([*HARNESS, "Verify"])),
+    "in code, an edit, a short plan": Changes(
+        left_out=frozenset(HARNESS), plan_tokens=80, fix_tokens=EDIT_TOKENS
     ),
 }
 _RISKS = {
@@ -435,7 +434,7 @@ _RISKS = {
 }
 
 
-def _cuts_shown(cuts: Cuts) -> dict[str, object]:
+def _cuts_shown(cuts: Changes) -> dict[str, object]:
     return {
         "left_out": [name for name in CALL_NAMES if name in cuts.left_out],
         "merged": [name for name in MERGED if name in cuts.merged],
@@ -447,8 +446,8 @@ def _cuts_shown(cuts: Cuts) -> dict[str, object]:
 FEWER_CALLS = Explorable(
     legend="Strike out, shorten, merge",
     controls=(
-        Slider("plan_tokens", "tokens of the plan", "tokens", 20, 400, 20, Cuts().plan_tokens),
-        Slider("fix_tokens", "tokens of the fix", "tokens", 20, 800, 20, Cuts().fix_tokens),
+        Slider("plan_tokens", "tokens of the plan", "tokens", 20, 400, 20, Changes().plan_tokens),
+        Slider("fix_tokens", "tokens of the fix", "tokens", 20, 800, 20, Changes().fix_tokens),
         Choices("merged", "In one answer", {name: name for name in MERGED}),
         Choices("left_out", "Left out, or done by code", {name: name for name in CALL_NAMES}),
     ),
@@ -470,7 +469,7 @@ FEWER_CALLS = Explorable(
     given={
         "steps": _ROWS,
         "merged": dict(MERGED),
-        "tokens": {PLAN: Cuts().plan_tokens, FIX: Cuts().fix_tokens},
+        "tokens": {PLAN: Changes().plan_tokens, FIX: Changes().fix_tokens},
         "sliders": {PLAN: "plan_tokens", FIX: "fix_tokens"},
         "plan": PLAN,
         "rate": FAST.decode_tokens_per_s,

@@ -1,4 +1,8 @@
-"""The essay's case study in sums: its models, its table with changes, and with calls struck out.
+"""The essay's case study in sums: the models of its router, and its table with changes made to it.
+
+The models' names are the essay's. Their speeds and prices are this course's assumptions, chosen to
+test its sentence "a model that runs at 3x the speed and a fraction of the cost"; none of them was
+measured on a model of that name.
 
 Nothing is run here: the agent's runs are the other half of the audit. The two differ where changes
 meet in the prefix cache, which is one share of TTFT here and blocks of tokens there.
@@ -7,13 +11,13 @@ meet in the prefix cache, which is one share of TTFT here and blocks of tokens t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from types import MappingProxyType
 
-from labtools.coding_agent import steps
 from labtools.coding_agent.essay import STEPS, EssayStep, pass_from
 from labtools.coding_agent.harness import IN_CODE
+from labtools.coding_agent.steps import STEPS as AGENTS_STEPS
 from labtools.errors import ConfigurationError, one_of
 from labtools.model.named_profiles import FAST
 from labtools.model.profile import LatencyProfile, Prices
@@ -52,20 +56,31 @@ ESSAY_MODELS: Mapping[str, LatencyProfile] = MappingProxyType(
 )
 """From model name to profile, for `connect(profile=...)`."""
 
-
 READS = ("Read source", "Read test")
 PATCH_AND_TESTS = ("Apply patch", "Run tests")
-WARM_FROM = "Understand + plan"
+PLAN, FIX = "Understand + plan", "Generate fix"
+WARM_FROM = PLAN
 """From here on a prefix cache helps, says the essay."""
-ROUTABLE = tuple(step.name for step in STEPS if step.type in ("tool_call", "verify"))
+CALLS = tuple(step for step in STEPS if step.is_call)
+_TOKENS = {step.name: step.output_tokens for step in CALLS}
+CALL_NAMES = tuple(_TOKENS)
+ROUTABLE = tuple(step.name for step in CALLS if step.type in ("tool_call", "verify"))
 """The steps that the essay's router sends to its smaller model."""
 ROUTED_FACTOR = 3.0
 """How much faster that model is, says the essay."""
+HARNESS = tuple(step.row.name for step in AGENTS_STEPS if step.name in IN_CODE)
+"""What ten lines of code do, or no code at all once the file is known."""
+MERGED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"both reads": READS, "plan and fix": (PLAN, FIX)}
+)
+"""Neighbours that one answer can hold."""
+EDIT_TOKENS = _TOKENS["Apply patch"]
+"""A fix that comes as an edit is as long as the essay's patch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is done to make a pass faster."""
+    """What is done to make a pass faster. Names are the essay's."""
 
     parallel_reads: bool = False
     speculative_tests: bool = False
@@ -73,14 +88,73 @@ class Changes:
     ttft_cut: float = 0.0
     """The share of TTFT that prefix caching takes off the later steps, 0 to 1."""
     routed: frozenset[str] = frozenset()
-    """Rows that go to a model three times as fast."""
+    """Calls that go to a model three times as fast."""
+    left_out: frozenset[str] = frozenset()
+    """Calls that code does, or nobody."""
+    merged: frozenset[str] = frozenset()
+    """Of `MERGED`; without effect where one of the two is left out."""
+    plan_tokens: int = _TOKENS[PLAN]
+    fix_tokens: int = _TOKENS[FIX]
 
     def __post_init__(self) -> None:
         if not 0 <= self.ttft_cut <= 1:
             raise ConfigurationError(f"ttft_cut is {self.ttft_cut!r}. Allowed: a share, 0 to 1.")
-        for name in self.routed:
-            if name not in (calls := [step.name for step in STEPS if step.is_call]):
-                raise one_of("row", name, calls)
+        if min(self.plan_tokens, self.fix_tokens) < 1:
+            raise ConfigurationError("A plan and a fix have at least 1 token.")
+        for names, known in ((self.routed | self.left_out, CALL_NAMES), (self.merged, MERGED)):
+            for name in names:
+                if name not in known:
+                    raise one_of("call" if known is CALL_NAMES else "merge", name, known)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one pass through the steps takes."""
+
+    total_s: float
+    first_words_s: float | None
+    """Until the plan's first words, which are the first that a person can use; None without it."""
+    calls: int
+    usd: float
+
+
+def attempt(
+    changes: Changes = Changes(),
+    steps: Sequence[EssayStep] = STEPS,
+    *,
+    slower: float = 1.0,
+    routed_factor: float = ROUTED_FACTOR,
+) -> Attempt:
+    """One pass through `steps`, with every call `slower` times as long."""
+    warm = {step.name for step in pass_from(WARM_FROM)}
+    tokens_of = {PLAN: changes.plan_tokens, FIX: changes.fix_tokens}
+    joined = {MERGED[name] for name in changes.merged}
+    beside = {READS} if changes.parallel_reads else set()
+    beside |= {PATCH_AND_TESTS} if changes.speculative_tests else set()
+    now_s, first_words_s, calls, usd = 0.0, None, 0, 0.0
+    before, before_s = "", 0.0
+    for step in steps:
+        if step.name in changes.left_out:
+            continue
+        pair, ttft_s, took_s = (before, step.name), 0.0, step.total_s
+        if step.is_call:
+            tokens = tokens_of.get(step.name, step.output_tokens)
+            factor = slower / (routed_factor if step.name in changes.routed else 1.0)
+            prices = (SCOUT if step.name in changes.routed else MAVERICK).prices
+            usd += prices.cost_usd(0, 0, tokens)
+            if pair not in joined:
+                calls += 1
+                usd += prices.cost_usd(step.input_tokens, 0, 0)
+                cut = changes.ttft_cut if step.name in warm else 0.0
+                ttft_s = factor * step.ttft_s * (1 - cut)
+            took_s = ttft_s + factor * tokens / FAST.decode_tokens_per_s
+        if pair in beside - joined:
+            now_s -= min(before_s, took_s)
+        if step.name == PLAN:
+            first_words_s = round(now_s + ttft_s, 9)
+        now_s += took_s
+        before, before_s = step.name, took_s
+    return Attempt(round(now_s, 9), first_words_s, calls, usd)
 
 
 def pass_s(
@@ -90,25 +164,8 @@ def pass_s(
     slower: float = 1.0,
     routed_factor: float = ROUTED_FACTOR,
 ) -> float:
-    """Seconds for one pass through `steps`, with every call `slower` times as long."""
-    later = {step.name for step in pass_from(WARM_FROM)}
-    seconds = {}
-    for step in steps:
-        if not step.is_call:
-            seconds[step.name] = step.total_s
-            continue
-        cut = changes.ttft_cut if step.name in later else 0.0
-        factor = routed_factor if step.name in changes.routed else 1.0
-        seconds[step.name] = slower * (step.ttft_s * (1 - cut) + step.decode_s) / factor
-    overlapping = [READS] if changes.parallel_reads else []
-    if changes.speculative_tests:
-        overlapping.append(PATCH_AND_TESTS)
-    hidden = [
-        min(seconds[name] for name in pair)
-        for pair in overlapping
-        if all(name in seconds for name in pair)
-    ]
-    return round(sum(seconds.values()) - sum(hidden), 9)
+    """The seconds of such a pass."""
+    return attempt(changes, steps, slower=slower, routed_factor=routed_factor).total_s
 
 
 def smallest_additions(
@@ -118,16 +175,20 @@ def smallest_additions(
 
     A change is one step more that is routed, or one of the other two. Empty where none suffices.
     """
-    options = [f"route {name}" for name in routable if name not in given.routed]
-    options += [] if given.parallel_reads else ["parallel reads"]
-    options += [] if given.speculative_tests else ["speculative tests"]
+    switches = ("parallel_reads", "speculative_tests")
+    options = [name for name in routable if name not in given.routed]
+    options += [name for name in switches if not getattr(given, name)]
     for size in range(len(options) + 1):
-        found = [
-            changes
+        ways = [
+            replace(
+                given,
+                parallel_reads=given.parallel_reads or "parallel_reads" in added,
+                speculative_tests=given.speculative_tests or "speculative_tests" in added,
+                routed=given.routed.union(added).difference(switches),
+            )
             for added in combinations(options, size)
-            if pass_s(changes := _with(given, added)) <= target_s
         ]
-        if found:
+        if found := [changes for changes in ways if pass_s(changes) <= target_s]:
             return sorted(found, key=pass_s)
     return []
 
@@ -137,86 +198,3 @@ def slower_for(target_s: float, inference_s: float, tests_s: float) -> float:
     if not inference_s > 0:
         raise ConfigurationError(f"inference_s must be above 0; found {inference_s!r}.")
     return (target_s - tests_s) / inference_s
-
-
-def _with(given: Changes, added: Collection[str]) -> Changes:
-    routed = {option.removeprefix("route ") for option in added if option.startswith("route ")}
-    return Changes(
-        given.parallel_reads or "parallel reads" in added,
-        given.speculative_tests or "speculative tests" in added,
-        given.ttft_cut,
-        given.routed | routed,
-    )
-
-
-PLAN, FIX = steps.PLAN.row.name, steps.GENERATE_FIX.row.name
-HARNESS = tuple(step.row.name for step in steps.STEPS if step.name in IN_CODE)
-"""What ten lines of code do, or no code at all once the file is known."""
-CALL_NAMES = tuple(step.name for step in STEPS if step.is_call)
-MERGED: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "both reads": (steps.READ_SOURCE.row.name, steps.READ_TEST.row.name),
-        "plan and fix": (PLAN, FIX),
-    }
-)
-"""Neighbours that one answer can hold."""
-EDIT_TOKENS = steps.APPLY_PATCH.row.output_tokens
-"""A fix that comes as an edit is as long as the essay's patch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cuts:
-    """What is done to the calls. Names are the essay's."""
-
-    left_out: frozenset[str] = frozenset()
-    """Calls that code does, or nobody."""
-    merged: frozenset[str] = frozenset()
-    """Of `MERGED`; without effect where one of the two is left out."""
-    plan_tokens: int = steps.PLAN.row.output_tokens
-    fix_tokens: int = steps.GENERATE_FIX.row.output_tokens
-
-    def __post_init__(self) -> None:
-        for name in self.left_out:
-            if name not in CALL_NAMES:
-                raise one_of("call", name, CALL_NAMES)
-        for name in self.merged:
-            if name not in MERGED:
-                raise one_of("merge", name, MERGED)
-        if min(self.plan_tokens, self.fix_tokens) < 1:
-            raise ConfigurationError("A plan and a fix have at least 1 token.")
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What one attempt takes."""
-
-    total_s: float
-    first_words_s: float | None
-    """Until the plan's first words, which are the first that a person can use; None without it."""
-    calls: int
-    usd: float
-
-
-def attempt(cuts: Cuts = Cuts()) -> Attempt:
-    """One attempt with these cuts."""
-    now_s, first_words_s, calls, usd = 0.0, None, 0, 0.0
-    joined = {MERGED[name] for name in cuts.merged}
-    written = {PLAN: cuts.plan_tokens, FIX: cuts.fix_tokens}
-    before = ""
-    for step in STEPS:
-        if step.name in cuts.left_out:
-            continue
-        if not step.is_call:
-            now_s += step.total_s
-            continue
-        tokens = written.get(step.name, step.output_tokens)
-        usd += BIG_PRICES.cost_usd(0, 0, tokens)
-        if (before, step.name) not in joined:
-            calls += 1
-            usd += BIG_PRICES.cost_usd(step.input_tokens, 0, 0)
-            now_s += step.ttft_s
-        if step.name == PLAN:
-            first_words_s = round(now_s, 9)
-        now_s += tokens / FAST.decode_tokens_per_s
-        before = step.name
-    return Attempt(round(now_s, 9), first_words_s, calls, usd)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import cache
 
 from labtools.course import FOLDER
 from labtools.errors import ConfigurationError, one_of
+from labtools.read_back import read_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class Verifier:
             if not 0 <= rate <= 1:
                 raise ConfigurationError(f"The rate of {name} is {rate!r}. Allowed: 0 to 1.")
 
+    @property
+    def catch_rate(self) -> float:
+        """Of the errors that the tests let through, which are the subtle ones."""
+        return self.catch_rates["subtle"]
+
     def accepts(self, fix: str, draw: float) -> bool:
         """Whether it lets this fix pass, given a uniform draw from [0, 1).
 
@@ -40,53 +45,47 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What becomes of a task, as shares of all tasks, and how many passes it takes."""
+    """What becomes of a step, a task or a chain of steps, as shares of all of them."""
 
     right: float
-    """A right fix was delivered."""
     wrong: float
-    """A wrong fix was delivered, and nobody was told."""
+    """It was accepted and is wrong, and nobody was told."""
     handed_over: float
-    """The last attempt was rejected: a person takes over."""
-    passes: float
-    """Mean attempts a task."""
+    """Something was rejected as often as it may be tried: a person takes over."""
+    attempts: float
+    """Mean steps tried, repetitions included. Each is followed by one check, if there is one."""
 
 
-def expected_outcomes(
-    verifier: Verifier, wrong_fix_rate: float, attempts: int = 2, error: str = "subtle"
-) -> Outcomes:
-    """The outcomes in the long run, when a rejected fix is tried again, up to `attempts` times."""
-    if attempts < 1:
-        raise ConfigurationError(f"attempts must be at least 1; found {attempts!r}.")
-    wrong = wrong_fix_rate * (1 - verifier.catch_rates[error])
-    right = (1 - wrong_fix_rate) * (1 - verifier.false_alarm_rate)
+def step_outcomes(right_rate: float, check: Verifier, attempts: int = 1) -> Outcomes:
+    """One step, tried up to `attempts` times until the check accepts it."""
+    if not 0 <= right_rate <= 1:
+        raise ConfigurationError(f"right_rate is {right_rate!r}. Allowed: a share, 0 to 1.")
+    _at_least_one("attempts", attempts)
+    wrong = (1 - right_rate) * (1 - check.catch_rate)
+    right = right_rate * (1 - check.false_alarm_rate)
     rejected = 1 - wrong - right
-    passes = sum(rejected**attempt for attempt in range(attempts))
-    return Outcomes(right * passes, wrong * passes, rejected**attempts, passes)
+    tried = sum(rejected**before for before in range(attempts))
+    return Outcomes(right * tried, wrong * tried, rejected**attempts, tried)
 
 
 @dataclass(frozen=True, slots=True)
 class AssumedVerifiers:
-    """The course's assumptions."""
+    """The course's assumptions. None was measured on a model of that name."""
 
     wrong_fix_rate: float
     """The share of the fixes that pass the tests and are wrong all the same."""
     by_model: Mapping[str, Verifier]
 
+    def outcomes(self, verifier: Verifier) -> Outcomes:
+        """Of a task whose fix it judges, and a second one where it rejects the first."""
+        return step_outcomes(1 - self.wrong_fix_rate, verifier, 2)
+
 
 @cache
 def assumed_verifiers() -> AssumedVerifiers:
     """What `assumed_verifiers.json` says."""
-    values = json.loads((FOLDER / "routing" / "assumed_verifiers.json").read_text())
-    false_alarms = values["false_alarm_rate"]
-    by_model = {
-        model: Verifier(rates, false_alarms) for model, rates in values["catch_rates"].items()
-    }
-    return AssumedVerifiers(values["wrong_fix_rate"], by_model)
-
-
-ERROR = "error"
-"""The one kind of error that a step of a chain can have."""
+    path = FOLDER / "routing" / "assumed_verifiers.json"
+    return read_back(AssumedVerifiers, path.read_bytes(), path.name)
 
 
 def checker(catch_rate: float, false_alarm_rate: float = 0.0) -> Verifier:
@@ -94,7 +93,7 @@ def checker(catch_rate: float, false_alarm_rate: float = 0.0) -> Verifier:
 
     1 - catch_rate is its rate of false positives: wrong steps that it lets pass.
     """
-    return Verifier({ERROR: catch_rate}, false_alarm_rate)
+    return Verifier({"subtle": catch_rate}, false_alarm_rate)
 
 
 NO_CHECK = checker(0.0)
@@ -103,39 +102,17 @@ NO_CHECK = checker(0.0)
 
 def both_accept(first: Verifier, second: Verifier) -> Verifier:
     """Two checks as one: a step passes if both accept it. They err independently."""
-    catches = first.catch_rates[ERROR], second.catch_rates[ERROR]
-    return checker(_either(*catches), _either(first.false_alarm_rate, second.false_alarm_rate))
 
+    def either(one: float, other: float) -> float:
+        return one + other - one * other
 
-def _either(first: float, second: float) -> float:
-    """The chance of at least one of two independent events."""
-    return first + second - first * second
-
-
-@dataclass(frozen=True, slots=True)
-class ChainOutcomes:
-    """What becomes of a chain, as shares of all chains, and how many steps it tries."""
-
-    right: float
-    """Every step was right."""
-    wrong: float
-    """It ran to its end with a wrong step in it, and nobody was told."""
-    stopped: float
-    """A step was rejected as often as it may be tried: a person takes over."""
-    attempts: float
-    """Mean steps tried, repetitions included. Each is followed by one check, if there is one."""
-
-
-def step_outcomes(right_rate: float, check: Verifier, attempts: int) -> Outcomes:
-    """One step, tried up to `attempts` times until the check accepts it."""
-    if not 0 <= right_rate <= 1:
-        raise ConfigurationError(f"right_rate is {right_rate!r}. Allowed: a share, 0 to 1.")
-    return expected_outcomes(check, 1 - right_rate, attempts, ERROR)
+    catch_rate = either(first.catch_rate, second.catch_rate)
+    return checker(catch_rate, either(first.false_alarm_rate, second.false_alarm_rate))
 
 
 def chain_outcomes(
     right_rate: float, steps: int, check: Verifier = NO_CHECK, attempts: int = 1
-) -> ChainOutcomes:
+) -> Outcomes:
     """The outcomes of `steps` in a row, each right with `right_rate` and tried `attempts` times.
 
     A chain goes on past a wrong step that was accepted, and stops at one that was given up.
@@ -145,7 +122,7 @@ def chain_outcomes(
     passes = step.right + step.wrong
     right, ended = step.right**steps, passes**steps
     reached = math.fsum(passes**before for before in range(steps))
-    return ChainOutcomes(right, ended - right, 1 - ended, step.passes * reached)
+    return Outcomes(right, ended - right, 1 - ended, step.attempts * reached)
 
 
 def cap(right_rate: float, check: Verifier) -> float:
@@ -154,7 +131,7 @@ def cap(right_rate: float, check: Verifier) -> float:
     p (1 - a) / (p (1 - a) + (1 - p)(1 - c)), with c the catch rate and a the false alarms. 1 for
     a check that catches everything, 0 for a step that is never right.
     """
-    once = step_outcomes(right_rate, check, 1)
+    once = step_outcomes(right_rate, check)
     accepted = once.right + once.wrong
     return once.right / accepted if once.right else 0.0
 
@@ -166,7 +143,7 @@ def chance_within(tries: int, right_rate: float, steps: int, check: Verifier = N
     must be accepted, and those must be right. 0 if there are fewer tries than steps.
     """
     _at_least_one("steps", steps)
-    once = step_outcomes(right_rate, check, 1)
+    once = step_outcomes(right_rate, check)
     accepted = once.right + once.wrong
     enough = math.fsum(
         math.comb(tries, k) * accepted**k * (1 - accepted) ** (tries - k)

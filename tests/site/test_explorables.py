@@ -26,7 +26,6 @@ from labtools.course.audit import (
     READS,
     ROUTABLE,
     Changes,
-    Cuts,
     attempt,
     pass_s,
 )
@@ -169,7 +168,7 @@ def prefixes_and_chains() -> list[Case]:
         (0.5, 0.9, 1), (1, 10, 40), (0, 0.5, 1), (0, 0.3), (1, 3, 6)
     ):
         ends = chain_outcomes(right, steps, checker(catch, alarm), tries)
-        expected = [ends.right, ends.wrong, ends.stopped, ends.attempts]
+        expected = [ends.right, ends.wrong, ends.handed_over, ends.attempts]
         found.append(("chain_outcomes", [right, steps, catch, alarm, tries], expected))
     found.append(("routing_saves_s", [0.2, 0.02, 6.0], 100 * (0.2 - 0.02 * 6)))
     return found
@@ -197,7 +196,14 @@ def strips() -> list[Case]:
     for left_out, merged, plan, fix in product(
         subsets, ((), ("both reads",), tuple(MERGED)), (200, 80), (400, 60)
     ):
-        expected = attempt(Cuts(frozenset(left_out), frozenset(merged), plan, fix))
+        expected = attempt(
+            Changes(
+                left_out=frozenset(left_out),
+                merged=frozenset(merged),
+                plan_tokens=plan,
+                fix_tokens=fix,
+            )
+        )
         tokens = dict(zip(given["tokens"], (plan, fix), strict=True))
         cuts = {"left_out": left_out, "merged": merged, "tokens": tokens}
         found.append(("strip", [cuts, given], expected.total_s))

@@ -9,7 +9,7 @@ from typing import Any
 
 from labtools.coding_agent import Outcome, Switches
 from labtools.coding_agent.essay import STEPS, pass_from
-from labtools.course.audit import READS, WARM_FROM, Changes, pass_s, slower_for
+from labtools.course.audit import CALLS, READS, WARM_FROM, Changes, pass_s, slower_for
 from labtools.course.ledger import Finding, about
 from labtools.course.verdict import Verdict, check, list_from, not_yet, right
 from labtools.lab.trace import Trace
@@ -166,14 +166,13 @@ TESTS_S = sum(step.total_s for step in STEPS if not step.is_call)
 
 def table_rows(*, tokens_per_s: float) -> Finding:
     """Each row against its TTFT and its tokens over the rate."""
-    calls = [step for step in STEPS if step.is_call]
     right = [
         step
-        for step in calls
+        for step in CALLS
         if math.isclose(FAST.e2e_latency_s(step.output_tokens, step.input_tokens), step.total_s)
         and math.isclose(step.decode_s, step.output_tokens / tokens_per_s)
     ]
-    return Finding({"right": len(right), "rows": len(calls)}, len(right) == len(calls))
+    return Finding({"right": len(right), "rows": len(CALLS)}, len(right) == len(CALLS))
 
 
 def one_shot(*, total_s: float) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labtools.course.verifiers import NO_CHECK, ChainOutcomes, Verifier, cap, chance_within
+from labtools.course.verifiers import NO_CHECK, Outcomes, Verifier, cap, chance_within
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -40,15 +40,13 @@ def steps_that_fit(fits: Mapping[str, tuple[int, int]], budget_s: float) -> LabF
         )
 
 
-def chain_ends(
-    outcomes: Mapping[str, ChainOutcomes], notes: Mapping[str, str], noted: str
-) -> LabFigure:
+def chain_ends(outcomes: Mapping[str, Outcomes], notes: Mapping[str, str], noted: str) -> LabFigure:
     """How chains end, a bar for each pattern, with a note under its name; `noted` says of what."""
     require(outcomes, "pattern")
     with canvas(height_in=1.1 + 0.6 * len(outcomes)) as drawing:
         axes = drawing.axes
         for row, ends in enumerate(outcomes.values()):
-            shares = ((ends.right, DECODE), (ends.wrong, HIGHLIGHT), (ends.stopped, WAITING))
+            shares = ((ends.right, DECODE), (ends.wrong, HIGHLIGHT), (ends.handed_over, WAITING))
             drawing.bar(-row, *((share, colour, f"{share:.0%}") for share, colour in shares))
         drawing.rows([f"{name}\n{notes[name]}" for name in outcomes])
         axes.set_xlim(0, 1)
@@ -57,7 +55,7 @@ def chain_ends(
         drawing.key({"right": DECODE, "wrong, unnoticed": HIGHLIGHT, "given up": WAITING})
         told = "; ".join(
             f"{name}: {ends.right:.0%} right, {ends.wrong:.0%} wrong unnoticed, "
-            f"{ends.stopped:.0%} given up"
+            f"{ends.handed_over:.0%} given up"
             for name, ends in outcomes.items()
         )
         return drawing.done(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labtools.coding_agent import Switches, scenario_names
-from labtools.course.audit import HARNESS, Cuts, attempt
+from labtools.course.audit import HARNESS, Changes, attempt
 from labtools.course.ledger import Finding
 from labtools.course.verdict import Verdict, answer_of, check, not_yet, right
 from labtools.lab.trace import Trace
@@ -170,7 +170,7 @@ def check_six_seconds(run: Callable[..., Trace], switches: Mapping[str, Any]) ->
 
 # The claims, by their names in claims.toml.
 
-LEFT_OUT = Cuts(left_out=frozenset(HARNESS))
+LEFT_OUT = Changes(left_out=frozenset(HARNESS))
 
 
 def eight_calls(*, calls: int) -> Finding:
@@ -180,7 +180,7 @@ def eight_calls(*, calls: int) -> Finding:
         "fewer": fewer.calls,
         "every_s": every.total_s,
         "fewer_s": fewer.total_s,
-        "no_verify_s": attempt(Cuts(left_out=frozenset([*HARNESS, "Verify"]))).total_s,
+        "no_verify_s": attempt(Changes(left_out=frozenset([*HARNESS, "Verify"]))).total_s,
     }
     return Finding(values, fewer.calls == calls, every.calls == calls)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labtools.coding_agent.essay import ROUTES, STEPS, EssayStep
-from labtools.course.audit import MAVERICK, SCOUT, Changes, pass_s, sped_up
+from labtools.course.audit import CALLS, MAVERICK, SCOUT, Changes, pass_s, sped_up
 from labtools.course.ledger import Finding, about
 from labtools.course.routing.router_score import (
     SECOND_PASS,
@@ -29,7 +29,7 @@ from labtools.course.verdict import (
     number_from,
     right,
 )
-from labtools.course.verifiers import assumed_verifiers, expected_outcomes
+from labtools.course.verifiers import assumed_verifiers
 from labtools.dispatch.routing import Cascaded, break_even_escalation, cascade
 from labtools.lab.connect import connect
 from labtools.model.metrics import amdahl_speedup
@@ -50,9 +50,8 @@ def check_gain(gain: Callable[[Sequence[EssayStep], set[str], float], float]) ->
         ran = (
             f", but the task takes {before_s:.2f} s without the router and {after_s:.2f} s with it"
         )
-        calls = [step for step in STEPS if step.is_call]
-        chosen = [step for step in calls if step.type in routed]
-        inference_s = sum(step.total_s for step in calls)
+        chosen = [step for step in CALLS if step.type in routed]
+        inference_s = sum(step.total_s for step in CALLS)
         chosen_s = sum(step.total_s for step in chosen)
         seconds = ". Those are seconds. Give the old time over the new one."
         expect(
@@ -61,8 +60,8 @@ def check_gain(gain: Callable[[Sequence[EssayStep], set[str], float], float]) ->
             f"With {' and '.join(sorted(routed))} on a model {factor:g} times faster you say "
             f"{found:.2f} times",
             (
-                amdahl_speedup(len(chosen) / len(calls), factor),
-                f"{ran}. You weighed the calls by their number: {len(chosen)} of {len(calls)} "
+                amdahl_speedup(len(chosen) / len(CALLS), factor),
+                f"{ran}. You weighed the calls by their number: {len(chosen)} of {len(CALLS)} "
                 f"calls are {chosen_s / inference_s:.0%} of the inference.",
             ),
             (
@@ -223,7 +222,6 @@ def _run_cascade(small_s: float, check_s: float, big_s: float, rate: float) -> t
 
 MATERIAL = 0.2
 """The smallest cut that the ledger calls material: a fifth."""
-CALLS = tuple(step for step in STEPS if step.is_call)
 SHORT = frozenset(step.name for step in CALLS if step.type == "tool_call")
 
 
@@ -261,8 +259,7 @@ def _delivered_wrong() -> tuple[float, float]:
     """Wrong fixes that nobody is told of, with the big and with the small model as verifier."""
     assumed = assumed_verifiers()
     big, small = (
-        expected_outcomes(assumed.by_model[model.name], assumed.wrong_fix_rate).wrong
-        for model in (MAVERICK, SCOUT)
+        assumed.outcomes(assumed.by_model[model.name]).wrong for model in (MAVERICK, SCOUT)
     )
     return big, small
 
@@ -277,17 +274,14 @@ def quality_untouched() -> Finding:
 def silent_failure() -> Finding:
     """The same, and the passes a task takes: what a dashboard shows."""
     assumed = assumed_verifiers()
-    big, small = (
-        expected_outcomes(assumed.by_model[model.name], assumed.wrong_fix_rate)
-        for model in (MAVERICK, SCOUT)
-    )
+    big, small = (assumed.outcomes(assumed.by_model[model.name]) for model in (MAVERICK, SCOUT))
     values = {
         "big": big.wrong,
         "small": small.wrong,
-        "big_passes": big.passes,
-        "small_passes": small.passes,
+        "big_passes": big.attempts,
+        "small_passes": small.attempts,
     }
-    return Finding(values, small.wrong > big.wrong and small.passes <= big.passes)
+    return Finding(values, small.wrong > big.wrong and small.attempts <= big.attempts)
 
 
 def learn_the_boundary() -> Finding:

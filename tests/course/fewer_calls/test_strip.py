@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from labtools import connect
 from labtools.coding_agent import Switches, play
 from labtools.coding_agent.tools import proposed_edits
-from labtools.course.audit import EDIT_TOKENS, HARNESS, Cuts, attempt
+from labtools.course.audit import EDIT_TOKENS, HARNESS, Changes, attempt
 from labtools.course.fewer_calls import IN_CODE, MAVERICK, figures
 from labtools.course.fewer_calls.edit_formats import (
     FORMATS,
@@ -23,19 +24,19 @@ from labtools.errors import ConfigurationError
 
 TESTED: dict[Any, Any] = {}
 CODE = frozenset(HARNESS)
-CASES: list[tuple[Cuts, dict[str, Any]]] = [
-    (Cuts(), {}),
-    (Cuts(CODE), {"harness": IN_CODE}),
-    (Cuts(CODE | {"Verify"}), {"harness": IN_CODE, "tests_decide": True}),
-    (Cuts(frozenset({"Apply patch"}), fix_tokens=EDIT_TOKENS), {"edits": True}),
-    (Cuts(merged=frozenset({"plan and fix"})), {"plan_and_fix": True}),
-    (Cuts(merged=frozenset({"both reads"})), {"several_tool_calls": True}),
-    (Cuts(CODE, plan_tokens=80), {"harness": IN_CODE, "plan_tokens": 80}),
+CASES: list[tuple[Changes, dict[str, Any]]] = [
+    (Changes(), {}),
+    (Changes(left_out=CODE), {"harness": IN_CODE}),
+    (Changes(left_out=CODE | {"Verify"}), {"harness": IN_CODE, "tests_decide": True}),
+    (Changes(left_out=frozenset({"Apply patch"}), fix_tokens=EDIT_TOKENS), {"edits": True}),
+    (Changes(merged=frozenset({"plan and fix"})), {"plan_and_fix": True}),
+    (Changes(merged=frozenset({"both reads"})), {"several_tool_calls": True}),
+    (Changes(left_out=CODE, plan_tokens=80), {"harness": IN_CODE, "plan_tokens": 80}),
 ]
 
 
 @pytest.mark.parametrize(("cuts", "switches"), CASES)
-def test_the_sum_is_what_the_agent_takes(cuts: Cuts, switches: dict[str, Any]) -> None:
+def test_the_sum_is_what_the_agent_takes(cuts: Changes, switches: dict[str, Any]) -> None:
     prices = {MAVERICK.name: MAVERICK.prices}
     with connect("sim", profile=MAVERICK) as lab:
         trace = play(lab, "one_shot", switches=Switches(**switches), prices=prices, tested=TESTED)
@@ -47,13 +48,18 @@ def test_the_sum_is_what_the_agent_takes(cuts: Cuts, switches: dict[str, Any]) -
 
 
 def test_the_two_totals() -> None:
-    assert attempt(Cuts(CODE)).total_s == 7.05
-    assert attempt(Cuts(CODE | {"Verify"})).total_s == 6.40
+    assert attempt(Changes(left_out=CODE)).total_s == 7.05
+    assert attempt(Changes(left_out=CODE | {"Verify"})).total_s == 6.40
+
+
+def test_of_reads_in_one_answer_none_is_beside_another() -> None:
+    merged = Changes(merged=frozenset({"both reads"}))
+    assert attempt(replace(merged, parallel_reads=True)) == attempt(merged)
 
 
 def test_without_a_plan_nobody_reads_its_first_words() -> None:
     merged = frozenset({"plan and fix"})
-    found = attempt(Cuts(frozenset({"Understand + plan"}), merged))
+    found = attempt(Changes(left_out=frozenset({"Understand + plan"}), merged=merged))
     assert found.first_words_s is None
     assert found.calls == 7
 
@@ -68,7 +74,7 @@ def test_without_a_plan_nobody_reads_its_first_words() -> None:
 )
 def test_cuts_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
-        Cuts(**wrong)
+        Changes(**wrong)
 
 
 def test_the_lengths_of_the_files_are_those_that_the_chapter_names() -> None:
