@@ -3,7 +3,7 @@
     python benchmarks/small_model.py --out small_model.json [--only verify edit locate agent]
         [--limit N] [--agent-s 600]
 
-Verify: each fix of labtools.course.routing.fixes, with its passing tests; a grammar binds the
+Verify: each fix of labtools.course.routing.small_model, with its passing tests; a grammar binds the
 answer to yes or no, and both orders of the two words are asked. Locate file: a failing test and
 four paths, in two orders. JSON: an edit asked for in words, without and with a schema. The coding
 agent: every scenario, until it stops. Each answer is written as soon as it is there, and a second
@@ -26,7 +26,7 @@ from labtools import Lab, connect
 from labtools.coding_agent import play
 from labtools.coding_agent.scenario import scenario_names
 from labtools.coding_agent.settings import Limits
-from labtools.course.routing.fixes import Fix, Task, fix_tasks, fixes
+from labtools.course.routing.small_model import Fix, Task, fix_tasks, fixes
 from labtools.local_engine.packages import engine_version
 from labtools.local_engine.settings import EngineSettings
 

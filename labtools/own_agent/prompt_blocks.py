@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from labtools.errors import ConfigurationError
+from labtools.lab.spans import in_order
+from labtools.lab.trace import Trace
 from labtools.own_agent.json_values import Json, dig, objects, text
 from labtools.records import Block
 
@@ -41,6 +45,19 @@ def prompt_of(body: object, key: bytes) -> Prompt:
             said.append(digest(words, key))
     model = text(body, "model") or "unknown"
     return Prompt(model, tuple(blocks), tuple(results), tuple(said))
+
+
+def with_blocks(trace: Trace, sent: Sequence[Mapping[str, Any]]) -> Trace:
+    """The trace, each of its calls with the blocks of the request that it sent, in their order."""
+    calls = [span for span in in_order(trace.spans) if span.call]
+    if len(calls) != len(sent):
+        raise ConfigurationError(
+            f"{len(sent)} requests for {len(calls)} calls: give the request of each call."
+        )
+    key = secrets.token_bytes(32)
+    blocks = {span.id: prompt_of(body, key).blocks for span, body in zip(calls, sent, strict=True)}
+    spans = tuple(replace(span, blocks=blocks.get(span.id, ())) for span in trace.spans)
+    return replace(trace, spans=spans)
 
 
 def digest(written: str, key: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import small_model
 
-from labtools.course.routing.fixes import fix_tasks, fixes
+from labtools.course.routing.small_model import fix_tasks, fixes
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from lab_runner import LABS, cells
 from record_engine import recording_source
 
 from labtools.course import recorded, recordings
-from labtools.course.engine.measured import PREDICTION, fitted_profile
+from labtools.course.engine import PREDICTION, fitted_profile
 from labtools.errors import ConfigurationError
 from labtools.model.profile import PrefixCache
 from labtools.transport.recording import Recording

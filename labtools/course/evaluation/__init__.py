@@ -1,7 +1,7 @@
 """Evaluating a provider: what a leaderboard does not tell about an endpoint."""
 
 from labtools.course import recorded
-from labtools.course.engine.measured import fitted_profile
+from labtools.course.engine import fitted_profile
 from labtools.course.evaluation import checks as check
 from labtools.course.evaluation import figures
 from labtools.model.leaderboard import JUNIPER, LARCH, SPRUCE

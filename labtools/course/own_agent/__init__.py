@@ -7,7 +7,6 @@ in LICENSE-Apache-2.0). Changed here: TraceLab's letters in place of each text a
 from labtools.course import FOLDER
 from labtools.course.own_agent import checks as check
 from labtools.course.own_agent import figures
-from labtools.course.own_agent.sent import with_blocks
 from labtools.lab.spans import covered_s
 from labtools.lab.waits import Order
 from labtools.lab.whatif import what_if
@@ -17,6 +16,7 @@ from labtools.own_agent.fit import identity
 from labtools.own_agent.levers import Foretelling, Levers
 from labtools.own_agent.path import critical_path, shares
 from labtools.own_agent.prefixes import breaks
+from labtools.own_agent.prompt_blocks import with_blocks
 from labtools.own_agent.reading import read_trace
 from labtools.own_agent.report import report, sentences
 

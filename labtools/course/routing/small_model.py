@@ -1,18 +1,76 @@
-"""What a small real model said in an agent's place: the results of benchmarks/small_model.py."""
+"""What a small real model was asked in an agent's place, and what it said.
+
+`fixes.toml` holds small functions, each with right fixes and with wrong ones that pass a test. A
+right fix passes the hidden tests as well; a wrong one passes the tests that an agent sees and fails
+a hidden one. A test of the course runs them all. `small_model.json` is the output of
+benchmarks/small_model.py, which has the model judge them.
+"""
 
 from __future__ import annotations
 
+import difflib
 import math
+import tomllib
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from statistics import median
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from labtools.course import FOLDER
 from labtools.course.verifiers import Verifier
-from labtools.errors import ConfigurationError, NothingMeasured
+from labtools.errors import NothingMeasured
 
-MEASURED = Path(__file__).with_name("small_model.json")
+
+class Task(BaseModel):
+    """A broken function, the tests, and fixes of both kinds."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    name: str
+    file: str
+    asked: str
+    """What the function should do."""
+    broken: str
+    visible: str
+    hidden: str
+    right: list[str]
+    wrong: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One proposed fix of a task, and whether it is right."""
+
+    task: Task
+    code: str
+    right: bool
+
+    @property
+    def diff(self) -> str:
+        """The change, as a patch shows it."""
+        before, after = (text.strip().splitlines() for text in (self.task.broken, self.code))
+        lines = list(difflib.unified_diff(before, after, lineterm="", n=3))
+        return "\n".join([f"--- {self.task.file}", *lines[3:]])
+
+
+@cache
+def fix_tasks() -> tuple[Task, ...]:
+    """The tasks in their order."""
+    text = (FOLDER / "routing" / "fixes.toml").read_text(encoding="utf-8")
+    return tuple(Task.model_validate(task) for task in tomllib.loads(text)["task"])
+
+
+def fixes() -> tuple[Fix, ...]:
+    """Every fix of every task, right and wrong in turn."""
+    return tuple(
+        Fix(task, code, right)
+        for task in fix_tasks()
+        for pair in zip(task.right, task.wrong, strict=True)
+        for code, right in zip(pair, (True, False), strict=True)
+    )
+
+
 ORDERS = (("yes", "no"), ("no", "yes"))
 """In which the question offers its two answers."""
 _Z = 1.96
@@ -150,11 +208,8 @@ def _yes(judgement: Judgement) -> float:
     return yes / (yes + no) if yes + no else 0.5
 
 
-def small_model_results(path: Path = MEASURED) -> SmallModelResults:
-    """The results in a file. Raises ConfigurationError that names it."""
-    try:
-        return SmallModelResults.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise ConfigurationError(
-            f"{path} holds no results of benchmarks/small_model.py: {error}"
-        ) from None
+def small_model_results() -> SmallModelResults:
+    """The course's own run."""
+    return SmallModelResults.model_validate_json(
+        (FOLDER / "routing" / "small_model.json").read_bytes()
+    )

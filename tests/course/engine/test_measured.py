@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labtools.course.engine.measured import PARTS, PHYSICS, PREDICTION, fitted_profile, held_against
+from labtools.course.engine import PARTS, PHYSICS, PREDICTION, fitted_profile, held_against
 
 
 @pytest.mark.parametrize("program", ["chain", "agents"])

@@ -6,13 +6,15 @@ import json
 
 import pytest
 
-from labtools.course.model_size import gpu_figures
 from labtools.course.model_size.gpu import (
-    DECODE,
+    STEP,
     GpuResults,
     gpu_results,
     prefill_errors,
+    prompts,
     step_errors,
+    steps_by_streams,
+    steps_with_a_chunk,
 )
 from labtools.errors import ConfigurationError, NothingMeasured
 from labtools.model.profile import LatencyProfile
@@ -76,14 +78,14 @@ def test_an_error_is_predicted_over_measured():
     twice_as_long = TRUE.but(decode_tokens_per_s=100, decode_context_tokens_per_s=1.5e7)
     steps = step_errors(run_of(TRUE), "8B", twice_as_long)
     assert list(steps.values()) == pytest.approx([1.0] * 6)
-    prompts = prefill_errors(run_of(TRUE), "8B", TRUE)
-    assert list(prompts.values()) == pytest.approx([0.0] * 5)
+    of_prompts = prefill_errors(run_of(TRUE), "8B", TRUE)
+    assert list(of_prompts.values()) == pytest.approx([0.0] * 5)
 
 
 def test_a_step_is_reached_between_two_batches_that_were_measured():
     run = run_of(TRUE)
-    halfway_s = (run.time_s("8B", DECODE, batch=4, context=1000)) / 2
-    halfway_s += run.time_s("8B", DECODE, batch=16, context=1000) / 2
+    halfway_s = (run.time_s("8B", STEP, batch=4, context=1000)) / 2
+    halfway_s += run.time_s("8B", STEP, batch=16, context=1000) / 2
     assert run.streams_to_reach(halfway_s, "8B", 1000) == pytest.approx(10)
     assert run.streams_to_reach(1.0, "8B", 1000) is None
 
@@ -107,14 +109,14 @@ def test_what_is_no_result_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"x\.json holds no results"):
         gpu_results(path)
     with pytest.raises(ConfigurationError, match=r"'7B'.*8B"):
-        gpu_results().of("7B", DECODE)
+        gpu_results().of("7B", STEP)
 
 
 @pytest.mark.parametrize("shape", ["8B", "13B", "32B"])
 def test_the_stored_run_is_whole_and_possible(shape):
     """No step is faster than reading what it must read, and repeats differ by little."""
     run = gpu_results()
-    steps = run.of(shape, DECODE)
+    steps = run.of(shape, STEP)
     assert {1, 8, 64} <= {point.batch for point in steps}
     assert {500, 32_000} <= {point.context for point in steps}
     for point in steps:
@@ -124,10 +126,10 @@ def test_the_stored_run_is_whole_and_possible(shape):
 
 def test_the_figures_say_the_figures():
     run = gpu_results()
-    steps = gpu_figures.steps_by_streams(run, "32B", 1000)
-    alone_ms = 1e3 * run.time_s("13B", DECODE, batch=1, context=1000)
+    steps = steps_by_streams(run, "32B", 1000)
+    alone_ms = 1e3 * run.time_s("13B", STEP, batch=1, context=1000)
     assert f"13B {alone_ms:.1f} ms alone" in steps.alt
     assert ">the 32B alone</text>" in steps.svg
     assert "NVIDIA H200, driver" in steps.caption
-    assert "32B 61.8 ms for 500 tokens" in gpu_figures.prompts(run).alt
-    assert "Without a prompt 6.4 ms" in gpu_figures.steps_with_a_chunk(run, "8B", 16).alt
+    assert "32B 61.8 ms for 500 tokens" in prompts(run).alt
+    assert "Without a prompt 6.4 ms" in steps_with_a_chunk(run, "8B", 16).alt

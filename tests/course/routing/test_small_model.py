@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from labtools.course.routing.figures import accepted_fixes
-from labtools.course.routing.fixes import fixes
 from labtools.course.routing.small_model import (
     ORDERS,
     Counted,
     Judgement,
     SmallModelResults,
+    fixes,
     small_model_results,
 )
-from labtools.errors import ConfigurationError, NothingMeasured
+from labtools.errors import NothingMeasured
 
 
 def results_of(answer):
@@ -77,11 +77,6 @@ def test_the_figure_counts_out_loud():
     figure = accepted_fixes(AGREES)
     assert "asked for yes or no, it accepts 10 of the 10 right fixes" in figure.alt
     assert "asked for no or yes, it accepts 0 of the 10 wrong fixes" in figure.alt
-
-
-def test_what_is_no_result_is_named(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"x\.json holds no results"):
-        small_model_results(tmp_path / "x.json")
 
 
 def test_the_stored_results_judge_the_fixes_that_the_course_has():
