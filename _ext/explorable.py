@@ -3,11 +3,15 @@
 A page carries a table of the essay's numbers, and beside it, hidden, the controls. The scripts in
 ``_static/explorables`` show the controls in the table's place; without them the table stays.
 What each explorable offers, and every number in it, is in `explorable_catalogue`.
+
+In a notebook it is a comment, ``<!-- explorable NAME -->``: Jupyter, where it would not run, shows
+nothing.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -18,6 +22,7 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 SCRIPT = "explorables/explorable.mjs"
+IN_NOTEBOOK = re.compile(r"<!-- explorable (\w+) -->")
 NOTE = "The page's address keeps what you set: copy it to send it."
 PLAY = (
     '<button type="button" class="explorable-play" data-start="Play again" data-stop="Stop">'
@@ -180,6 +185,12 @@ class ExplorableDirective(Directive):
         return [explorable("", EXPLORABLES[name].markup(name), format="html")]
 
 
+def in_notebooks(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Make a notebook's comments directives. Its source is JSON."""
+    if app.env.doc2path(docname).endswith(".ipynb"):
+        source[0] = IN_NOTEBOOK.sub(r"```{explorable} \1\\n```", source[0])
+
+
 def add_script(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -194,8 +205,9 @@ def _visit(translator: Any, node: explorable) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Offer the directive."""
+    """Offer the directive, and the comment."""
     app.add_node(explorable, html=(_visit, None))
     app.add_directive("explorable", ExplorableDirective)
+    app.connect("source-read", in_notebooks)
     app.connect("html-page-context", add_script)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

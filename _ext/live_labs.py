@@ -68,9 +68,10 @@ def name_cells(app: Sphinx, doctree: nodes.document) -> None:
 def add_script(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Load what offers to run a lab, on the labs alone."""
-    if pagename.startswith("labs/"):
+    """Load what offers to run a lab, on the labs and where the front page leads to the first."""
+    if pagename.startswith("labs/") or pagename == app.config.root_doc:
         app.add_js_file(SCRIPT, type="module")
+    if pagename.startswith("labs/"):
         app.add_css_file(STYLE)
 
 

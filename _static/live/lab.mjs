@@ -49,8 +49,10 @@ export class Lab {
                 this.start, this.runAll, this.halt, this.restart, this.resetAll),
             this.progress, this.status, more);
         this.bar.setAttribute("aria-label", "This lab in the page");
+        this.bar.id = "run-here";
         (this.target ?? this.cells[0]).box.before(this.bar);
         if (this.target) this.bar.scrollIntoView();
+        if (location.hash === `#${this.bar.id}`) this.start.focus();
     }
 
     // The reader has pressed the button: only now anything is loaded.

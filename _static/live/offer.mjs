@@ -1,8 +1,15 @@
-// Offers to run this lab in the page, where the site holds what that takes.
+// Offers to run this lab in the page, where the site holds what that takes; elsewhere, the first lab.
 import packs from "./packs.mjs";
 
-const cells = document.querySelectorAll("div.cell:has(> .cell_input)");
-if (packs && cells.length && globalThis.Worker && globalThis.DecompressionStream) {
-    const { Lab } = await import("./lab.mjs");
-    new Lab([...cells], packs);
+if (packs && globalThis.Worker && globalThis.DecompressionStream) {
+    const cells = document.querySelectorAll("div.cell:has(> .cell_input)");
+    if (cells.length) {
+        const { Lab } = await import("./lab.mjs");
+        new Lab([...cells], packs);
+    }
+    for (const link of document.querySelectorAll("a.first-lab")) {
+        link.textContent = "Run the first lab here";
+        link.hash = "run-here";
+        link.closest("p").replaceWith(link);
+    }
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
 from docutils.core import publish_doctree
 from docutils.parsers.rst import directives
 from docutils.utils import SystemMessage
-from explorable import Choices, Explorable, ExplorableDirective, Slider
+from explorable import Choices, Explorable, ExplorableDirective, Slider, in_notebooks
 from explorable_catalogue import EXPLORABLES
 
 SCRIPTS = Path(__file__).parents[2] / "_static" / "explorables"
@@ -80,3 +83,13 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     settings = {"halt_level": 2, "report_level": 5}
     with pytest.raises(SystemMessage, match="no explorable 'x'; known: race, multiplier"):
         publish_doctree(".. explorable:: x", settings_overrides=settings)
+
+
+@pytest.mark.parametrize(("file", "shown"), [("a.ipynb", True), ("a.md", False)])
+def test_in_a_notebook_it_is_a_comment(file: str, shown: bool) -> None:
+    app: Any = SimpleNamespace(env=SimpleNamespace(doc2path=lambda _: file))
+    source = ["Before.\n\n<!-- explorable race -->\n\nAfter.".join('""').replace("\n", "\\n")]
+    in_notebooks(app, "labs/a", source)
+    text = json.loads(source[0])
+    assert ("\n\n```{explorable} race\n```\n\nAfter." in text) == shown
+    assert ("<!--" in text) != shown
