@@ -428,6 +428,16 @@ def button(tab: Page) -> Locator:
     return explorable(tab, "race").locator(".explorable-play")
 
 
+def test_the_first_lab_shows_the_race_too(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> tuple[float, str]:
+        explorable(tab, "race").locator("svg").scroll_into_view_if_needed()
+        tab.wait_for_timeout(500)
+        return seconds_run(tab)[0], button(tab).inner_text()
+
+    run_s, label = browser.on_page("labs/multiplier.html", look)
+    assert (0 < run_s < 5, label) == (True, "Stop")
+
+
 TOTALS_S = [pytest.approx(total, abs=0.06) for total in (45.3, 13.0, 28.0)]
 
 

@@ -259,6 +259,25 @@ def test_a_chapters_figure_leads_to_its_cell_and_the_button_is_there(browser: Si
     browser.on_page("chapters/multiplier.html", look)
 
 
+def test_the_front_page_leads_to_the_button_of_the_first_lab(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> None:
+        assert tab.get_by_role("link", name="Open the first lab").count() == 0
+        tab.get_by_role("link", name="Run the first lab here").press("Enter")
+        button = tab.get_by_role("button", name="Run this lab here")
+        expect(button).to_be_focused()
+        expect(button).to_be_in_viewport()
+        assert "/labs/multiplier.html" in tab.url
+
+    browser.on_page("index.html", look)
+
+
+def test_a_browser_that_runs_no_lab_is_offered_to_read_it(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> None:
+        expect(tab.get_by_role("link", name="Open the first lab")).to_be_visible()
+
+    browser.on_page("index.html", look, javascript=False)
+
+
 IN_FIREFOX = """(async () => {
     (%s)();
     const status = () => document.querySelector(".live-status").textContent;
