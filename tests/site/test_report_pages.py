@@ -8,28 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
+from report_pictures import FOLDER, SHOWN, rehearse
 from serve import address, book_server
 from site_browser import SCHEMES, SiteBrowser, chromium_path, site_browser
-
-from labtools import connect
-from labtools.evaluation.reporting import write_comparison, write_report
-from labtools.evaluation.session import evaluate
-from labtools.evaluation.settings import size
-from labtools.model.leaderboard import PROVIDERS
 
 pytestmark = pytest.mark.site
 PAGES = ("larch/report.html", "comparison.html")
 LARGEST_BYTES = 1_000_000
+PICTURE_BYTES = 80_000
 
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("results")
-    labs = {profile.name: connect("sim", profile=profile) for profile in PROVIDERS}
-    evaluate(labs, out, size("quick"), progress=False)
-    for name in labs:
-        write_report(out / name)
-    write_comparison([out / name for name in labs], out / "comparison")
+    rehearse(out)
     return out
 
 
@@ -52,3 +45,11 @@ def test_a_report_fits_reads_and_asks_nobody(browser: SiteBrowser, page: str, sc
     seen = browser.visit(page, scheme=scheme)
     assert seen.faults == {}
     assert 0 < seen.received_bytes < LARGEST_BYTES
+
+
+def test_the_chapter_shows_pictures_of_it_that_are_small(reports: Path) -> None:
+    chapter = (FOLDER.parents[1] / "chapters" / "evaluation.md").read_text(encoding="utf-8")
+    shown = BeautifulSoup(chapter, "html.parser").select("figure.screenshot :is(img, source)")
+    names = {str(image.get("src") or image["srcset"]).rpartition("/")[2] for image in shown}
+    assert names == {f"comparison-{width}-{scheme}.png" for width in SHOWN for scheme in SCHEMES}
+    assert max((FOLDER / name).stat().st_size for name in names) < PICTURE_BYTES
