@@ -20,7 +20,6 @@ from labtools.model.named_profiles import NAMED, load_profiles, named_profile
 from labtools.model.profile import LatencyProfile
 from labtools.model.profile_listing import listing
 from labtools.own_agent import command as own_agent_command
-from labtools.own_agent import record_command
 from labtools.server_process import stop_when_stdin_closes
 
 _BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
@@ -89,8 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     showing.set_defaults(command=_profiles)
 
-    own_agent_command.add_command(commands)
-    record_command.add_command(commands)
+    own_agent_command.add_commands(commands)
     return parser
 
 

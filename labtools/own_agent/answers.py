@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 from labtools.own_agent.json_values import Json, dig, objects, text, tokens
 from labtools.records import CallError, CallRecord, ToolCall
 from labtools.wire import sse
+from labtools.wire.usage import ReportedUsage
 
 _DELTAS = ("content", "reasoning_content", "reasoning", "tool_calls", "refusal")
 
@@ -25,7 +26,7 @@ class Answer:
     text: str = ""
     tools: dict[str, str] = field(default_factory=dict)
     """From the id of a tool call to the tool's name."""
-    usage: dict[str, int | None] = field(default_factory=dict)
+    usage: ReportedUsage = field(default_factory=ReportedUsage)
     finish_reason: str | None = None
     ended: bool = False
 
@@ -35,7 +36,7 @@ class Answer:
         """The call's record, without any text."""
         if error is None and not self.ended:
             error = CallError("cut_off", "the answer ended in the middle")
-        record = CallRecord(
+        return CallRecord(
             self.model or model,
             sent_at,
             ended_at,
@@ -43,8 +44,8 @@ class Answer:
             finish_reason=self.finish_reason,
             error=error,
             tool_calls=tuple(ToolCall(id, name, "") for id, name in self.tools.items()),
+            **asdict(self.usage),
         )
-        return replace(record, **self.usage)  # type: ignore[arg-type]
 
 
 def read_answer(chunks: Iterable[tuple[float, bytes]]) -> Answer:
@@ -132,23 +133,11 @@ def _tool(answer: Answer, call: Json) -> None:
 
 
 def _use(answer: Answer, usage: object) -> None:
-    """Take token counts in. Anthropic's input counts no cached tokens; later ones are newer."""
+    """Take token counts in. The input that Anthropic counts holds no cached tokens."""
     if not isinstance(usage, dict):
         return
-    used, read = answer.usage, tokens(usage, "cache_read_input_tokens")
-    written = tokens(usage, "cache_creation_input_tokens")
-    given = tokens(usage, "prompt_tokens")
-    given = tokens(usage, "input_tokens") if given is None else given
-    cached = tokens(usage, "prompt_tokens_details", "cached_tokens")
-    cached = tokens(usage, "input_tokens_details", "cached_tokens") if cached is None else cached
+    given = tokens(usage, "input_tokens")
     if given is not None:
-        used["input_tokens"] = given + (read or 0) + (written or 0)
-    if read is not None or cached is not None:
-        used["cached_tokens"] = read if cached is None else cached
-    for name in ("completion_tokens", "output_tokens"):
-        found = tokens(usage, name)
-        if found is not None:
-            used["output_tokens"] = found
-        reasoning = tokens(usage, f"{name}_details", "reasoning_tokens")
-        if reasoning is not None:
-            used["reasoning_tokens"] = reasoning
+        apart = ("cache_read_input_tokens", "cache_creation_input_tokens")
+        given += sum(tokens(usage, name) or 0 for name in apart)
+    answer.usage.take({"usage": {**usage, "input_tokens": given}})

@@ -1,32 +1,49 @@
-"""`python -m labtools trace`: a run from a file, explained, moved, and set beside another."""
+"""`python -m labtools trace` and `record`: a run from a file, explained and moved; and recorded."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
+import gc
 import math
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import uvicorn
 
 from labtools.errors import ConfigurationError
 from labtools.files import write_whole
 from labtools.lab.trace import Trace
 from labtools.lab.whatif import what_if
+from labtools.mock.http_guard import GuardedProtocol, LoopbackOnly
 from labtools.model.named_profiles import load_profiles, named_profile
 from labtools.model.profile import LatencyProfile
 from labtools.own_agent.fit import Identity, identity
 from labtools.own_agent.levers import Levers
-from labtools.own_agent.page import page
+from labtools.own_agent.proxy import ANTHROPIC, OPENAI, Ledger, Proxy
 from labtools.own_agent.reading import read_trace
-from labtools.own_agent.report import refuse_if_nothing_holds, report, sentences
+from labtools.own_agent.report import Report, page, report, sentences
 from labtools.read_back import to_json
+from labtools.redaction import without_credentials
+from labtools.server_process import listen
+from labtools.transport.http_transport import network_transport
+from labtools.wording import count
 
 _TTL_S = 300.0
 _ROWS = 40  # steps that a screen takes
 
 
-def add_command(commands: Any) -> None:
-    """Add `trace` to the command line."""
+def add_commands(commands: Any) -> None:
+    """Add both to the command line."""
+    _add_trace(commands)
+    _add_record(commands)
+
+
+def _add_trace(commands: Any) -> None:
     tracing = commands.add_parser(
         "trace", help="explain the trace of an agent, try changes on it, compare it with another"
     )
@@ -76,30 +93,31 @@ def _trace(options: argparse.Namespace) -> None:
     if options.json:
         print(to_json(said), end="")
     else:
-        _show(options, trace, "\n".join(sentences(said)))
-    if options.html:
-        _write(options.html, page(said))
-        print(f"{options.html}: open it in a browser") if not options.json else None
-    if options.perfetto:
-        try:
-            trace.save_chrome_trace(options.perfetto)
-        except OSError as error:
-            raise ConfigurationError(f"Cannot write {options.perfetto}: {error}.") from None
-        print(
-            f"{options.perfetto}: open it at https://ui.perfetto.dev"
-        ) if not options.json else None
-    refuse_if_nothing_holds(said, levers)
+        _show(options, trace, said)
+    for out, write, where in (
+        (options.html, lambda out: write_whole(out, page(said)), "in a browser"),
+        (options.perfetto, trace.save_chrome_trace, "at https://ui.perfetto.dev"),
+    ):
+        if out:
+            try:
+                write(out)
+            except OSError as error:
+                raise ConfigurationError(f"Cannot write {out}: {error}.") from None
+            if not options.json:
+                print(f"{out}: open it {where}")
+    if levers and not found.holds:
+        raise ConfigurationError(found.sentence())
 
 
-def _show(options: argparse.Namespace, trace: Trace, said: str) -> None:
+def _show(options: argparse.Namespace, trace: Trace, said: Report) -> None:
     """The first screen; behind it the steps, or the steps beside those of another run."""
     print(f"{options.file}: {_in_short(trace)}")
     other = None
     if options.other:
         other = read_trace(options.other)
     else:
-        print(said)
-        if options.on and identity(trace).holds:
+        print("\n".join(sentences(said)))
+        if options.on and said.reproduces.holds:
             other = what_if(trace, _profile(options.on, options))
     if other:
         print(f"other: {_in_short(other)}")
@@ -178,8 +196,86 @@ def _check_export(option: str, out: str | None, *traces: str | None) -> None:
         )
 
 
-def _write(out: str, text: str) -> None:
+def _add_record(commands: Any) -> None:
+    recording = commands.add_parser(
+        "record", help="stand between an agent and its provider, and write a trace as it runs"
+    )
+    recording.add_argument(
+        "--upstream",
+        metavar="URL",
+        help="the provider's base URL (default: OPENAI_BASE_URL and ANTHROPIC_BASE_URL, or "
+        f"{OPENAI} and {ANTHROPIC})",
+    )
+    recording.add_argument(
+        "--out", metavar="FILE", default="run.jsonl", help="the trace (default: %(default)s)"
+    )
+    recording.add_argument("--port", type=int, default=0, help="default: any free one")
+    recording.add_argument(
+        "--keep-text", action="store_true", help="keep what the answers say; else nothing is kept"
+    )
+    recording.add_argument(
+        "program", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the agent, with arguments"
+    )
+    recording.set_defaults(command=_record)
+
+
+def _record(options: argparse.Namespace) -> None:
+    program = options.program[1:] if options.program[:1] == ["--"] else options.program
+    upstream = options.upstream
+    if upstream and not upstream.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"--upstream takes an http:// or https:// URL; found {upstream!r}."
+        )
+    path = Path(options.out)
+    if path.exists():
+        raise ConfigurationError(f"{path} exists already, and a trace is of one run. Name another.")
+    endpoint = without_credentials(upstream) if upstream else "its providers"
+    ledger = Ledger(path, endpoint, options.keep_text)
+    code = asyncio.run(_run(options, ledger, program))
+    print(f"{path}: {count(ledger.calls, 'call')}; see python -m labtools trace {path}", flush=True)
+    sys.exit(code)
+
+
+async def _run(options: argparse.Namespace, ledger: Ledger, program: Sequence[str]) -> int:
+    listening = listen("127.0.0.1", options.port)
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    transport = network_transport(options.upstream or OPENAI)
+    proxy = Proxy(ledger, transport, options.upstream, os.environ)
+    config = uvicorn.Config(
+        LoopbackOnly(proxy),  # type: ignore[arg-type]
+        http=GuardedProtocol,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    gc.freeze()  # what start-up left behind is never garbage
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        write_whole(out, text)
+        if not program:
+            print(f"Recording at {address}/v1 (stop with Ctrl-C)", flush=True)
+            await serving
+            return 0
+        return await _program(program, address)
+    finally:
+        server.should_exit = True
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
+        await transport.aclose()
+        ledger.close()
+
+
+async def _program(program: Sequence[str], address: str) -> int:
+    """The agent, told where its providers are; its exit code is ours."""
+    urls = {
+        "OPENAI_BASE_URL": f"{address}/v1",
+        "OPENAI_API_BASE": f"{address}/v1",
+        "ANTHROPIC_BASE_URL": address,
+    }
+    try:
+        process = await asyncio.create_subprocess_exec(*program, env={**os.environ, **urls})
     except OSError as error:
-        raise ConfigurationError(f"Cannot write {out}: {error}.") from None
+        raise ConfigurationError(f"Cannot run {program[0]}: {error.strerror}.") from None
+    return await process.wait()

@@ -17,7 +17,7 @@ from labtools.lab.waits import Order
 from labtools.lab.whatif import served_s
 from labtools.model.profile import LatencyProfile
 from labtools.own_agent.fit import DRAWS, Identity, tokens_row
-from labtools.own_agent.prefixes import reusable_tokens
+from labtools.own_agent.prompt_blocks import reusable_tokens
 from labtools.records import CallRecord, Span
 
 ALL = "all"

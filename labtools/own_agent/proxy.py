@@ -11,7 +11,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -19,7 +19,8 @@ import httpx2
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from labtools.own_agent import recorded
+from labtools.files import append_line
+from labtools.lab.trace import FORMAT
 from labtools.own_agent.answers import Answer, read_answer
 from labtools.own_agent.prompt_blocks import Prompt, digest, prompt_of
 from labtools.records import CallError, Span, Wait
@@ -53,7 +54,7 @@ class Ledger:
     """
 
     def __init__(self, path: Path, endpoint: str, keep_text: bool = False) -> None:
-        recorded.begin(path, endpoint)
+        append_line(path, {"format": FORMAT, "endpoint": endpoint, "clock": "wall"})
         self.calls = 0
         self._path = path
         self._keep_text = keep_text
@@ -104,7 +105,7 @@ class Ledger:
             waits_for=tuple(self._waits(prompt, passing.sent_at)),
             blocks=prompt.blocks,
         )
-        recorded.add(self._path, span)
+        append_line(self._path, asdict(span))
         self._asked.update((id, (span, name)) for id, name in answer.tools.items())
         if answer.text:
             self._said[digest(answer.text, self._key)] = span.id
@@ -132,7 +133,7 @@ class Ledger:
             waits_for=(Wait(asker.id),),
             derived=("started_at", "ended_at"),
         )
-        recorded.add(self._path, span)
+        append_line(self._path, asdict(span))
         return span.id
 
 

@@ -5,50 +5,95 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from labtools.clock import elapsed_s
 from labtools.errors import ConfigurationError
-from labtools.lab.trace import Trace
+from labtools.files import read_lines, unusable_line
+from labtools.lab.stopwatch import record_of
+from labtools.lab.trace import FORMAT, Trace
 from labtools.own_agent.json_values import Json
-from labtools.own_agent.readers import (
-    claude_code,
-    codex,
-    inspect_ai,
-    langfuse,
-    litellm,
-    otlp,
-    tracelab,
-)
-from labtools.own_agent.recorded import read_recorded
-from labtools.own_agent.steps import Step, trace_of
+from labtools.own_agent.readers.call_logs import INSPECT_AI, LANGFUSE, LITELLM
+from labtools.own_agent.readers.otlp import OPENTELEMETRY
+from labtools.own_agent.readers.session_logs import CLAUDE_CODE, CODEX, TRACELAB
+from labtools.own_agent.steps import trace_of
+from labtools.read_back import read_back
+from labtools.records import CallError, Span
+from labtools.transport.arrivals import Arrivals
+from labtools.transport.recording import Exchange, Recording
 from labtools.wording import count
+
+
+def read_recorded(path: Path, content: bytes) -> Trace | None:
+    """The trace in a file of ours; None for a file of somebody else's."""
+    head = content[:200]
+    if b'"labtools-recording/' in head:
+        return _of_recording(Recording.load(path))
+    if b'"labtools-trace/' not in head:
+        return None
+    try:
+        lines = "spans" not in json.loads(content.partition(b"\n")[0])
+    except (ValueError, RecursionError, TypeError):
+        lines = False
+    return _of_lines(path) if lines else Trace.load(path)
+
+
+def _of_lines(path: Path) -> Trace:
+    lines = read_lines(path)
+    _, header = next(lines)
+    endpoint = header.get("endpoint")
+    if header.get("format") != FORMAT or not isinstance(endpoint, str):
+        raise ConfigurationError(
+            f"{path}: its first line is no header of a trace; found {header!r:.80}. "
+            f"The format has to be {FORMAT!r}, the endpoint a text."
+        )
+    spans = [_span(path, number, values) for number, values in lines]
+    started_at = min((span.started_at for span in spans), default=0.0)
+    ended_at = max((span.ended_at for span in spans), default=started_at)
+    return Trace(tuple(spans), started_at, ended_at, endpoint, "wall")
+
+
+def _span(path: Path, number: int, values: dict[str, Any]) -> Span:
+    try:
+        return read_back(Span, values, "a step of a trace")
+    except ConfigurationError as error:
+        raise unusable_line(path, number, str(error).rstrip(".")) from None
+
+
+def _of_recording(recording: Recording) -> Trace:
+    """Its calls, one behind the other: a recording says how long each took, and not when it was."""
+    spans: list[Span] = []
+    at = 0.0
+    for exchange in recording.exchanges:
+        if not exchange.path.endswith("/chat/completions"):
+            continue
+        span = _call(exchange, len(spans) + 1, at)
+        spans.append(span)
+        at = span.ended_at
+    endpoint = f"{recording.header.base_url}, recorded; calls set one behind the other"
+    return Trace(tuple(spans), 0.0, at, endpoint, "wall")
+
+
+def _call(exchange: Exchange, id: int, at: float) -> Span:
+    arrivals = Arrivals(
+        at, [(round(at + offset_s, 9), piece) for offset_s, piece in exchange.pieces()]
+    )
+    error = exchange.error()
+    failed = CallError("cut_off", str(error)) if error else None
+    if exchange.status is not None and exchange.status >= 400:
+        failed = CallError("status", f"HTTP {exchange.status}", exchange.status)
+    ended_at = round(at + exchange.ended_s, 9)
+    call = record_of(exchange.model or "unknown", arrivals, ended_at, failed, "")
+    derived = ("started_at", "ended_at")
+    took = elapsed_s(at, ended_at)
+    said = str(call.error) if call.error else None
+    return Span(id, f"call {id}", "llm", at, round(at + took, 9), None, call, said, (), derived)
+
 
 OWN = "this course's traces and recordings"
 
 
-class Reader(Protocol):
-    """A format: what it is called, how it is told from others, and what its records say."""
-
-    NAME: str
-
-    def recognises(self, records: list[Json]) -> bool:
-        """Whether these records, the file's first, are of this format."""
-        ...
-
-    def read(self, records: list[Json]) -> tuple[list[Step], str]:
-        """The steps, and what to call where they ran. Whatever is not as expected is left out."""
-        ...
-
-
-READERS: tuple[Reader, ...] = (
-    otlp,
-    tracelab,
-    claude_code,
-    codex,
-    inspect_ai,
-    litellm,
-    langfuse,
-)
+READERS = (OPENTELEMETRY, TRACELAB, CLAUDE_CODE, CODEX, INSPECT_AI, LITELLM, LANGFUSE)
 
 _FIRST = 50  # records that have to show what a file is
 
@@ -66,15 +111,15 @@ def read_trace(path: str | Path) -> Trace:
         return trace
     records = list(_records(content.decode("utf-8", "replace")))
     for reader in READERS:
-        if reader.recognises(records[:_FIRST]):
+        if any(map(reader.recognises, records[:_FIRST])):
             steps, endpoint = reader.read(records)
             if not any(step.kind == "llm" for step in steps):
                 raise ConfigurationError(
-                    f"{path} looks like {reader.NAME}, and no call of a model could be read from "
+                    f"{path} looks like {reader.name}, and no call of a model could be read from "
                     f"its {count(len(records), 'record')}: look for times that are missing."
                 )
             return trace_of(steps, endpoint)
-    known = "; ".join([*(reader.NAME for reader in READERS), OWN])
+    known = "; ".join([*(reader.name for reader in READERS), OWN])
     raise ConfigurationError(
         f"{path} is no trace that is known: it {_seen(content, records)}. Read are: {known}."
     )

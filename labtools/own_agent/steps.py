@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from labtools.clock import elapsed_s
 from labtools.lab.trace import Trace
+from labtools.own_agent.json_values import Json, tokens
 from labtools.records import CallError, CallRecord, Span, Wait
 
 # A first token that came with the last is a total under another name.
@@ -36,6 +37,13 @@ class Step:
     ttft_s: float | None = None
     finish_reason: str | None = None
 
+    def count(
+        self, usage: object, given: str, cached: str, output: str, reasoning: str = ""
+    ) -> None:
+        """Take token counts in, each under its name in the log. Cached ones are counted twice."""
+        self.input_tokens, self.cached_tokens = tokens(usage, given), tokens(usage, cached)
+        self.output_tokens, self.reasoning_tokens = tokens(usage, output), tokens(usage, reasoning)
+
     def call(self, sent_at: float, ended_at: float) -> CallRecord:
         """Its record. A TTFT that is the total, or longer, is not one."""
         ttft_s, whole_s = self.ttft_s, elapsed_s(sent_at, ended_at)
@@ -57,6 +65,17 @@ class Step:
             finish_reason=self.finish_reason,
             error=CallError("protocol", self.error) if self.error else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A format: what it is called, how it is told from others, and what its records say."""
+
+    name: str
+    recognises: Callable[[Json], bool]
+    """Whether a record, one of the file's first, is of this format."""
+    read: Callable[[list[Json]], tuple[list[Step], str]]
+    """The steps, and what to call where they ran. Whatever is not as expected is left out."""
 
 
 def trace_of(steps: Iterable[Step], endpoint: str) -> Trace:
@@ -126,3 +145,84 @@ def _group_repeats(steps: Sequence[Step]) -> None:
             if parent.kind == "llm" or (parent.kind == "tool" and step.kind == "llm"):
                 parent.kind = "group"
             parent = by_key.get(parent.parent or "")
+
+
+@dataclass(slots=True)
+class Turns:
+    """The steps of one conversation, as its log tells of them, line after line.
+
+    The log has instants of what was finished: blocks of an answer, results, messages of a person.
+    A call is taken to begin when the last result or message before it was there. What passed
+    between an answer and a person's next message was the person's.
+    """
+
+    name: str
+    """Distinguishes it from others in the log."""
+    steps: list[Step] = field(default_factory=list)
+    calls: int = 0
+    call: Step | None = None
+    ready_ns: int | None = None
+    """When the last message or result was there."""
+    last_ns: int | None = None
+    """The end of the last answer."""
+    asked_ns: int | None = None
+    """A person's message that no call has taken up yet."""
+    results: list[str] = field(default_factory=list)
+    open_tools: dict[str, Step] = field(default_factory=dict)
+
+    def person(self, at_ns: int) -> None:
+        """A person's message."""
+        self.asked_ns = self.ready_ns = at_ns
+
+    def output(self, at_ns: int, key: str, model: str) -> Step:
+        """A finished block of an answer; the first of it makes the call."""
+        if self.call is None or self.call.key != key:
+            self.end_call()
+            self.calls += 1
+            self.call = Step(key, f"call {self.calls}", "llm", at_ns, at_ns, model=model)
+            self._begin(self.call, at_ns)
+            self.steps.append(self.call)
+        self.call.end_ns = self.last_ns = max(self.call.end_ns, at_ns)
+        return self.call
+
+    def _begin(self, call: Step, at_ns: int) -> None:
+        call.start_ns = at_ns if self.ready_ns is None else min(self.ready_ns, at_ns)
+        call.derived = ("started_at",)
+        if self.asked_ns is not None and self.last_ns is not None:
+            key = f"{self.name} person {len(self.steps)}"
+            start_ns = min(self.last_ns, call.start_ns)
+            pause = Step(key, "a person", "human", start_ns, call.start_ns)
+            pause.derived = ("started_at",)
+            self.steps.append(pause)
+            call.after.append(key)
+        call.after += self.results
+        self.results, self.asked_ns = [], None
+
+    def end_call(self) -> None:
+        """What comes now belongs to another call."""
+        self.call = None
+
+    def tool(self, at_ns: int, id: str, name: str) -> None:
+        """An answer asked for a tool."""
+        after = [self.call.key] if self.call else []
+        key = f"{self.name} tool {id}"
+        step = Step(key, name or "tool", "tool", at_ns, at_ns, after=after)
+        self.steps.append(step)
+        self.open_tools[id] = step
+
+    def result(self, at_ns: int, id: str) -> None:
+        """A tool's result."""
+        if step := self.open_tools.pop(id, None):
+            step.end_ns = max(step.start_ns, at_ns)
+            self.results.append(step.key)
+        self.ready_ns = at_ns if self.ready_ns is None else max(self.ready_ns, at_ns)
+
+    def failed(self, at_ns: int, why: str, again_ns: int) -> None:
+        """An attempt that came to nothing, and when the next began."""
+        start_ns = at_ns if self.ready_ns is None else min(self.ready_ns, at_ns)
+        end_ns = max(at_ns, again_ns)
+        key = f"{self.name} retry {len(self.steps)}"
+        step = Step(key, "retry", "retry", start_ns, end_ns, error=why, derived=("started_at",))
+        step.after, self.results = self.results, [key]
+        self.steps.append(step)
+        self.ready_ns = end_ns

@@ -18,8 +18,7 @@ from labtools.mock.app import create_app
 from labtools.mock.server import ServerProcess
 from labtools.model.named_profiles import FAST, SLOW
 from labtools.own_agent.answers import read_answer
-from labtools.own_agent.prefixes import breaks
-from labtools.own_agent.prompt_blocks import prompt_of
+from labtools.own_agent.prompt_blocks import breaks, prompt_of
 from labtools.own_agent.proxy import Ledger, Proxy
 from labtools.own_agent.reading import read_trace
 from labtools.transport.in_process import InProcessTransport

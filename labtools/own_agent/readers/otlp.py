@@ -7,13 +7,11 @@ pydantic-ai, Vercel's AI SDK, Claude Code's own spans.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from labtools.own_agent.json_values import Json, dig, instant_ns, number, objects, text, tokens
-from labtools.own_agent.steps import Step, settled
-
-NAME = "OpenTelemetry spans (OTLP JSON or JSON lines, or the console exporter's)"
+from labtools.own_agent.steps import Reader, Step, settled
 
 # (attribute, its value) to the kind of a step; the first that fits. A "*" ends a beginning.
 _KINDS = (
@@ -80,13 +78,8 @@ _FIRST_TOKEN = (
 _ID = re.compile(r"[A-Za-z0-9_-]{6,}")
 
 
-def recognises(records: list[Json]) -> bool:
-    """Whether a record is one of this format's."""
-    return any(True for _ in _spans(records))
-
-
-def read(records: list[Json]) -> tuple[list[Step], str]:
-    """Its steps. Spans that say nothing of an agent, inside a call or tool, are left out."""
+def _read(records: Iterable[Json]) -> tuple[list[Step], str]:
+    """Spans that say nothing of an agent, inside a call or tool, are left out."""
     found = [(span, step) for span in _spans(records) if (step := _step(span))]
     kept = settled([step for _, step in found])
     _connect([(span, step) for span, step in found if step in kept])
@@ -94,7 +87,7 @@ def read(records: list[Json]) -> tuple[list[Step], str]:
     return kept, f"OpenTelemetry, {', '.join(name for name in names if name) or 'no scope'}"
 
 
-def _spans(records: list[Json]) -> Iterator[Json]:
+def _spans(records: Iterable[Json]) -> Iterator[Json]:
     """Spans with their attributes as a plain mapping, whoever wrote them."""
     for record in records:
         for resource in objects(record, "resourceSpans") or objects(record, "resource_spans"):
@@ -223,3 +216,10 @@ def _connect(found: list[tuple[Json, Step]]) -> None:
             elif tool.end_ns <= step.end_ns:
                 step.after.append(tool.key)
                 del tools[id]
+
+
+OPENTELEMETRY = Reader(
+    "OpenTelemetry spans (OTLP JSON or JSON lines, or the console exporter's)",
+    lambda record: any(True for _ in _spans([record])),
+    _read,
+)
