@@ -1,1 +1,1 @@
-"""Readers of other tools' logs, a file for each kind of log. CONTRIBUTING.md says how to add one."""
+"""Readers of other tools' logs, a file for each kind. CONTRIBUTING.md says how to add a format."""
