@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 import labtools
-from labtools.coding_agent.jail import bubblewrap, walls
+from labtools.coding_agent.pytest_run import bubblewrap, walls
 
 MOST_BAD_CELLS = 5
 # What a kernel needs to start and to find its files. All else stays here: any name may hold a key.

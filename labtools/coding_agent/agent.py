@@ -19,21 +19,20 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from labtools.coding_agent import harness, steps
-from labtools.coding_agent.asking import Asker, Script, Stopped, Used, refuse
-from labtools.coding_agent.context import handbook_note
-from labtools.coding_agent.jail import isolation
-from labtools.coding_agent.outcome import Outcome, cost_of, tokens_of
-from labtools.coding_agent.pytest_run import PytestRun, Tested, TestReport
-from labtools.coding_agent.settings import Limits, Switches
+from labtools.coding_agent import steps
+from labtools.coding_agent.asking import Asker, Script, Stopped, Used, handbook_note, refuse
+from labtools.coding_agent.pytest_run import PytestRun, Tested, TestReport, isolation
+from labtools.coding_agent.settings import Limits, Outcome, Switches, cost_of, tokens_of
 from labtools.coding_agent.steps import Step
 from labtools.coding_agent.tools import (
     Locate,
     Read,
     Tool,
     Verdict,
+    location,
     proposed_edits,
     proposed_file,
+    search_for,
 )
 from labtools.coding_agent.workspace import ToolError, Workspace
 from labtools.dispatch.fan_out import fan_out
@@ -118,7 +117,7 @@ class CodingAgent:
             self._iteration = iteration
             if go_to == "parse_error":
                 _, self._notes["search_results"] = await self._tool(
-                    steps.PARSE_ERROR, lambda: harness.search_for(self._notes["failure"])
+                    steps.PARSE_ERROR, lambda: search_for(self._notes["failure"])
                 )
             if go_to in ("parse_error", "locate_file"):
                 await self._locate(again=go_to == "locate_file")
@@ -137,7 +136,7 @@ class CodingAgent:
         """Code would say the same again: who is sent back here asks a model."""
 
         def own() -> Locate:
-            return harness.location(self._notes["failure"], self._workspace)
+            return location(self._notes["failure"], self._workspace)
 
         tool, said = await self._tool(steps.LOCATE_FILE, None if again else own)
         assert isinstance(tool, Locate)

@@ -12,12 +12,17 @@ other processes, the network and foreign functions. The hook stops accidents and
 not a jail: code that sets out to break the interpreter can.
 """
 
+from __future__ import annotations
+
 import contextlib
+import io
 import json
 import os
 import shutil
 import socket
 import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 # Audit events, by their beginning: https://docs.python.org/3/library/audit_events.html
@@ -122,6 +127,51 @@ def _guard(folder: str) -> None:
         if hasattr(os, name):
             delattr(os, name)
     sys.addaudithook(hook)
+
+
+def run_here(
+    root: Path, arguments: Sequence[str], environment: Mapping[str, str]
+) -> tuple[bool, str]:
+    """In this process: whether the tests in a folder passed, and what pytest printed.
+
+    For a browser's page, which has no other and is all the jail. None of a run's limits holds; the
+    page's own Stop ends what does not end by itself.
+    """
+    import pytest
+
+    counts, output = Result(), io.StringIO()
+    own = _as_in_a_process_of_its_own(root, environment)
+    with own, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        code = pytest.main(list(arguments), plugins=[counts])
+    return code == 0 and counts.passed > 0 and counts.others == 0, output.getvalue()
+
+
+@contextlib.contextmanager
+def _as_in_a_process_of_its_own(root: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """In the folder, its modules first and new to Python; afterwards all is as it was before."""
+    names = {path.stem for path in root.rglob("*")}
+
+    def taken_out() -> dict[str, object]:
+        return {name: sys.modules.pop(name) for name in list(sys.modules)
+                if name.partition(".")[0] in names}  # fmt: skip
+
+    path, environ = list(sys.path), dict(os.environ)
+    bytecode, temporary = sys.dont_write_bytecode, tempfile.tempdir
+    shadowed = taken_out()
+    sys.path.insert(0, str(root))
+    sys.dont_write_bytecode, tempfile.tempdir = True, str(root)
+    os.environ.clear()
+    os.environ.update(environment, COLUMNS="80")
+    try:
+        with contextlib.chdir(root):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environ)
+        sys.dont_write_bytecode, tempfile.tempdir = bytecode, temporary
+        sys.path[:] = path
+        taken_out()
+        sys.modules.update(shadowed)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 """One run of a workspace's tests: pytest in a subprocess that has little and may take little.
 
-Where there are no processes, it runs in this one: see `pytest_here`.
+Where bubblewrap works, it is in a jail, which holds Python and the system's libraries, read only,
+and a copy of the repository in memory with room for so many bytes: no network, no other process, no
+file of the user's. Elsewhere it has the guard of `guarded_pytest.py` alone, which stops accidents
+and not somebody who sets out to escape. `docs/security.md` says what each promises. Where there are
+no processes, pytest runs in this one.
 """
 
 from __future__ import annotations
@@ -9,17 +13,79 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from labtools import platform
-from labtools.coding_agent.jail import HOME, jailed
-from labtools.coding_agent.pytest_here import run_here
+from labtools.coding_agent.guarded_pytest import run_here
 from labtools.coding_agent.workspace import Workspace
+
+# Within the jail: where the copy is, and what it is copied from.
+HOME = "/repository"
+SOURCE = "/source"
+_RUNNER = Path(__file__).with_name("guarded_pytest.py")
+_SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/lib32",
+    "/bin",
+    "/sbin",
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+)
+
+
+@cache
+def bubblewrap() -> str | None:
+    """The program that makes the jail; None where there is none, or it may not make one."""
+    program = shutil.which("bwrap")
+    if program is None:
+        return None
+    command = [program, *walls(HOME, 2**20), sys.executable, "-S", "-c", ""]
+    tried = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
+    return program if tried.returncode == 0 else None
+
+
+def isolation() -> str:
+    """What holds a test run, in words."""
+    if platform.in_page():
+        return "the page alone, no jail"
+    return "bubblewrap" if bubblewrap() else "the guard alone, no jail"
+
+
+def jailed(root: Path, disk_bytes: int, arguments: Sequence[str]) -> list[str]:
+    """The command that runs the tests in `root`: `arguments` are those of the runner."""
+    python = [sys.executable, "-P", "-s", str(_RUNNER)]
+    program = bubblewrap()
+    if program is None:
+        return [*python, str(root), str(root), *arguments]
+    read = ["--ro-bind", str(_RUNNER), str(_RUNNER), "--ro-bind", str(root), SOURCE]
+    return [program, *walls(HOME, disk_bytes), *read, *python, SOURCE, HOME, *arguments]
+
+
+def walls(home: str, disk_bytes: int) -> list[str]:
+    """Bubblewrap's options for Python, the system's libraries and an empty folder with room."""
+    readable = dict.fromkeys([*_SYSTEM, sys.base_prefix, sys.prefix, *_of_the_interpreter()])
+    options = ["--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
+    for path in readable:
+        options += ["--ro-bind-try", path, path]
+    options += ["--proc", "/proc", "--dev", "/dev", "--size", str(disk_bytes), "--tmpfs", home]
+    return [*options, "--setenv", "TMPDIR", home, "--setenv", "TEMP", home, "--chdir", home]
+
+
+def _of_the_interpreter() -> list[str]:
+    """The folder of the program itself, where links lead out of the environment."""
+    return [str(Path(sys.executable).resolve().parent.parent)]
+
 
 _ARGUMENTS = ("-q", "--tb=short", "--no-header", "--color=no", "--rootdir=.", "-c", os.devnull,
               "-p", "no:cacheprovider", "-p", "no:unraisableexception", "tests")  # fmt: skip

@@ -7,24 +7,34 @@
 An answer in the script belongs to a step, from an iteration on, and if it says so to certain
 models only. It is a text or a tool call. Its length in tokens is the essay's for that step,
 however long the text: the mock spreads it over that many.
+`play` plays one from beginning to end: the failing test, the agent, and the hidden check.
 """
 
 from __future__ import annotations
 
 import shutil
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labtools.coding_agent import steps
-from labtools.coding_agent.asking import Asking
+from labtools.coding_agent.agent import CodingAgent
+from labtools.coding_agent.asking import Asking, Script
 from labtools.coding_agent.pytest_run import Tested, TestReport, run_tests
+from labtools.coding_agent.settings import Limits, Switches
 from labtools.coding_agent.workspace import Workspace
 from labtools.errors import ConfigurationError, one_of
+from labtools.lab.trace import Trace
+from labtools.model.profile import Prices
 from labtools.read_back import read_back
+
+if TYPE_CHECKING:
+    from labtools.lab.lab import Lab
+
 
 FOLDER = Path(__file__).with_name("scenarios")
 
@@ -154,3 +164,47 @@ def _call(answer: Answer) -> dict[str, Any]:
         for name, value in answer.arguments.items()
     }
     return {"name": answer.call, "arguments": arguments}
+
+
+def play(
+    lab: Lab,
+    scenario: str | Scenario,
+    *,
+    switches: Switches | None = None,
+    limits: Limits | None = None,
+    script: Script | None = None,
+    prices: Mapping[str, Prices] | None = None,
+    tested: Tested | None = None,
+) -> Trace:
+    """Let the agent repair a scenario's repository. The trace's `result` is the Outcome.
+
+    A mock plays the model by the scenario's script, or by `script`; a real endpoint answers for
+    itself. The failing run before and the hidden check after are not part of the trace.
+
+    Pass the same `tested`, a dict, to several plays, and pytest runs once for the same files. Only
+    the simulated clock allows that: it charges a test run the same seconds either way.
+    """
+    scenario = load_scenario(scenario) if isinstance(scenario, str) else scenario
+    if script is None and lab.on_mock:
+        script = scenario.script
+    tested = tested if lab.clock == "simulated" else None
+    with scenario.workspace() as workspace:
+        failing = run_tests(workspace, tested=tested)
+        if failing.passed:
+            raise ConfigurationError(
+                f"The tests of {scenario.name!r} pass as they are: there is nothing to repair."
+            )
+        agent = CodingAgent(
+            lab,
+            workspace,
+            failing.output,
+            switches=switches,
+            limits=limits,
+            script=script,
+            test_s=scenario.test_s,
+            prices=prices,
+            tested=tested,
+        )
+        trace = lab.run(agent.run())
+        solved = scenario.hidden_check(workspace, tested).passed
+    return replace(trace, result=replace(trace.result, solved=solved))

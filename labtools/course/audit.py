@@ -16,8 +16,8 @@ from itertools import combinations
 from types import MappingProxyType
 
 from labtools.coding_agent.essay import STEPS, EssayStep, pass_from
-from labtools.coding_agent.harness import IN_CODE
 from labtools.coding_agent.steps import STEPS as AGENTS_STEPS
+from labtools.coding_agent.tools import IN_CODE
 from labtools.errors import ConfigurationError, one_of
 from labtools.model.named_profiles import FAST
 from labtools.model.profile import LatencyProfile, Prices

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.coding_agent.context import handbook, handbook_note, messages_for, tools_for
+from labtools.coding_agent.asking import handbook, handbook_note, messages_for, tools_for
 from labtools.coding_agent.steps import GENERATE_FIX, PLAN, STEPS, Step
 from labtools.coding_agent.tools import TOOLS
 from labtools.model.prompts import render_prompt

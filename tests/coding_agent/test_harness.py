@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from labtools.coding_agent import load_scenario
-from labtools.coding_agent.harness import failure_in, location, search_for
 from labtools.coding_agent.pytest_run import run_tests
+from labtools.coding_agent.tools import failure_in, location, search_for
 from labtools.coding_agent.workspace import ToolError, Workspace
 
 pytestmark = pytest.mark.usefixtures("remembered_test_runs")

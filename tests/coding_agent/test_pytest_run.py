@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from labtools.clock import SimLoop
-from labtools.coding_agent import jail
-from labtools.coding_agent.jail import bubblewrap
+from labtools.coding_agent import pytest_run
 from labtools.coding_agent.pytest_run import (
     PytestRun,
     RunLimits,
     Tested,
     TestReport,
+    bubblewrap,
     run_tests,
     shortened,
 )
@@ -70,7 +70,7 @@ needs_jail = pytest.mark.skipif(bubblewrap() is None, reason="bubblewrap makes n
 def walls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """What holds the run: both, where both can be had."""
     if request.param == "guard":
-        monkeypatch.setattr(jail, "bubblewrap", lambda: None)
+        monkeypatch.setattr(pytest_run, "bubblewrap", lambda: None)
     return str(request.param)
 
 
@@ -329,7 +329,7 @@ def test_it(tmp_path):
             assert not run_tests(workspace).passed
 
     def test_it_is_called_no_jail(self) -> None:
-        assert jail.isolation() == "the page alone, no jail"
+        assert pytest_run.isolation() == "the page alone, no jail"
 
 
 async def in_a_loop(workspace: Workspace) -> TestReport:

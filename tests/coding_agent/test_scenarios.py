@@ -11,9 +11,9 @@ import pytest
 from labtools import Lab, Trace
 from labtools.coding_agent import load_scenario, play, scenario_names
 from labtools.coding_agent.asking import Asking
-from labtools.coding_agent.case_study import case_study_rows
 from labtools.coding_agent.pytest_run import TestReport, run_tests
 from labtools.coding_agent.scenario import FOLDER
+from labtools.coding_agent.steps import case_study_rows
 from labtools.coding_agent.tools import Edit, proposed_file
 from labtools.coding_agent.workspace import is_test
 from labtools.errors import ConfigurationError

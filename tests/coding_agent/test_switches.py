@@ -9,8 +9,8 @@ import pytest
 
 from labtools import Trace, connect
 from labtools.coding_agent import Switches, essay, load_scenario, play
-from labtools.coding_agent.harness import IN_CODE
 from labtools.coding_agent.steps import STEPS
+from labtools.coding_agent.tools import IN_CODE
 from labtools.course.audit import ESSAY_MODELS, MAVERICK, SCOUT
 from labtools.errors import ConfigurationError
 from labtools.model.metrics import critical_path

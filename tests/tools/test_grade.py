@@ -20,7 +20,7 @@ from grade import Check, Grade, course_checks, grade
 from lab_runner import LABS, solutions, tags
 from notebook_run import kernel_environment, run
 
-from labtools.coding_agent.jail import bubblewrap
+from labtools.coding_agent.pytest_run import bubblewrap
 
 LAB = next(lab for lab in LABS if lab.stem == "multiplier")
 CHECKS = course_checks()

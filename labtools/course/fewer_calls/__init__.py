@@ -1,6 +1,6 @@
 """The calls you do not make: what code does instead, and what shorter answers and fewer save."""
 
-from labtools.coding_agent.harness import IN_CODE
+from labtools.coding_agent.tools import IN_CODE
 from labtools.course.audit import ESSAY_MODELS, MAVERICK
 from labtools.course.fewer_calls import checks as check
 from labtools.course.fewer_calls import figures
