@@ -45,6 +45,8 @@ def lead_to_lab(app: Sphinx, docname: str, source: list[str]) -> None:
     }
 
     def led(cell: re.Match[str]) -> str:
+        if "remove-cell" in cell[0].split("\n")[1]:
+            return cell[0]  # it is not on the page; a figure that it glues stands elsewhere
         found = [drawn[figure] for figure in DRAWS.findall(cell[0]) if figure in drawn]
         if not found:
             return cell[0]

@@ -47,6 +47,13 @@ def test_a_figure_that_the_lab_draws_too_leads_to_its_cell(tmp_path: Path) -> No
     assert source[0].replace(f"\n\n{link}\n", "", 1) == CHAPTER
 
 
+def test_a_hidden_cell_leads_nowhere(tmp_path: Path) -> None:
+    hidden = CHAPTER.replace("[remove-input]", "[remove-cell]")
+    source = [hidden]
+    lead_to_lab(course(tmp_path), "chapters/queues", source)
+    assert source == [hidden]
+
+
 def test_other_pages_stay_as_they_are(tmp_path: Path) -> None:
     app = course(tmp_path)
     for page in ("chapters/other", "index", "labs/queues"):
