@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from pybtex.database import Entry, parse_file
 
+from labtools.course import FOLDER
+
 ROOT = Path(__file__).parents[2]
 ENTRIES = parse_file(str(ROOT / "chapters" / "references.bib")).entries
 CITATION = re.compile(r"\{cite:[a-z]+\}`([^`]+)`")
@@ -17,7 +19,13 @@ WHERE = {"url", "doi", "eprint", "journal", "booktitle", "institution", UNDATED}
 
 
 def cited() -> set[str]:
-    pages = [ROOT / "index.md", *(ROOT / "chapters").glob("*.md"), *(ROOT / "labs").glob("*.ipynb")]
+    """What a page cites, the ledger's claims included."""
+    pages = [
+        ROOT / "index.md",
+        *(ROOT / "chapters").glob("*.md"),
+        *(ROOT / "labs").glob("*.ipynb"),
+        *FOLDER.glob("*/claims.toml"),
+    ]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     return {key.strip() for keys in CITATION.findall(text) for key in keys.split(",")}
 

@@ -1,7 +1,7 @@
 """What decides which of two endpoints is faster, beside the size of the model.
 
-The load and the answer's length: both crossovers compare the closed loop's end-to-end time
-(`closed_loop`), so they hold for alike requests in the long run, without jitter.
+The load: the flip compares the closed loop's end-to-end time (`closed_loop`), so it holds for alike
+requests in the long run, without jitter.
 
 The engine that makes an answer fit a schema. Before each token it works out which tokens the
 schema still allows, the mask; before the first it compiles the schema. MaskBench measures both on
@@ -44,35 +44,6 @@ def crossover_clients(
         if calls[0].e2e_latency_s > calls[1].e2e_latency_s:
             return clients
     return None
-
-
-def crossover_tokens(
-    first: LatencyProfile,
-    second: LatencyProfile,
-    concurrency: int = 1,
-    input_tokens: int = DEFAULT_INPUT_TOKENS,
-) -> float | None:
-    """The answer's length at which a call takes as long on one endpoint as on the other.
-
-    At a set concurrency the time is a + b * tokens on each, so the lines meet once, at
-    (a2 - a1) / (b1 - b2). None if they meet at no length above 0: one endpoint is then the
-    faster for every answer.
-    """
-    (fixed_1, step_1), (fixed_2, step_2) = (
-        _line(profile, concurrency, input_tokens) for profile in (first, second)
-    )
-    if step_1 == step_2:
-        return None
-    tokens = (fixed_2 - fixed_1) / (step_1 - step_2)
-    return tokens if tokens > 0 else None
-
-
-def _line(profile: LatencyProfile, concurrency: int, input_tokens: int) -> tuple[float, float]:
-    """Seconds of a call without output, and for each output token."""
-    first_s, second_s = (
-        closed_loop(profile, concurrency, tokens, input_tokens).e2e_latency_s for tokens in (1, 2)
-    )
-    return first_s - (second_s - first_s), second_s - first_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The figures on model size: the roofline, load, the plane of TTFT and rate, what a schema adds."""
+"""The figures on model size: the roofline, load, what a schema adds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from labtools.plots.canvas import (
     HIGHLIGHT,
     INK,
     MUTED,
-    PAPER,
     REST,
     TTFT,
     WAITING,
-    Canvas,
     LabFigure,
     canvas,
     plain,
@@ -132,64 +130,6 @@ def faster_by_load_and_length(
         )
 
 
-def ttft_against_rate(
-    points: Mapping[str, tuple[float, float]],
-    lines: Sequence[int],
-    path: Mapping[str, tuple[float, float]] | None = None,
-    path_name: str = "",
-) -> LabFigure:
-    """The plane of TTFT in seconds and tokens per second, with lines of equal break-even length.
-
-    `points` are lone calls; `path` is one endpoint under growing load, labelled at each point.
-    """
-    require(points, "endpoint")
-    everything = [*points.values(), *(path or {}).values()]
-    low, high = min(r for _, r in everything) / 1.5, max(r for _, r in everything) * 1.6
-    with canvas(height_in=4.2) as drawing:
-        axes = drawing.axes
-        log_log(axes, "tokens per second while decoding", "TTFT in seconds", base=10)
-        bottom = min(t for t, _ in everything) / 1.6
-        top = max(t for t, _ in everything) * 1.6
-        for tokens in lines:
-            axes.plot([low, high], [tokens / low, tokens / high], color=MUTED, linewidth=1)
-            drawing.note(
-                high,
-                tokens / high,
-                f"{tokens} tokens",
-                4,
-                0,
-                va="center",
-                color=MUTED,
-                fontsize=10,
-                annotation_clip=False,
-            )
-        axes.set(xlim=(low, high), ylim=(bottom, top))
-        for name, (ttft_s, rate) in points.items():
-            axes.plot([rate], [ttft_s], "o", color=TTFT, markersize=7)
-            level = [r for t, r in everything if r != rate and 0.7 < t / ttft_s < 1.4]
-            side = "left" if rate > high / 2 else "right"
-            if any(r < rate if side == "left" else rate < r < 2 * rate for r in level):
-                side = "below"
-            _name(drawing, name, rate, ttft_s, side)
-        if path:
-            rates, times = [r for _, r in path.values()], [t for t, _ in path.values()]
-            axes.plot(rates, times, "o-", color=HIGHLIGHT, linewidth=1.5, markersize=5)
-            for name, (ttft_s, rate) in path.items():
-                _name(drawing, name, rate, ttft_s, "right")
-        axes.set_xticks([20, 50, 100, 200])
-        axes.xaxis.set_minor_formatter("")
-        told = "; ".join(
-            f"{name} {ttft_s:.3g} s and {rate:.0f}, breaking even at {ttft_s * rate:.0f} tokens"
-            for name, (ttft_s, rate) in {**points, **(path or {})}.items()
-        )
-        of_path = f" Pink: {path_name}." if path else ""
-        return drawing.done(
-            f"TTFT against tokens per second: {told}.",
-            "On a grey line an answer of that many tokens is half TTFT, half decode; above it "
-            f"TTFT is the larger part, below it decode.{of_path}",
-        )
-
-
 def schema_cost(calls: Mapping[str, tuple[float, float, float]]) -> LabFigure:
     """What a call is made of, by engine: seconds of compiling, of TTFT without it, of decode."""
     require(calls, "call")
@@ -248,14 +188,3 @@ def percentiles_of_calls(
             f"{calls} calls each, a tick for every one. The band around p50 holds the true median "
             f"with at least {confidence:.0%} confidence. A p95 without a band has no interval.",
         )
-
-
-def _name(drawing: Canvas, name: str, rate: float, ttft_s: float, side: str) -> None:
-    """The point's name beside or below it, on paper so that no line runs through it."""
-    offset, across, up = {
-        "left": ((-8, 0), "right", "center"),
-        "right": ((8, 0), "left", "center"),
-        "below": ((0, -7), "center", "top"),
-    }[side]
-    cover = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
-    drawing.note(rate, ttft_s, name, *offset, ha=across, va=up, fontsize=10, bbox=cover)

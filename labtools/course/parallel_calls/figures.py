@@ -1,4 +1,4 @@
-"""The figures on parallel calls: side by side, jitter, load, limits, candidates, hedges."""
+"""The figures on parallel calls: side by side, jitter, load, limits, hedges."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from labtools.model.metrics import percentile
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
-    HIGHLIGHT_TEXT,
     INK,
     MUTED,
     TTFT,
     WAITING,
     LabFigure,
     canvas,
-    percent,
     words_in,
 )
 from labtools.plots.timeline import span_bar
@@ -154,31 +152,6 @@ def requests_sent(traces: Mapping[str, Trace]) -> LabFigure:
         return drawing.done(
             f"Requests sent against time: {'; '.join(told)}.",
             f"What it takes to get {answers} answers under one rate limit, in two ways.",
-        )
-
-
-def candidates_in_turn_or_at_once(
-    in_turn_s: Mapping[float, float], at_once_s: float, candidates: int
-) -> LabFigure:
-    """Seconds until one candidate passes, or none of them did, by the chance that one passes."""
-    chances = list(in_turn_s)
-    with canvas() as drawing:
-        axes = drawing.axes
-        axes.plot(chances, list(in_turn_s.values()), color=DECODE, linewidth=2)
-        axes.axhline(at_once_s, color=HIGHLIGHT, linewidth=2)
-        first, last = in_turn_s[chances[0]], in_turn_s[chances[-1]]
-        in_words = "one at a time, until one passes"
-        axes.text(chances[-1], 0.95 * first, in_words, ha="right", color=DECODE)
-        drawing.note(chances[0], at_once_s, f"{candidates} at once", 6, -15, color=HIGHLIGHT_TEXT)
-        axes.set(xlim=(chances[0], chances[-1]), ylim=(0, first * 1.05))
-        percent(axes.xaxis)
-        axes.set(xlabel="chance that a candidate passes its test", ylabel="seconds on average")
-        return drawing.done(
-            f"Average seconds by the chance that a candidate passes: one at a time from "
-            f"{first:.1f} s at {chances[0]:.0%} down to {last:.1f} s at {chances[-1]:.0%}; "
-            f"{candidates} at once always {at_once_s:.1f} s.",
-            f"Generate, then test; at most {candidates} candidates. "
-            f"The {candidates} at once are paid for whether they were needed or not.",
         )
 
 

@@ -40,14 +40,6 @@ def test_the_map_names_both_sides_and_the_ends_of_its_edge():
     assert f"at {ends[1]} for answers of 1,000" in figure.alt
 
 
-def test_the_plane_states_every_break_even_length():
-    figure = figures.ttft_against_rate({"a": (0.5, 100)}, [30], {"64 clients": (2.0, 40)}, "b")
-    assert "a 0.5 s and 100, breaking even at 50 tokens" in figure.alt
-    assert "64 clients 2 s and 40, breaking even at 80 tokens" in figure.alt
-    assert ">30 tokens</text>" in figure.svg
-    assert "Pink: b." in figure.caption
-
-
 def test_the_first_call_states_its_compiling():
     figure = figures.schema_cost({"none": (0.0, 0.15, 0.4), "slow": (0.9, 0.15, 0.5)})
     assert "slow 1.55 s, of which 0.9 s compiling" in figure.alt
@@ -64,7 +56,6 @@ def test_a_percentile_without_an_interval_says_how_many_calls_it_needs():
     "draw",
     [
         lambda: figures.decode_bounds({}, {}),
-        lambda: figures.ttft_against_rate({}, []),
         lambda: figures.schema_cost({}),
         lambda: figures.percentiles_of_calls({}),
     ],

@@ -47,9 +47,6 @@ def test_the_other_figures_tell_their_numbers():
     assert "1.57 times with 2" in figures.jitter_speedup([0.5], {2: 1.57}, 0.5).alt
     curves = {"ideal": {1: 0.8, 2: 0.8}, "one at a time": {1: 0.8, 2: 1.6}}
     assert "At 2: ideal: 0.80 s; one at a time: 1.60 s" in figures.wall_clock(curves, 0.8).alt
-    chances = {0.1: 14.0, 1.0: 5.2}
-    alt = figures.candidates_in_turn_or_at_once(chances, 5.2, 3).alt
-    assert "14.0 s at 10% down to 5.2 s at 100%; 3 at once always 5.2 s" in alt
     tails = figures.tails({"plain": [0.8] * 98 + [5.0] * 2, "hedged": [0.8] * 98 + [1.8] * 2}, 0.9)
     assert "plain, p99 5.00 s" in tails.alt
     assert "hedged, p99 1.80 s" in tails.alt
