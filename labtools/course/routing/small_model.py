@@ -13,7 +13,6 @@ import math
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
@@ -174,38 +173,11 @@ class SmallModelResults(BaseModel):
         caught = 1 - self.said_yes(False, order).share
         return Verifier({"subtle": caught}, 1 - self.said_yes(True, order).share)
 
-    def tells_apart(self) -> float:
-        """How often a right fix gets a higher probability of yes than a wrong one; a guess: 0.5.
-
-        Both orders count, each against its own. The words' probabilities are compared as shares
-        of the two.
-        """
-        won, pairs = 0.0, 0
-        for order in ORDERS:
-            leaning = {
-                right: [_yes(j) for j in self.verify if j.right is right and j.order == order]
-                for right in (True, False)
-            }
-            for high in leaning[True]:
-                won += sum(0.5 if high == low else high > low for low in leaning[False])
-            pairs += len(leaning[True]) * len(leaning[False])
-        return won / pairs
-
     def changed_its_mind(self) -> Counted:
         """Fixes for which the order of the two words in the question changed the verdict."""
         first, second = ([j.says for j in self.verify if j.order == order] for order in ORDERS)
         pairs = list(zip(first, second, strict=False))
         return Counted(sum(a != b for a, b in pairs), len(pairs))
-
-    @property
-    def verify_s(self) -> float:
-        """The median time of a verdict whose prompt was not cached: the first of the two orders."""
-        return median(j.seconds for j in self.verify if j.order == ORDERS[0])
-
-
-def _yes(judgement: Judgement) -> float:
-    yes, no = judgement.shares["yes"], judgement.shares["no"]
-    return yes / (yes + no) if yes + no else 0.5
 
 
 def small_model_results() -> SmallModelResults:
