@@ -177,7 +177,7 @@ FAN_OUT = Explorable(
         Slider("penalty_percent", "each further call slows all by", "%", 0, 20, 1, 0),
     ),
     table=Table(
-        ("Calls at once", "The slowest, in mean calls", "Faster than in a row"),
+        ("Calls at once", "The slowest, times the mean call", "Faster than in a row"),
         tuple(
             (str(k), f"{mean_of_slowest(k, SIGMA):.2f}", f"{fan_out_speedup(k, SIGMA):.2f} times")
             for k in (2, 3, 4, 8, 16)

@@ -27,8 +27,8 @@ export function view(form) {
             `${several(calls, "call")} at once take ${slowest.toFixed(2)} times the mean of one: ` +
             `${times(shared_speedup(calls, sigma, penalty))} faster than in a row. ${pays}.`,
         alt:
-            `In mean calls: ${calls} in a row, 1 if nothing varies and nothing is shared, ` +
+            `In times the mean call: ${calls} in a row, 1 if nothing varies and nothing is shared, ` +
             `${slowest.toFixed(2)} at once.`,
-        draw: (svg, width) => bars(svg, width, rows, "mean calls"),
+        draw: (svg, width) => bars(svg, width, rows, "times the mean call"),
     };
 }

@@ -16,12 +16,16 @@ export function view(form) {
         const ranks = interval_ranks(calls, q);
         return { q, ends: ranks && ranks.map((rank) => at(rank / (calls + 1))), value: at(q) };
     });
-    const told = rows.map(({ q, ends }) =>
-        ends
-            ? `${name(q)} between ${ends.map((end) => end.toFixed(2)).join(" and ")}`
-            : `no interval for ${name(q)}`,
+    const told = rows.filter(({ ends }) => ends).map(
+        ({ q, ends }) => `${name(q)} between ${ends.map((end) => end.toFixed(2)).join(" and ")}`,
     );
-    const sentence = `${several(calls, "call")} give ${told.join(", ")}, in mean calls, with 95% confidence.`;
+    const lacking = rows.filter(({ ends }) => !ends).map(({ q }) => name(q));
+    const sentence =
+        `With 95% confidence ${several(calls, "call")} ` +
+        [
+            told.length && `put ${told.join(", ")} times the mean call`,
+            lacking.length && `are too few for ${lacking.join(" and ")}`,
+        ].filter(Boolean).join(" and ") + ".";
     return {
         sentence,
         alt: `The usual intervals: ${sentence}`,
@@ -35,7 +39,7 @@ export function view(form) {
                 drawing.path([[x(tick), 0], [x(tick), bottom]], "grid");
                 drawing.words(x(tick), bottom + 16, String(tick), { anchor: "middle", look: "muted" });
             }
-            drawing.words((left + width) / 2, bottom + 36, "mean calls", { anchor: "middle" });
+            drawing.words((left + width) / 2, bottom + 36, "times the mean call", { anchor: "middle" });
             rows.forEach(({ q, ends, value }, place) => {
                 const y = place * ROW + ROW / 2;
                 drawing.words(left - 8, y + 5, name(q), { anchor: "end" });
