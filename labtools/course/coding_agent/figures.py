@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from labtools.lab.trace import Trace
 
 _OFF_PATH_ALPHA = 0.3
-_MANY = 6  # switches whose pairs have room for two numbers each
 # Behind a text that a line would cross.
 _COVER = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
 
@@ -128,13 +127,9 @@ def savings(alone_s: Mapping[str, float], together_s: float) -> LabFigure:
 
 
 def overlaps(alone_s: Mapping[str, float], pairs_s: Mapping[frozenset[str], float]) -> LabFigure:
-    """What each pair of switches saves, and how much less that is than its parts alone.
-
-    Of many switches, only how much less.
-    """
+    """What each pair of switches saves, and how much less that is than its parts alone."""
     names = list(alone_s)
-    many = len(names) > _MANY
-    with canvas(height_in=1.6 + 0.36 * len(names) if many else 0.6 + 0.62 * len(names)) as drawing:
+    with canvas(height_in=0.6 + 0.62 * len(names)) as drawing:
         axes, told = drawing.axes, []
         for row, name in enumerate(names[1:], start=1):
             for column, other in enumerate(names[:row]):
@@ -143,8 +138,6 @@ def overlaps(alone_s: Mapping[str, float], pairs_s: Mapping[frozenset[str], floa
                 overlap = lost_s > 0.0005
                 _cell(axes, column, row, HIGHLIGHT if overlap else "#E5E5E5")
                 text = f"{saved_s:.2f}" + (f"\n{-lost_s:.2f}" if overlap else "")
-                if many:
-                    text = f"{lost_s:.2f}".removeprefix("0")[:3] if overlap else ""
                 axes.text(column, -row, text.replace("-", "−"), ha="center", va="center")
                 if overlap:
                     told.append(
@@ -152,9 +145,8 @@ def overlaps(alone_s: Mapping[str, float], pairs_s: Mapping[frozenset[str], floa
                         f"{lost_s:.3f} s less than their sum"
                     )
         axes.set_yticks([-row for row in range(1, len(names))], names[1:])
-        columns = [_one_line(name) if many else textwrap.fill(_one_line(name), 9)
-                   for name in names[:-1]]  # fmt: skip
-        axes.set_xticks(range(len(columns)), columns, rotation=90 if many else 0)
+        columns = [textwrap.fill(_one_line(name), 9) for name in names[:-1]]
+        axes.set_xticks(range(len(columns)), columns)
         axes.tick_params(length=0)
         axes.set(xlim=(-0.5, len(names) - 1.5), ylim=(-len(names) + 0.5, -0.5))
         for side in ("left", "bottom"):
@@ -162,10 +154,7 @@ def overlaps(alone_s: Mapping[str, float], pairs_s: Mapping[frozenset[str], floa
         return drawing.done(
             f"Seconds that two switches save together. {'; '.join(told) or 'All pairs add up'}. "
             + ("The other pairs add up." if told else ""),
-            "Seconds that two switches both take away, and save once. A pair without a number "
-            "saves the sum of its parts."
-            if many
-            else "Seconds saved by each pair. Where the two overlap, the cell is coloured, and the "
+            "Seconds saved by each pair. Where the two overlap, the cell is coloured, and the "
             "second number is what is missing from the sum of the parts.",
         )
 

@@ -92,14 +92,3 @@ def test_overlaps_names_only_the_pairs_that_lose():
 def test_overlaps_says_when_all_pairs_add_up():
     figure = figures.overlaps({"a": 0.3, "b": 0.2}, {frozenset("ab"): 0.5})
     assert "All pairs add up" in figure.alt
-
-
-def test_of_many_switches_only_what_is_lost_has_room():
-    names = "abcdefgh"
-    pairs = {frozenset((a, b)): 0.2 for a in names for b in names if a != b}
-    pairs[frozenset("ab")] = 0.05
-    figure = figures.overlaps(dict.fromkeys(names, 0.1), pairs)
-    assert "a with b: 0.050 s, 0.150 s less than their sum." in figure.alt
-    assert ".15" in texts(figure)
-    assert "0.20" not in texts(figure)
-    assert "saves the sum of its parts" in figure.caption
