@@ -26,6 +26,7 @@ PICTURE = re.compile(r"<picture>.*?</picture>", re.DOTALL)
 EMBEDDED = re.compile(r'(srcset|src)="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)"')
 CAPTION = re.compile(r"<figcaption>(.*)</figcaption>", re.DOTALL)
 SIZE = re.compile(r'<svg [^>]*?\bheight="([\d.]+)pt"[^>]*?\bwidth="([\d.]+)pt"', re.DOTALL)
+APPENDIX = re.compile(r"Appendix ([A-Z]):")
 GROUND = re.compile(r'(<g id="patch_[12]">\s*<path [^>]*?fill: )#ffffff')
 
 DARK_PAGE = "#121212"
@@ -94,19 +95,25 @@ def stored_apart(body: str, folder: Path, address: Callable[[str], str], chapter
     return FIGURE.sub(numbered, body)
 
 
+def series(number: str, title: str) -> str:
+    """What the numbers of a page's figures begin with: its chapter's, or its appendix's letter."""
+    appendix = APPENDIX.match(title)
+    name = appendix[1] if appendix else number
+    return f"{name}." if name else ""
+
+
 def mend_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
     """Move the page's figures out of it."""
     if "body" not in context:
         return
-    numbers = app.env.toc_secnumbers.get(pagename, {}).get("") or ("",)
-    chapter = f"{numbers[0]}." if numbers[0] and pagename.startswith("chapters/") else ""
+    number, *_ = app.env.toc_secnumbers.get(pagename, {}).get("") or ("",)
     context["body"] = stored_apart(
         context["body"],
         Path(app.outdir) / FOLDER,
         lambda name: context["pathto"](f"{FOLDER}/{name}", resource=True),
-        chapter,
+        series(str(number), context["title"]) if pagename.startswith("chapters/") else "",
     )
 
 

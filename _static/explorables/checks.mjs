@@ -24,8 +24,8 @@ export function view(form, { call_s }) {
     const [[, with_check], [, without]] = runs;
     return {
         sentence:
-            `With checks ${percent(with_check.right)} of the chains end right, without ` +
-            `${percent(without.right)}. ${percent(with_check.wrong)} end wrong and nobody is told, ` +
+            `With checks ${percent(with_check.right)} of the chains end right; without them ` +
+            `${percent(without.right)} do. ${percent(with_check.wrong)} end wrong and nobody is told, ` +
             `and a person takes over ${percent(with_check.stopped)}.`,
         alt: rows
             .map(({ name, parts }) => `${name}: ${parts.map((p) => (p.to - p.from).toFixed(1)).join(", ")}`)

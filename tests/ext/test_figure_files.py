@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from figure_files import DARK, DARK_PAGE, in_the_dark, stored_apart
+from figure_files import DARK, DARK_PAGE, in_the_dark, series, stored_apart
 
 from labtools.plots import canvas
 from labtools.plots.canvas import LabFigure
@@ -36,6 +36,12 @@ def test_figures_are_numbered_and_can_be_linked_to(tmp_path: Path) -> None:
         ("#figure-1", "Figure 3.1", " A caption."),
         ("#figure-2", "Figure 3.2", ""),
     ]
+
+
+def test_a_figure_bears_its_chapters_number_or_its_appendixs_letter() -> None:
+    assert series("3", "Routing") == "3."
+    assert series("", "Appendix B: A real engine") == "B."
+    assert series("", "Cheat sheet") == ""
 
 
 def test_the_same_drawing_is_one_file(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def runs_against_foretold(changes: Mapping[str, Held]) -> LabFigure:
             )
         drawing.rows([name.replace(", ", ",\n") for name in changes])
         percent(axes.xaxis)
-        axes.set_xlabel("the run, over what was foretold, less 1")
+        axes.set_xlabel("how much longer the run took than foretold")
         drawing.key({"foretold for nine in ten": REST, "inside": INK, "outside": HIGHLIGHT})
         return drawing.done(
             f"Runs against what was foretold. {'; '.join(told)}.",
