@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from labtools.coding_agent.essay import CASE_STUDY_SHARE
@@ -116,19 +115,9 @@ def _run_with_tools(rate: float, tool_s: float, calls: int = 10) -> Trace:
 # The claims, by their names in claims.toml.
 
 
-@dataclass(frozen=True, slots=True)
-class CallsPerTask:
-    """Percentiles of the number of LLM calls that one task takes."""
-
-    source: str
-    p50: int
-    p90: int
-    p99: int
-
-
-CODEX_CALLS = CallsPerTask("codextraces", 30, 57, 90)
-"""Codex on SWE-bench Pro, 610 successful runs; the mean is 33."""
-DEVELOPERS_CALLS = CallsPerTask("tracelab2026", 1, 20, 86)
+CODEX_CALLS = {"codex_p50": 30, "codex_p90": 57}
+"""LLM calls that a task takes: Codex on SWE-bench Pro, 610 successful runs; the mean is 33."""
+DEVELOPERS_CALLS = {"developers_p50": 1, "developers_p90": 20}
 """A request of one of 43 developers to their agent."""
 
 CODEX_MEAN_CALLS = 33
@@ -151,9 +140,8 @@ def one_call_or_twenty(*, calls: int) -> Finding:
 
 def calls_per_task(*, low: int, high: int) -> Finding:
     """The range beside the published medians."""
-    values = {"codex_p50": CODEX_CALLS.p50, "codex_p90": CODEX_CALLS.p90}
-    values |= {"developers_p50": DEVELOPERS_CALLS.p50, "developers_p90": DEVELOPERS_CALLS.p90}
-    inside = [low <= calls.p50 <= high for calls in (CODEX_CALLS, DEVELOPERS_CALLS)]
+    values = CODEX_CALLS | DEVELOPERS_CALLS
+    inside = [low <= values[f"{whose}_p50"] <= high for whose in ("codex", "developers")]
     return Finding(values, all(inside), holds_if=inside[0])
 
 

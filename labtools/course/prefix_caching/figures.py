@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
 from labtools.lab.trace import Trace
 from labtools.model.profile import LatencyProfile, PrefixCache
@@ -201,7 +200,4 @@ def _ttfts_s(trace: Trace, name: str) -> list[float]:
 def _totals_s(trace: Trace, name: str) -> tuple[float, float, float]:
     """TTFT, decode and tools of a run in sequence."""
     ttft_s = sum(_ttfts_s(trace, name))
-    tool_s = sum(
-        elapsed_s(span.started_at, span.ended_at) for span in trace.spans if span.kind == "tool"
-    )
-    return ttft_s, sum(call.decode_s or 0.0 for call in trace.calls), tool_s
+    return ttft_s, sum(call.decode_s or 0.0 for call in trace.calls), trace.tool_s

@@ -15,11 +15,9 @@ from functools import cache
 
 from labtools.coding_agent.essay import pass_from
 from labtools.course import FOLDER
-from labtools.course.audit import MAVERICK
+from labtools.course.audit import PLAN, attempt
 from labtools.errors import ConfigurationError, NothingMeasured, one_of
 from labtools.model.profile import LatencyProfile
-
-STEP_TYPES = ("tool_call", "verify", "code_generation", "plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +88,6 @@ class Confusion:
         """The share of right decisions. Both errors count the same here, which they never do."""
         return (self.rightly_small + self.rightly_big) / self.steps
 
-    @property
-    def failure_rate(self) -> float | None:
-        """The share of the steps sent small that fail. None when none was."""
-        small = self.rightly_small + self.wrongly_small
-        return self.wrongly_small / small if small else None
-
 
 @dataclass(frozen=True, slots=True)
 class Redo:
@@ -105,13 +97,8 @@ class Redo:
     usd: float
 
 
-_SECOND_PASS = pass_from("Understand + plan")
-SECOND_PASS = Redo(
-    sum(step.total_s for step in _SECOND_PASS),
-    sum(
-        MAVERICK.prices.cost_usd(step.input_tokens, 0, step.output_tokens) for step in _SECOND_PASS
-    ),
-)
+_AGAIN = attempt(steps=pass_from(PLAN))
+SECOND_PASS = Redo(_AGAIN.total_s, _AGAIN.usd)
 """A failure found late: the essay's task once more from planning, on the big model."""
 
 

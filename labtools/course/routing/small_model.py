@@ -13,6 +13,7 @@ import math
 import tomllib
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -113,36 +114,18 @@ class Judgement(BaseModel):
 class Located(BaseModel):
     """A choice among paths, and whether it was the right one."""
 
-    task: str
     says: str
     listed: list[str]
     right: bool
-    seconds: float
 
 
 class Edited(BaseModel):
     """An edit asked for as JSON, with a schema or without."""
 
-    task: str
     schema_given: bool
-    says: str
-    alone: bool
-    """Whether the answer is the object and nothing before it."""
     valid: bool
     """Whether an object with both keys is anywhere in it."""
     right: bool
-    seconds: float
-
-
-class AgentRun(BaseModel):
-    """How far the coding agent came in a scenario, and what stopped it."""
-
-    scenario: str
-    stopped: str
-    reason: str
-    calls: int
-    steps: list[str]
-    solved: bool
     seconds: float
 
 
@@ -156,7 +139,8 @@ class SmallModelResults(BaseModel):
     verify: list[Judgement]
     locate: list[Located] = []
     edit: list[Edited] = []
-    agent: list[AgentRun] = []
+    agent: list[dict[str, Any]] = []
+    """How far the coding agent came in each scenario, and what stopped it."""
 
     def said_yes(self, right: bool, order: tuple[str, str] | None = None) -> Counted:
         """Of the right fixes, or of the wrong ones: how many it let pass."""
