@@ -113,21 +113,30 @@ def unsafe(condition):
     return lambda run, steps: [step for step in steps if condition(run({step: SCOUT.name}))]
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
+RIGHT = {
+    check_unsafe_steps: unsafe(lambda end: end.accepted and not end.solved),
+}
+MISTAKES = {
+    check_unsafe_steps: [
         (unsafe(lambda outcome: not outcome.tests_passed), "Look at `solved`"),
         (unsafe(lambda outcome: not outcome.solved), "gives up and hands nothing over"),
         (unsafe(lambda outcome: outcome.accepted), "the others end well"),
         (lambda run, steps: [], "you name no step"),
         (lambda run, steps: run("verify")[0], "raised"),
     ],
+}
+
+
+@pytest.mark.parametrize(("checks", "answer"), RIGHT.items())
+def test_the_right_answer_passes(checks, answer):
+    assert checks(answer).passed
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
 )
-def test_unsafe_steps_names_the_mistake(answer, said):
-    verdict = check_unsafe_steps(answer)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
     assert not verdict.passed
-    assert said in verdict.message
-
-
-def test_unsafe_steps_passes():
-    assert check_unsafe_steps(unsafe(lambda end: end.accepted and not end.solved)).passed
+    assert said in verdict.message, verdict

@@ -30,15 +30,9 @@ def checks_needed(p, catch, alarm, steps, target, whole_chain=True):
     return None
 
 
-def test_the_right_answers_pass():
-    assert check_cap(best_share).passed
-    assert check_chain(success).passed
-    assert check_checks_needed(checks_needed).passed
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
+RIGHT = {check_cap: best_share, check_chain: success, check_checks_needed: checks_needed}
+MISTAKES = {
+    check_cap: [
         (lambda p, c, a: c, "wrong steps that are caught"),
         (lambda p, c, a: p * (1 - a), "Divide by accepted"),
         (lambda p, c, a: 100 * best_share(p, c, a), "a percentage"),
@@ -48,16 +42,7 @@ def test_the_right_answers_pass():
         (lambda p, c, a: None, "should return a number"),
         (lambda p: p, "raised TypeError"),
     ],
-)
-def test_cap_names_the_mistake(answer, said):
-    verdict = check_cap(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
+    check_chain: [
         (lambda p, n, c, a, k: p**n, "without a check"),
         (lambda p, n, c, a, k: (1 - (1 - p) ** k) ** n, "as if one right attempt"),
         (lambda p, n, c, a, k: success(p, 1, c, a, k), "for one step"),
@@ -66,16 +51,7 @@ def test_cap_names_the_mistake(answer, said):
         (lambda p, n, c, a, k: 0.123, "drawn at random end right in 0.869"),
         (lambda p, n, c, a, k: "often", "should return a number"),
     ],
-)
-def test_chain_names_the_mistake(answer, said):
-    verdict = check_chain(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
+    check_checks_needed: [
         (lambda *a: checks_needed(*a) - 1, "With so many checks the chain cannot pass"),
         (lambda *a: 20, "and so do fewer"),
         (lambda *a: checks_needed(*a, whole_chain=False), "enough for one step"),
@@ -83,8 +59,19 @@ def test_chain_names_the_mistake(answer, said):
         (lambda *a: 0, "at least 1"),
         (lambda *a: None, "should return a number"),
     ],
+}
+
+
+@pytest.mark.parametrize(("checks", "answer"), RIGHT.items())
+def test_the_right_answer_passes(checks, answer):
+    assert checks(answer).passed
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
 )
-def test_checks_needed_names_the_mistake(answer, said):
-    verdict = check_checks_needed(answer)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
     assert not verdict.passed
-    assert said in verdict.message
+    assert said in verdict.message, verdict

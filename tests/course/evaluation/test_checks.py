@@ -31,31 +31,6 @@ def one_sided(q):
     return math.ceil(math.log(0.05) / math.log(q))
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda q: 50, "p95: you say 50 calls, whose extremes enclose it with 92.3%"),
-        (lambda q: math.log(0.05) / math.log(q), "round up"),
-        (one_sided, "p50: you say 5 calls. Count both ends"),
-        (lambda q: round(1 / (1 - q)), "often none"),
-        (lambda q: calls_needed(q) - 1, "One too few"),
-        (lambda q: calls_needed(q) + 1, "Fewer are enough"),
-        (lambda q: 30, "They enclose it with 78.5%"),
-        (lambda q: 0, "They enclose it with 0.0%"),
-        (lambda q: "many", "should return a number"),
-        (lambda: 59, "raised TypeError"),
-    ],
-)
-def test_calls_needed_names_the_mistake(answer, said):
-    verdict = check_calls_needed(answer)
-    assert not verdict.passed
-    assert re.search(said, verdict.message), verdict
-
-
-def test_calls_needed_passes():
-    assert check_calls_needed(calls_needed).passed
-
-
 def paired(first, second):
     both = [key for key in first if first[key] is not None and second.get(key) is not None]
     return bounds([second[key] - first[key] for key in both])
@@ -94,30 +69,6 @@ def ends_of_all(first, second):
     return min(values), percentile(values, 0.5), max(values)
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (of_medians, "medians of different calls"),
-        (by_place, "Pair the calls by name"),
-        (failed_as_zero, "not a time of 0"),
-        (other_way, "second less the first"),
-        (ends_of_all, "the interval is not"),
-        (lambda first, second: (1.0, 2.0, 3.0), "You say 2.000 s"),
-        (lambda first, second: (1.0, 2.0), r"should be \(low, median, high\)"),
-        (lambda first, second: None, "raised TypeError"),
-        (lambda first: first, "raised TypeError"),
-    ],
-)
-def test_paired_difference_names_the_mistake(answer, said):
-    verdict = check_paired_difference(answer)
-    assert not verdict.passed
-    assert re.search(said, verdict.message), verdict
-
-
-def test_paired_difference_passes():
-    assert check_paired_difference(paired).passed
-
-
 def agent_s(profile, calls, input_tokens, new_tokens, output_tokens, *, kept=None, compiles=1):
     if kept is None:
         kept = profile.prefix_cache is not None
@@ -131,29 +82,6 @@ def cached_at_once(profile, calls, input_tokens, new_tokens, output_tokens):
     cached = input_tokens - new_tokens if profile.prefix_cache else 0
     later_s = profile.e2e_latency_s(output_tokens, input_tokens, cached, structured=True)
     return calls * later_s + profile.schema_compile_s
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda profile, n, *mix: n * mix[-1] / profile.decode_tokens_per_s, "Only decoding"),
-        (lambda *case: agent_s(*case, kept=True), "juniper: .* keeps no prefix"),
-        (lambda *case: agent_s(*case, kept=False), "larch: .* only the new tokens are read"),
-        (cached_at_once, "first call finds nothing"),
-        (
-            lambda profile, *mix: agent_s(profile.but(structured_factor=1.0), *mix),
-            "spruce: .* decodes slower",
-        ),
-        (lambda profile, n, *mix: agent_s(profile, n, *mix, compiles=n), "only in the first call"),
-        (lambda *case: agent_s(*case, compiles=0), "has to compile"),
-        (lambda *case: 1.0, "you say 1.00 s, it takes"),
-        (lambda *case: None, "should return a number"),
-    ],
-)
-def test_agent_s_names_the_mistake(answer, said):
-    verdict = check_agent_s(answer)
-    assert not verdict.passed
-    assert re.search(said, verdict.message), verdict
 
 
 def test_agent_s_passes_and_no_provider_wins_them_all():
@@ -194,3 +122,63 @@ def test_an_agent_at_the_mock_takes_what_the_check_takes_for_true(profile):
     took_s = sum(one.e2e_latency_s for one in records) + profile.schema_compile_s
     expected_s = agent_s(profile, calls, input_tokens, new_tokens, output_tokens)
     assert took_s == pytest.approx(expected_s, abs=block_s / profile.prefill_tokens_per_s)
+
+
+RIGHT = {
+    check_calls_needed: calls_needed,
+    check_paired_difference: paired,
+}
+MISTAKES = {
+    check_calls_needed: [
+        (lambda q: 50, "p95: you say 50 calls, whose extremes enclose it with 92.3%"),
+        (lambda q: math.log(0.05) / math.log(q), "round up"),
+        (one_sided, "p50: you say 5 calls. Count both ends"),
+        (lambda q: round(1 / (1 - q)), "often none"),
+        (lambda q: calls_needed(q) - 1, "One too few"),
+        (lambda q: calls_needed(q) + 1, "Fewer are enough"),
+        (lambda q: 30, "They enclose it with 78.5%"),
+        (lambda q: 0, "They enclose it with 0.0%"),
+        (lambda q: "many", "should return a number"),
+        (lambda: 59, "raised TypeError"),
+    ],
+    check_paired_difference: [
+        (of_medians, "medians of different calls"),
+        (by_place, "Pair the calls by name"),
+        (failed_as_zero, "not a time of 0"),
+        (other_way, "second less the first"),
+        (ends_of_all, "the interval is not"),
+        (lambda first, second: (1.0, 2.0, 3.0), "You say 2.000 s"),
+        (lambda first, second: (1.0, 2.0), r"should be \(low, median, high\)"),
+        (lambda first, second: None, "raised TypeError"),
+        (lambda first: first, "raised TypeError"),
+    ],
+    check_agent_s: [
+        (lambda profile, n, *mix: n * mix[-1] / profile.decode_tokens_per_s, "Only decoding"),
+        (lambda *case: agent_s(*case, kept=True), "juniper: .* keeps no prefix"),
+        (lambda *case: agent_s(*case, kept=False), "larch: .* only the new tokens are read"),
+        (cached_at_once, "first call finds nothing"),
+        (
+            lambda profile, *mix: agent_s(profile.but(structured_factor=1.0), *mix),
+            "spruce: .* decodes slower",
+        ),
+        (lambda profile, n, *mix: agent_s(profile, n, *mix, compiles=n), "only in the first call"),
+        (lambda *case: agent_s(*case, compiles=0), "has to compile"),
+        (lambda *case: 1.0, "you say 1.00 s, it takes"),
+        (lambda *case: None, "should return a number"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("checks", "answer"), RIGHT.items())
+def test_the_right_answer_passes(checks, answer):
+    assert checks(answer).passed
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
+)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
+    assert not verdict.passed
+    assert re.search(said, verdict.message), verdict

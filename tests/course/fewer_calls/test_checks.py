@@ -35,50 +35,8 @@ def last_error(report: str, error: str) -> str:
     return [line for line in report.splitlines() if line.startswith("E")][-1]
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda report: None, "return the test, the file that raised, the error"),
-        (lambda report: 1 / 0, "ZeroDivisionError"),
-        (but(0, lambda report, test: "billing/months.py"), "the first frame is in"),
-        (but(1, lambda report, file: parse(report)[0]), "It is where the trace begins"),
-        (but(1, lambda report, file: "billing/due_dates.py"), "the last frame is in"),
-        (but(2, lambda report, error: f"E   {error}"), "Leave out pytest's mark"),
-        (but(2, last_error), "the error is the first"),
-        (but(2, lambda report, error: error[:10]), 'It is "AssertionError'),
-    ],
-)
-def test_parser_names_the_mistake(answer: Any, said: str) -> None:
-    verdict = check.check_parser(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-def test_parser_passes() -> None:
-    assert check.check_parser(parse).passed
-
-
 def choose(tokens: Any, fails: Any, ttft_s: float, rate: float) -> str:
     return str(min(tokens, key=lambda name: (ttft_s + tokens[name] / rate) / (1 - fails[name])))
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda *_: "carrier pigeon", "return one of whole file"),
-        (lambda tokens, *_: min(tokens, key=tokens.get), "fewest tokens are not the fewest"),
-        (lambda *_: "whole file", "still written to its end"),
-        (
-            lambda tokens, fails, *_: min(tokens, key=lambda n: tokens[n] / (1 - fails[n])),
-            "pays the TTFT again",
-        ),
-        (lambda *_: "unified diff", "until it applies"),
-    ],
-)
-def test_choice_names_the_mistake(answer: Any, said: str) -> None:
-    verdict = check.check_choice(answer)
-    assert not verdict.passed
-    assert said in verdict.message
 
 
 def test_choice_passes_and_no_format_wins_everywhere() -> None:
@@ -120,3 +78,45 @@ def test_six_seconds_passes() -> None:
     assert check.check_six_seconds(run, {"harness": IN_CODE, "edits": True}).passed
     fewest = {"harness": ("parse_error", "locate_file"), "edits": True}
     assert check.check_six_seconds(run, fewest).message.startswith("5.95 s")
+
+
+RIGHT = {
+    check.check_parser: parse,
+}
+MISTAKES = {
+    check.check_parser: [
+        (lambda report: None, "return the test, the file that raised, the error"),
+        (lambda report: 1 / 0, "ZeroDivisionError"),
+        (but(0, lambda report, test: "billing/months.py"), "the first frame is in"),
+        (but(1, lambda report, file: parse(report)[0]), "It is where the trace begins"),
+        (but(1, lambda report, file: "billing/due_dates.py"), "the last frame is in"),
+        (but(2, lambda report, error: f"E   {error}"), "Leave out pytest's mark"),
+        (but(2, last_error), "the error is the first"),
+        (but(2, lambda report, error: error[:10]), 'It is "AssertionError'),
+    ],
+    check.check_choice: [
+        (lambda *_: "carrier pigeon", "return one of whole file"),
+        (lambda tokens, *_: min(tokens, key=tokens.get), "fewest tokens are not the fewest"),
+        (lambda *_: "whole file", "still written to its end"),
+        (
+            lambda tokens, fails, *_: min(tokens, key=lambda n: tokens[n] / (1 - fails[n])),
+            "pays the TTFT again",
+        ),
+        (lambda *_: "unified diff", "until it applies"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("checks", "answer"), RIGHT.items())
+def test_the_right_answer_passes(checks, answer):
+    assert checks(answer).passed
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
+)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
+    assert not verdict.passed
+    assert said in verdict.message, verdict

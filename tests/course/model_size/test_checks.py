@@ -11,28 +11,6 @@ from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import TooFewSamples, percentile, percentile_interval
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda p, b, a, w: a * w / (p * b), "You divided by bits"),
-        (lambda p, b, a, w: w / (p * b / 8), "their bandwidths add up"),
-        (lambda p, b, a, w: w / (p * b / 8) / a, "faster, not slower"),
-        (lambda p, b, a, w: (p * b / 8) / (a * w), "seconds for a token"),
-        (lambda p, b, a, w: 100.0, "The weights are 26 GB"),
-        (lambda p, b, a, w: None, "should return a number"),
-        (lambda p: 1.0, "raised TypeError"),
-    ],
-)
-def test_bound_names_the_mistake(answer, said):
-    verdict = check_bound(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-def test_bound_passes():
-    assert check_bound(lambda p, b, a, w: a * w / (p * b / 8)).passed
-
-
 def chooser(measure):
     def choose(profiles, clients, answers):
         return min(profiles, key=lambda profile: measure(profile, clients, answers)).name
@@ -107,9 +85,21 @@ def medians_only(first, second, q):
     return told_apart(first, second, q) if q == 0.5 else "cannot tell"
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
+RIGHT = {
+    check_bound: lambda p, b, a, w: a * w / (p * b / 8),
+    check_compare: told_apart,
+}
+MISTAKES = {
+    check_bound: [
+        (lambda p, b, a, w: a * w / (p * b), "You divided by bits"),
+        (lambda p, b, a, w: w / (p * b / 8), "their bandwidths add up"),
+        (lambda p, b, a, w: w / (p * b / 8) / a, "faster, not slower"),
+        (lambda p, b, a, w: (p * b / 8) / (a * w), "seconds for a token"),
+        (lambda p, b, a, w: 100.0, "The weights are 26 GB"),
+        (lambda p, b, a, w: None, "should return a number"),
+        (lambda p: 1.0, "raised TypeError"),
+    ],
+    check_compare: [
         (by_points, "their intervals overlap"),
         (only_counts_calls, "their intervals overlap"),
         (no_interval_no_matter, "and 59 are needed"),
@@ -127,12 +117,19 @@ def medians_only(first, second, q):
             "may return TooFewSamples",
         ),
     ],
+}
+
+
+@pytest.mark.parametrize(("checks", "answer"), RIGHT.items())
+def test_the_right_answer_passes(checks, answer):
+    assert checks(answer).passed
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
 )
-def test_compare_names_the_mistake(answer, said):
-    verdict = check_compare(answer)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
     assert not verdict.passed
-    assert said in verdict.message
-
-
-def test_compare_passes():
-    assert check_compare(told_apart).passed
+    assert said in verdict.message, verdict

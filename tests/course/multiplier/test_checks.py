@@ -17,57 +17,9 @@ RUNS[4][:4] = [9.0] * 4
 RUNS[7][:1] = [9.0]
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda t, r, n: t / (n / r), "TTFT over decode"),
-        (lambda t, r, n: (n / r) / (t + n / r), "share of decode"),
-        (lambda t, r, n: 100 * t / (t + n / r), "a percentage"),
-        (lambda t, r, n: t / (t + n * r), "not tokens x rate"),
-        (lambda t, r, n: 0.5, "so the share is 0.31"),
-        (lambda t, r, n: None, "should return a number"),
-        (lambda t, r, n: t / 0, "raised ZeroDivisionError"),
-        (lambda t: t, "raised TypeError"),
-    ],
-)
-def test_ttft_share_names_the_mistake(answer, said):
-    verdict = check_ttft_share(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-def test_ttft_share_passes():
-    assert check_ttft_share(lambda t, r, n: t / (t + n / r)).passed
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda trace, s: s, "The tools take as long as before"),
-        (
-            lambda trace, s: 1 + (s - 1) * trace.inference_s / trace.duration_s,
-            "share measured on the fast backend",
-        ),
-        (
-            lambda trace, s: 1 - (1 - 1 / s) * trace.inference_s / trace.duration_s,
-            "old time over the new one",
-        ),
-        (lambda trace, s: 1.0, "1.82 times"),
-        (lambda trace, s: "fast", "should return a number"),
-    ],
-)
-def test_speedup_names_the_mistake(answer, said):
-    verdict = check_speedup(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-def test_speedup_passes_amdahl():
-    def answer(trace, factor):
-        share = trace.inference_s / trace.duration_s
-        return 1 / (1 - share + share / factor)
-
-    assert check_speedup(answer).passed
+def amdahl(trace, factor):
+    share = trace.inference_s / trace.duration_s
+    return 1 / (1 - share + share / factor)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +41,49 @@ def test_runs_with_a_slow_call_names_the_mistake(share, said):
 
 def test_runs_with_a_slow_call_passes():
     assert check_runs_with_a_slow_call(0.3, RUNS).passed
+
+
+RIGHT = {
+    check_speedup: amdahl,
+    check_ttft_share: lambda t, r, n: t / (t + n / r),
+}
+MISTAKES = {
+    check_ttft_share: [
+        (lambda t, r, n: t / (n / r), "TTFT over decode"),
+        (lambda t, r, n: (n / r) / (t + n / r), "share of decode"),
+        (lambda t, r, n: 100 * t / (t + n / r), "a percentage"),
+        (lambda t, r, n: t / (t + n * r), "not tokens x rate"),
+        (lambda t, r, n: 0.5, "so the share is 0.31"),
+        (lambda t, r, n: None, "should return a number"),
+        (lambda t, r, n: t / 0, "raised ZeroDivisionError"),
+        (lambda t: t, "raised TypeError"),
+    ],
+    check_speedup: [
+        (lambda trace, s: s, "The tools take as long as before"),
+        (
+            lambda trace, s: 1 + (s - 1) * trace.inference_s / trace.duration_s,
+            "share measured on the fast backend",
+        ),
+        (
+            lambda trace, s: 1 - (1 - 1 / s) * trace.inference_s / trace.duration_s,
+            "old time over the new one",
+        ),
+        (lambda trace, s: 1.0, "1.82 times"),
+        (lambda trace, s: "fast", "should return a number"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("checks", "answer"), RIGHT.items())
+def test_the_right_answer_passes(checks, answer):
+    assert checks(answer).passed
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
+)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
+    assert not verdict.passed
+    assert said in verdict.message, verdict

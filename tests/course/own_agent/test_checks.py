@@ -42,9 +42,8 @@ def test_the_right_answer_passes(checks, answer):
     assert checks(answer).passed
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
+MISTAKES = {
+    check.check_agents_seconds: [
         (lambda trace: trace.duration_s, "A person was reading"),
         (lambda trace: 14.0 - sum(span.duration_s for span in pauses(trace)), "are one wait"),
         (lambda trace: 14.0 - 10.0 * bool(pauses(trace)) - 0.5, "Tools are the agent's own"),
@@ -52,16 +51,7 @@ def test_the_right_answer_passes(checks, answer):
         (lambda trace: 5.0, "the agent's are 4.00 s"),
         (lambda trace: None, "should return a number"),
     ],
-)
-def test_agents_seconds_names_the_mistake(answer, said):
-    verdict = check.check_agents_seconds(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
+    check.check_first_difference: [
         (new_block, "What was added at the end breaks nothing"),
         (lambda before, now: None, "The first block is another one"),
         (
@@ -78,16 +68,7 @@ def test_agents_seconds_names_the_mistake(answer, said):
             "Name the first place that differs",
         ),
     ],
-)
-def test_first_difference_names_the_mistake(answer, said):
-    verdict = check.check_first_difference(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
+    check.check_asked_by: [
         (by_instant, "logged as begun before its call had ended"),
         (lambda tool, calls: calls[0]["name"], "It stands in what that call asked for"),
         (
@@ -96,8 +77,14 @@ def test_first_difference_names_the_mistake(answer, said):
         ),
         (lambda tool, calls: by_id(tool, calls) or "call 3", "No call asked for it"),
     ],
+}
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
 )
-def test_asked_by_names_the_mistake(answer, said):
-    verdict = check.check_asked_by(answer)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
     assert not verdict.passed
-    assert said in verdict.message
+    assert said in verdict.message, verdict

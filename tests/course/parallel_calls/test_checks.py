@@ -62,29 +62,6 @@ def not_async(read, paths):
     return ["the text of cart.py"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (one_by_one, "took 2.40 s, the sum of their times. Each call was awaited before"),
-        (tasks_awaited_at_once, "took 2.40 s, the sum of their times"),
-        (gather_results, "not their results: leave out the inner `await`"),
-        (never_awaited, "calls that nobody awaited"),
-        (as_they_come, "in the order in which they came"),
-        (two_then_one, "Not all overlap"),
-        (half_of_them, "found ['the text of cart.py']"),
-        (a_tuple, "return a list"),
-        (waits_for_ever, "waits for something that never comes"),
-        (raises, "raised KeyError"),
-        (not_async, "`async def`"),
-        (lambda read: None, "raised TypeError"),
-    ],
-)
-def test_gather_context_names_the_mistake(answer, said):
-    verdict = check_gather_context(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
 def test_gather_context_passes():
     async def answer(read, paths):
         return await asyncio.gather(*(read(path) for path in paths))
@@ -160,25 +137,6 @@ async def chained(step):
     return await step("plan", *found)
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (all_at_once, "wrong. `locate` ran without what `parse` says"),
-        (source_too_early, "wrong. `read source` ran without what `locate` says"),
-        (made_up_inputs, "wrong. `locate` ran without what `parse` says"),
-        (in_a_row, "all steps in a row"),
-        (with_a_barrier, "2.70 s; 2.40 s is possible. A step waits for one"),
-        (without_a_search, "nobody ran search"),
-        (forgets_to_return, "it returned None"),
-        (unknown_step, "there is no step 'deploy'"),
-    ],
-)
-def test_plan_names_the_mistake(answer, said):
-    verdict = check_plan(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
 def test_plan_passes():
     verdict = check_plan(chained)
     assert verdict.passed
@@ -215,3 +173,41 @@ def test_hedge_delay_names_the_mistake(latencies_s, answer, said):
 
 def test_hedge_delay_passes(latencies_s):
     assert check_hedge_delay(lambda seen: percentile(seen, 0.95), latencies_s).passed
+
+
+MISTAKES = {
+    check_gather_context: [
+        (one_by_one, "took 2.40 s, the sum of their times. Each call was awaited before"),
+        (tasks_awaited_at_once, "took 2.40 s, the sum of their times"),
+        (gather_results, "not their results: leave out the inner `await`"),
+        (never_awaited, "calls that nobody awaited"),
+        (as_they_come, "in the order in which they came"),
+        (two_then_one, "Not all overlap"),
+        (half_of_them, "found ['the text of cart.py']"),
+        (a_tuple, "return a list"),
+        (waits_for_ever, "waits for something that never comes"),
+        (raises, "raised KeyError"),
+        (not_async, "`async def`"),
+        (lambda read: None, "raised TypeError"),
+    ],
+    check_plan: [
+        (all_at_once, "wrong. `locate` ran without what `parse` says"),
+        (source_too_early, "wrong. `read source` ran without what `locate` says"),
+        (made_up_inputs, "wrong. `locate` ran without what `parse` says"),
+        (in_a_row, "all steps in a row"),
+        (with_a_barrier, "2.70 s; 2.40 s is possible. A step waits for one"),
+        (without_a_search, "nobody ran search"),
+        (forgets_to_return, "it returned None"),
+        (unknown_step, "there is no step 'deploy'"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
+)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
+    assert not verdict.passed
+    assert said in verdict.message, verdict

@@ -18,37 +18,6 @@ def blocks(shared, block, minimum):
     return whole if whole >= minimum else 0
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda shared, block, minimum: shared, "1,100 shared .* Only whole blocks"),
-        (lambda shared, block, minimum: shared // block * block, "Below the minimum"),
-        (lambda shared, block, minimum: -(-shared // block) * block, "round down"),
-        (lambda shared, block, minimum: round(shared / block) * block, "round down"),
-        (
-            lambda shared, block, minimum: shared // block * block if shared > minimum else 0,
-            "Exactly the minimum is enough",
-        ),
-        (lambda *case: blocks(*case) // case[1], "number of blocks"),
-        (
-            lambda shared, block, minimum: max(0, shared - minimum) // block * block,
-            "tokens before it count too",
-        ),
-        (lambda shared, block, minimum: 7, "you say 7, the endpoint says 1,024"),
-        (lambda shared, block, minimum: None, "should return a number"),
-        (lambda shared: shared, "raised TypeError"),
-    ],
-)
-def test_cached_tokens_names_the_mistake(answer, said):
-    verdict = check_cached_tokens(answer)
-    assert not verdict.passed
-    assert re.search(said, verdict.message)
-
-
-def test_cached_tokens_passes():
-    assert check_cached_tokens(blocks).passed
-
-
 def named(tools):
     return sorted(tools, key=lambda tool: tool["function"]["name"])
 
@@ -110,31 +79,6 @@ def a_role_of_its_own(tools, system, history, now):
     return named(tools), [first(system), *history, {"role": "clock", "content": now}]
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (time_first, "before the system prompt"),
-        (tools_as_they_come, "among the tools"),
-        (time_before_the_history, "before the history"),
-        (time_in_the_system_prompts_end, "before the history"),
-        (time_in_front_of_the_last_message, "inside the history"),
-        (history_first, "belongs before the history"),
-        (without_the_time, "no longer says the time"),
-        (a_window, "1 of 5 messages"),
-        (newest_first, "no longer in the order"),
-        (without_the_system_prompt, "system prompt is no longer"),
-        (fewer_tools, "has the tools edit, find, list"),
-        (a_role_of_its_own, "the endpoint refused"),
-        (lambda tools, system, history, now: None, "raised or led to TypeError"),
-        (lambda tools: tools, "raised or led to TypeError"),
-    ],
-)
-def test_layout_names_the_mistake(answer, said):
-    verdict = check_layout(answer)
-    assert not verdict.passed
-    assert re.search(said, verdict.message), verdict
-
-
 def test_layout_passes_with_the_time_in_a_message_of_its_own():
     def answer(tools, system, history, now):
         return named(tools), [first(system), *history, at_end(now)]
@@ -150,9 +94,46 @@ def test_layout_passes_with_the_time_behind_the_last_message():
     assert check_layout(answer).passed
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
+RIGHT = {
+    check_cached_tokens: blocks,
+    check_most_saved: lambda contexts, rate: sum(contexts[:-1]) / rate,
+}
+MISTAKES = {
+    check_cached_tokens: [
+        (lambda shared, block, minimum: shared, "1,100 shared .* Only whole blocks"),
+        (lambda shared, block, minimum: shared // block * block, "Below the minimum"),
+        (lambda shared, block, minimum: -(-shared // block) * block, "round down"),
+        (lambda shared, block, minimum: round(shared / block) * block, "round down"),
+        (
+            lambda shared, block, minimum: shared // block * block if shared > minimum else 0,
+            "Exactly the minimum is enough",
+        ),
+        (lambda *case: blocks(*case) // case[1], "number of blocks"),
+        (
+            lambda shared, block, minimum: max(0, shared - minimum) // block * block,
+            "tokens before it count too",
+        ),
+        (lambda shared, block, minimum: 7, "you say 7, the endpoint says 1,024"),
+        (lambda shared, block, minimum: None, "should return a number"),
+        (lambda shared: shared, "raised TypeError"),
+    ],
+    check_layout: [
+        (time_first, "before the system prompt"),
+        (tools_as_they_come, "among the tools"),
+        (time_before_the_history, "before the history"),
+        (time_in_the_system_prompts_end, "before the history"),
+        (time_in_front_of_the_last_message, "inside the history"),
+        (history_first, "belongs before the history"),
+        (without_the_time, "no longer says the time"),
+        (a_window, "1 of 5 messages"),
+        (newest_first, "no longer in the order"),
+        (without_the_system_prompt, "system prompt is no longer"),
+        (fewer_tools, "has the tools edit, find, list"),
+        (a_role_of_its_own, "the endpoint refused"),
+        (lambda tools, system, history, now: None, "raised or led to TypeError"),
+        (lambda tools: tools, "raised or led to TypeError"),
+    ],
+    check_most_saved: [
         (lambda contexts, rate: sum(contexts) / rate, "What a call adds is new"),
         (lambda contexts, rate: sum(contexts[1:]) / rate, "of the call before, not its own"),
         (lambda contexts, rate: contexts[0] * (len(contexts) - 1) / rate, "Not only the first"),
@@ -161,12 +142,19 @@ def test_layout_passes_with_the_time_behind_the_last_message():
         (lambda contexts, rate: 0.1, "the two runs differ by 0.290 s"),
         (lambda contexts, rate: "much", "should return a number"),
     ],
+}
+
+
+@pytest.mark.parametrize(("checks", "answer"), RIGHT.items())
+def test_the_right_answer_passes(checks, answer):
+    assert checks(answer).passed
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
 )
-def test_most_saved_names_the_mistake(answer, said):
-    verdict = check_most_saved(answer)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
     assert not verdict.passed
     assert re.search(said, verdict.message), verdict
-
-
-def test_most_saved_passes():
-    assert check_most_saved(lambda contexts, rate: sum(contexts[:-1]) / rate).passed

@@ -29,79 +29,11 @@ def of(steps, routed):
     return [step for step in steps if step.type in routed]
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda s, r, f: amdahl(len(of(s, r)) / len(calls(s)), f), "5 of 8 calls are 31%"),
-        (lambda s, r, f: amdahl(len(of(s, r)) / len(s), f), "the steps by their number"),
-        (lambda s, r, f: amdahl(seconds(of(s, r)) / seconds(calls(s)), f), "The tests belong"),
-        (lambda s, r, f: f, "Only some of the steps"),
-        (lambda s, r, f: seconds(s) / gain(s, r, f), "Those are seconds"),
-        (lambda s, r, f: 1 / gain(s, r, f), "old time over the new one"),
-        (lambda s, r, f: 1.5, "1.16 times"),
-        (lambda s, r, f: s[99], "raised IndexError"),
-        (lambda s, r, f: None, "should return a number"),
-    ],
-)
-def test_gain_names_the_mistake(answer, said):
-    verdict = check_gain(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-def test_gain_passes():
-    assert check_gain(gain).passed
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda s, c, b: max(0.0, 1 - s / b), "The check takes time"),
-        (lambda s, c, b: 1 - (s + c) / b, "not negative"),
-        (lambda s, c, b: min(1.0, (s + c) / b), "has to be accepted"),
-        (lambda s, c, b: 100 * max(0.0, 1 - (s + c) / b), "a percentage"),
-        (lambda s, c, b: 1.0, "never takes the big model's time alone"),
-        (lambda s, c, b: 1.5, "between 0 and 1"),
-        (lambda s, c, b: 0.3, "a cascade makes 480 s; the big model alone takes 600 s"),
-        (lambda s, c, b: "half", "should return a number"),
-    ],
-)
-def test_break_even_names_the_mistake(answer, said):
-    verdict = check_break_even(answer)
-    assert not verdict.passed
-    assert said in verdict.message
-
-
-def test_break_even_passes():
-    assert check_break_even(lambda s, c, b: max(0.0, 1 - (s + c) / b)).passed
-
-
 LEARNT = {s.request.text: s.small_suffices for s in labelled_steps() if not s.held_out}
 
 
 def of_the_fit_half(request):
     return "small" if LEARNT.get(request.text, True) else "big"
-
-
-@pytest.mark.parametrize(
-    ("route", "said"),
-    [
-        (lambda r: "small", "everything to the small model"),
-        (lambda r: "big", "saves nothing"),
-        (lambda r: True, "raised ConfigurationError: Unknown choice"),
-        (lambda r: r.small_suffices, "raised AttributeError"),
-        (of_the_fit_half, "has learnt those steps"),
-        (
-            lambda r: "small" if r.type in ("tool_call", "verify") else "big",
-            "A failed step costs 7.5 s",
-        ),
-        (lambda r: "small" if r.type == "tool_call" else "big", "so does not routing at all"),
-    ],
-)
-def test_router_names_the_mistake(route, said):
-    verdict = check_router(route)
-    assert not verdict.passed
-    assert said in verdict.message
 
 
 def test_router_passes_when_it_beats_every_baseline():
@@ -114,3 +46,59 @@ def test_router_passes_when_it_beats_every_baseline():
     verdict = check_router(route)
     assert verdict.passed, verdict
     assert "0 failed of 10" in verdict.message
+
+
+RIGHT = {
+    check_gain: gain,
+    check_break_even: lambda s, c, b: max(0.0, 1 - (s + c) / b),
+}
+MISTAKES = {
+    check_gain: [
+        (lambda s, r, f: amdahl(len(of(s, r)) / len(calls(s)), f), "5 of 8 calls are 31%"),
+        (lambda s, r, f: amdahl(len(of(s, r)) / len(s), f), "the steps by their number"),
+        (lambda s, r, f: amdahl(seconds(of(s, r)) / seconds(calls(s)), f), "The tests belong"),
+        (lambda s, r, f: f, "Only some of the steps"),
+        (lambda s, r, f: seconds(s) / gain(s, r, f), "Those are seconds"),
+        (lambda s, r, f: 1 / gain(s, r, f), "old time over the new one"),
+        (lambda s, r, f: 1.5, "1.16 times"),
+        (lambda s, r, f: s[99], "raised IndexError"),
+        (lambda s, r, f: None, "should return a number"),
+    ],
+    check_break_even: [
+        (lambda s, c, b: max(0.0, 1 - s / b), "The check takes time"),
+        (lambda s, c, b: 1 - (s + c) / b, "not negative"),
+        (lambda s, c, b: min(1.0, (s + c) / b), "has to be accepted"),
+        (lambda s, c, b: 100 * max(0.0, 1 - (s + c) / b), "a percentage"),
+        (lambda s, c, b: 1.0, "never takes the big model's time alone"),
+        (lambda s, c, b: 1.5, "between 0 and 1"),
+        (lambda s, c, b: 0.3, "a cascade makes 480 s; the big model alone takes 600 s"),
+        (lambda s, c, b: "half", "should return a number"),
+    ],
+    check_router: [
+        (lambda r: "small", "everything to the small model"),
+        (lambda r: "big", "saves nothing"),
+        (lambda r: True, "raised ConfigurationError: Unknown choice"),
+        (lambda r: r.small_suffices, "raised AttributeError"),
+        (of_the_fit_half, "has learnt those steps"),
+        (
+            lambda r: "small" if r.type in ("tool_call", "verify") else "big",
+            "A failed step costs 7.5 s",
+        ),
+        (lambda r: "small" if r.type == "tool_call" else "big", "so does not routing at all"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("checks", "answer"), RIGHT.items())
+def test_the_right_answer_passes(checks, answer):
+    assert checks(answer).passed
+
+
+@pytest.mark.parametrize(
+    ("checks", "answer", "said"),
+    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
+)
+def test_a_mistake_is_named(checks, answer, said):
+    verdict = checks(answer)
+    assert not verdict.passed
+    assert said in verdict.message, verdict
