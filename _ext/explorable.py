@@ -141,8 +141,8 @@ class Explorable:
             '<div class="explorable-picture"><svg role="img" aria-label=""></svg></div>'
         )
         return (
-            f'<div class="explorable" data-explorable="{name}" data-given="{given}" '
-            f'style="{style}">{self.table.markup(self.caption)}'
+            f'<div class="explorable" id="explorable-{name}" data-explorable="{name}" '
+            f'data-given="{given}" style="{style}">{self.table.markup(self.caption)}'
             f'<form hidden autocomplete="off"><fieldset><legend>{escape(self.legend)}</legend>'
             f"{shown + PLAY + controls if self.moves else controls + shown}"
             f'<div class="explorable-note">{NOTE}</div>'

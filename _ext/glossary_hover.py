@@ -1,7 +1,8 @@
 """A term's definition where the term is used: a link to the glossary carries its first sentence.
 
-book.css shows it under the paragraph while the link is pointed at or has the focus. The link itself
-stays, so nothing is lost on a phone.
+So does a citation: its link carries the entry of the bibliography, in place of a browser's own
+tooltip, which nobody sees who has no mouse. book.css shows both under the paragraph while the link
+is pointed at or has the focus. The link itself stays, so nothing is lost on a phone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from sphinx.application import Sphinx
 
 GLOSSARY = "chapters/glossary"
 LINK = re.compile(r'<a class="reference internal" href="([^"#]*glossary\.html)?#(term-[^"]+)"')
+CITATION = re.compile(r'(<a class="reference internal" href="[^"#]*#id\d+") title="([^"]+)"')
+ADDRESS = re.compile(r" URL: \S+$")
 SENTENCE = re.compile(r"(.+?[.:])(\s|$)", re.DOTALL)
 
 
@@ -33,13 +36,16 @@ def definitions(glossary: nodes.document) -> dict[str, str]:
 
 
 def told(body: str, of: dict[str, str]) -> str:
-    """`body` with the definition in each link to a term."""
+    """`body` with the definition in each link to a term, and the entry in each citation."""
 
     def link(found: re.Match[str]) -> str:
         definition = of.get(found[2])
         return f'{found[0]} data-definition="{escape(definition)}"' if definition else found[0]
 
-    return LINK.sub(link, body)
+    def citation(found: re.Match[str]) -> str:
+        return f'{found[1]} data-definition="{ADDRESS.sub("", found[2])}"'
+
+    return CITATION.sub(citation, LINK.sub(link, body))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

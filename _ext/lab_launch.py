@@ -1,5 +1,6 @@
 """Launch buttons on the labs, and only there, once _config.yml has a ``repository_url``.
 
+With it every page also has the theme's buttons to suggest an edit and to open an issue.
 The theme offers them on every page that runs code. A chapter is read, and Colab opens notebooks
 only. Codespaces, which the theme does not know, gets a button too.
 """
@@ -16,8 +17,11 @@ GROUP = "launch-buttons"
 
 def wait_for_a_repository(app: Sphinx, config: Config) -> None:
     """No buttons before there is an address for them to lead to."""
-    if not config.html_theme_options.get("repository_url"):
-        config.html_theme_options.pop("launch_buttons", None)
+    options = config.html_theme_options
+    address = bool(options.get("repository_url"))
+    if not address:
+        options.pop("launch_buttons", None)
+    options["use_edit_page_button"] = options["use_issues_button"] = address
 
 
 def keep_on_labs(

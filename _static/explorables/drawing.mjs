@@ -53,13 +53,13 @@ function farthest(rows) {
     return Math.max(...rows.flatMap((row) => row.parts.map((part) => part.to)), 1e-9);
 }
 
-/* Horizontal bars on one axis, which reaches to `most`. Each row has a name, a label behind its end,
-   and parts with `from`, `to` and `colour`. */
-export function bars(svg, width, rows, axis, most = farthest(rows)) {
+/* Horizontal bars on one axis, which reaches to `most`, a row of `high` pixels each. Each row has a
+   name, a label behind its end, and parts with `from`, `to` and `colour`. */
+export function bars(svg, width, rows, axis, most = farthest(rows), high = ROW) {
     const left = CHARACTER * Math.max(...rows.map((row) => row.name.length)) + 10;
     const right = CHARACTER * Math.max(...rows.map((row) => row.label.length)) + 16;
     const scale = (width - left - right) / most;
-    const bottom = rows.length * ROW + 4;
+    const bottom = rows.length * high + 4;
     const drawing = new Drawing(svg, width, bottom + 42);
     for (const tick of ticks(most, (width - left - right) / 45)) {
         const x = left + tick * scale;
@@ -68,13 +68,14 @@ export function bars(svg, width, rows, axis, most = farthest(rows)) {
     }
     drawing.words((left + width - right) / 2, bottom + 36, axis, { anchor: "middle" });
     rows.forEach((row, index) => {
-        const y = index * ROW + 4;
-        drawing.words(left - 8, y + 15, row.name, { anchor: "end" });
+        const y = index * high + 4;
+        const middle = y + high / 2;
+        drawing.words(left - 8, middle, row.name, { anchor: "end" });
         row.parts.forEach(({ from, to, colour }, part) => {
             const gap = row.parts[part + 1]?.colour === colour ? 1.5 : 0;
-            drawing.bar(left + from * scale, y, (to - from) * scale - gap, ROW - 8, colour);
+            drawing.bar(left + from * scale, y, (to - from) * scale - gap, high - 8, colour);
         });
-        drawing.words(left + farthest([row]) * scale + 6, y + 15, row.label);
+        drawing.words(left + farthest([row]) * scale + 6, middle, row.label);
     });
 }
 

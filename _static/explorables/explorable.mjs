@@ -6,6 +6,7 @@
 import { shown } from "./words.mjs";
 
 const WIDEST = 680;
+const WIDEST_THAT_MOVES = 900;
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 function mount(root, view) {
@@ -24,7 +25,7 @@ function mount(root, view) {
         const running_s = started_ms === null ? Infinity : (performance.now() - started_ms) / 1000;
         if (running_s >= seen.duration_s) started_ms = null;
         const now_s = started_ms === null ? seen.duration_s : running_s;
-        seen.draw(svg, Math.min(WIDEST, svg.parentElement.clientWidth), now_s);
+        seen.draw(svg, Math.min(play ? WIDEST_THAT_MOVES : WIDEST, svg.parentElement.clientWidth), now_s);
         if (play) play.textContent = started_ms === null ? play.dataset.start : play.dataset.stop;
     }
 

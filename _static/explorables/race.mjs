@@ -5,6 +5,8 @@ import { call_starts_s } from "./formulas.mjs";
 import { runs_of } from "./multiplier.mjs";
 import { seconds, several, times } from "./words.mjs";
 
+const LANE = 46;
+
 export function view(form, { backends }) {
     const { yours, others, calls, tokens } = runs_of(form, backends);
     const runs = [...others, ["yours", yours]];
@@ -34,7 +36,7 @@ export function view(form, { backends }) {
                 for (const part of past) part.to = Math.min(part.to, now_s);
                 return { name, label: label.padEnd(seconds(longest_s).length), parts: past };
             });
-            bars(svg, width, rows, "seconds since the start of the run", longest_s);
+            bars(svg, width, rows, "seconds since the start of the run", longest_s, LANE);
         },
     };
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import how_to_cite
 import pytest
 from bs4 import BeautifulSoup
 from docutils.core import publish_doctree
@@ -35,6 +36,25 @@ def test_the_course_is_got_where_it_is(repository: str, expected: str) -> None:
     source = [f"before\n{PLACE}\nafter"]
     fill_in(app, "index", source)
     assert source == [f"before\n{expected}\nafter"]
+
+
+@pytest.mark.parametrize("repository", ["", "https://github.com/owner/name"])
+def test_the_course_is_cited_as_its_citation_file_says(repository: str) -> None:
+    app: Any = SimpleNamespace(
+        srcdir=Path(__file__).parents[2],
+        env=SimpleNamespace(note_dependency=lambda _: None),
+        config=SimpleNamespace(html_theme_options={"repository_url": repository}, copyright="2026"),
+    )
+    source = [how_to_cite.PLACE]
+    how_to_cite.fill_in(app, "chapters/bibliography", source)
+    shown = source[0].splitlines()
+    assert shown[1] == "@software{latency_multiplier,"
+    assert "  author = {{The Latency Multiplier contributors}}," in shown
+    assert "  year = {2026}," in shown
+    assert any("hands-on course" in line for line in shown)
+    assert [line for line in shown if "url" in line] == [f"  url = {{{repository}}},"] * bool(
+        repository
+    )
 
 
 def head(text: str | None, base: str = "", **context: str) -> dict[str, str]:

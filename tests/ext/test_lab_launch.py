@@ -50,3 +50,5 @@ def test_without_a_repository_the_theme_is_not_asked_for_any(repository: str, ke
     )
     wait_for_a_repository(SimpleNamespace(), config)  # type: ignore[arg-type]
     assert ("launch_buttons" in config.html_theme_options) == kept
+    assert config.html_theme_options["use_edit_page_button"] == kept
+    assert config.html_theme_options["use_issues_button"] == kept

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from built_book import BOOK, pages, parsed
+from explorable_catalogue import EXPLORABLES
 from playwright.sync_api import Page
 from site_browser import WIDTHS, SiteBrowser
 
@@ -113,6 +114,13 @@ def test_the_front_page_leads_on(book: None) -> None:
     assert cards
     assert [card.text for card in cards if not card.select("a.sd-stretched-link")] == []
     assert page.select("div.highlight-bash")[0].text.strip().endswith("make course")
+
+
+def test_the_front_page_lists_every_figure_that_can_be_changed(book: None) -> None:
+    page = parsed("index.html")
+    listed = {link["href"].partition("#explorable-")[2] for link in page.select("article li a")}
+    shown = {root["data-explorable"] for root in page.select("[data-explorable]")}
+    assert listed | shown >= set(EXPLORABLES)
 
 
 @every_width
