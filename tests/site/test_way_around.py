@@ -167,6 +167,22 @@ def test_a_citation_shows_the_label_of_its_work(book: None) -> None:
     assert [(id_, text) for id_, text in cited if not labels[id_].endswith(text)] == []
 
 
+def test_a_citation_tells_its_work_without_a_mouse(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> list[tuple[str, str]]:
+        cited = tab.locator('article a[href*="bibliography.html#id"]')
+        shown = []
+        tab.keyboard.press("Tab")  # so that the focus is one of the keyboard
+        for link in cited.all():
+            link.focus()
+            told = link.evaluate("link => getComputedStyle(link, '::after').content")
+            shown.append((link.get_attribute("title") or "", str(told)))
+        return shown
+
+    shown = browser.on_page("chapters/prefix_caching.html", look)
+    assert shown
+    assert [(title, told) for title, told in shown if title or len(told) < 20] == []
+
+
 def test_negative_numbers_have_a_minus_sign(book: None) -> None:
     hyphen = re.compile(r"(?<![\w.])-\d")
     told = [text for page in pages() for text in parsed(page).select("article span.pasted-text")]
