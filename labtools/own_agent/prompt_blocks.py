@@ -127,36 +127,23 @@ _FEW = 0.1
 """Of a block's characters: what changes when a line of it does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+@dataclass(frozen=True)
+class CacheBreak:
     """A call whose prompt does not begin as the one before it did, or was not found again."""
 
-    span: Span
-    block: Block | None
-    """The first that differs. None: the log has no blocks, or all of them are the same."""
+    step: int
+    """Its id."""
     place: int | None
-    """Which block of the prompt it is, from 1."""
+    """Which block of its prompt differs first, from 1; null where the log has no blocks."""
+    block: str | None
     tokens: int
     """Behind that place, and paid again."""
     took_s: float | None
-    """What computing them took, by the trace's own fit."""
-
-    def sentence(self) -> str:
-        """Where it is, and what it cost."""
-        took = "" if self.took_s is None else f", {self.took_s:.2f} s"
-        paid = f"{self.tokens:,} tokens paid again{took}"
-        if self.block is None:
-            return f"{self.span.name}: {paid}; the log does not say which block differed"
-        named = f" {self.block.name!r}" if self.block.name else ""
-        return f"{self.span.name}: block {self.place}, {self.block.kind}{named}, differed; {paid}"
+    sentence: str
 
 
-def breaks(spans: Iterable[Span], fits: Mapping[str, Fit]) -> list[Break]:
-    """Every break, in order."""
-    return list(_breaks(spans, fits))
-
-
-def _breaks(spans: Iterable[Span], fits: Mapping[str, Fit]) -> Iterator[Break]:
+def breaks(spans: Iterable[Span], fits: Mapping[str, Fit]) -> Iterator[CacheBreak]:
+    """Every break, in order; what it took is by the trace's own fit."""
     last: dict[str, Span] = {}
     for span in in_order(spans):
         call = span.call
@@ -164,17 +151,24 @@ def _breaks(spans: Iterable[Span], fits: Mapping[str, Fit]) -> Iterator[Break]:
             continue
         before = last.get(call.model)
         last[call.model] = span
-        if before is None or before.call is None:
+        if before is None:
             continue
-        fit = fits.get(call.model)
-        token_s = float(fit.coefficients[1]) if fit else None
-        place = shared_blocks(before.blocks, span.blocks)
-        tokens = _paid_again(before, span, place)
+        shared = shared_blocks(before.blocks, span.blocks)
+        tokens = _paid_again(before, span, shared)
         if tokens <= 0:
             continue
-        differs = span.blocks[place] if place < min(len(before.blocks), len(span.blocks)) else None
-        took_s = None if token_s is None else tokens * token_s
-        yield Break(span, differs, place + 1 if differs else None, tokens, took_s)
+        fit = fits.get(call.model)
+        took_s = tokens * float(fit.coefficients[1]) if fit else None
+        place, block = None, None
+        paid = f"{tokens:,} tokens paid again" + ("" if took_s is None else f", {took_s:.2f} s")
+        if shared < min(len(before.blocks), len(span.blocks)):
+            differs, place = span.blocks[shared], shared + 1
+            block = f"{differs.kind} {differs.name}".strip()
+            named = f" {differs.name!r}" if differs.name else ""
+            sentence = f"{span.name}: block {place}, {differs.kind}{named}, differed; {paid}"
+        else:
+            sentence = f"{span.name}: {paid}; the log does not say which block differed"
+        yield CacheBreak(span.id, place, block, tokens, took_s, sentence)
 
 
 def _paid_again(before: Span, span: Span, place: int) -> int:

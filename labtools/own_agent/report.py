@@ -17,7 +17,7 @@ from labtools.lab.waits import Order
 from labtools.own_agent.fit import Identity, identity
 from labtools.own_agent.levers import Foretelling, Levers, Saving, together
 from labtools.own_agent.path import critical_path, shares
-from labtools.own_agent.prompt_blocks import breaks
+from labtools.own_agent.prompt_blocks import CacheBreak, breaks
 from labtools.records import Span, Wait
 from labtools.wording import count, joined
 
@@ -57,21 +57,6 @@ class Step:
     cached_tokens: int | None
     output_tokens: int | None
     error: str | None
-
-
-@dataclass(frozen=True)
-class CacheBreak:
-    """A call whose prompt does not begin as the one before it did, or was not found again."""
-
-    step: int
-    """Its id."""
-    place: int | None
-    """Which block of its prompt differs first, from 1; null where the log has no blocks."""
-    block: str | None
-    tokens: int
-    """Behind that place, and paid again."""
-    took_s: float | None
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -145,17 +130,7 @@ def report(
         sum(call.output_tokens or 0 for call in calls),
         {kind: round(seconds, 9) for kind, seconds in shares(path).items()},
         tuple(_step(s, trace.started_at, on_path_s[s.id], slack_s[s.id]) for s in order.spans),
-        tuple(
-            CacheBreak(
-                each.span.id,
-                each.place,
-                f"{each.block.kind} {each.block.name}".strip() if each.block else None,
-                each.tokens,
-                each.took_s,
-                each.sentence(),
-            )
-            for each in breaks(trace.spans, found.fits)
-        ),
+        tuple(breaks(trace.spans, found.fits)),
         Reproduces(found.holds, found.off, found.sentence()),
         foretelling.saving(levers) if foretelling and levers else None,
         tuple(foretelling.usual()) if foretelling else (),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from labtools.clock import elapsed_s
@@ -82,7 +82,8 @@ def trace_of(steps: Iterable[Step], endpoint: str) -> Trace:
     """The steps as a trace that begins at 0. Of two steps with one key the first is meant."""
     steps = [step for step in steps if step.end_ns >= step.start_ns]
     by_key = {step.key: step for step in reversed(steps)}
-    steps.sort(key=lambda step: (step.start_ns, _depth(step, by_key), step.kind != "group"))
+    depth = {id(step): sum(1 for _ in _holders(step, by_key)) for step in steps}
+    steps.sort(key=lambda step: (step.start_ns, depth[id(step)], step.kind != "group"))
     zero = steps[0].start_ns if steps else 0
     ids = {step.key: n for n, step in reversed(list(enumerate(steps, start=1)))}
     spans = [_span(n, step, zero, ids) for n, step in enumerate(steps, start=1)]
@@ -107,12 +108,13 @@ def _span(n: int, step: Step, zero: int, ids: dict[str, int]) -> Span:
     )
 
 
-def _depth(step: Step, by_key: dict[str, Step]) -> int:
-    depth, seen = 0, {step.key}
+def _holders(step: Step, by_key: dict[str, Step]) -> Iterator[Step]:
+    """What holds a step, from the innermost out; a log can hold a circle, which ends here."""
+    seen = {step.key}
     while (parent := by_key.get(step.parent or "")) and parent.key not in seen:
+        yield parent
         seen.add(parent.key)
-        depth, step = depth + 1, parent
-    return depth
+        step = parent
 
 
 def settled(steps: Sequence[Step]) -> list[Step]:
@@ -121,8 +123,11 @@ def settled(steps: Sequence[Step]) -> list[Step]:
     A call that holds calls is a group: it repeats what they say. Others inside a call or a tool
     say nothing of an agent, and are left out.
     """
-    _group_repeats(steps)
     by_key = {step.key: step for step in steps}
+    for step in steps:
+        for holder in _holders(step, by_key) if step.kind in ("llm", "tool") else ():
+            if holder.kind == "llm" or (holder.kind == "tool" and step.kind == "llm"):
+                holder.kind = "group"
     holders = {step.parent for step in steps}
     kept = []
     for step in steps:
@@ -133,18 +138,6 @@ def settled(steps: Sequence[Step]) -> list[Step]:
                 continue
         kept.append(step)
     return kept
-
-
-def _group_repeats(steps: Sequence[Step]) -> None:
-    by_key = {step.key: step for step in steps}
-    for step in steps:
-        seen = {step.key}
-        parent = by_key.get(step.parent or "") if step.kind in ("llm", "tool") else None
-        while parent and parent.key not in seen:
-            seen.add(parent.key)
-            if parent.kind == "llm" or (parent.kind == "tool" and step.kind == "llm"):
-                parent.kind = "group"
-            parent = by_key.get(parent.parent or "")
 
 
 @dataclass(slots=True)

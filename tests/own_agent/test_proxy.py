@@ -145,7 +145,9 @@ def test_what_broke_the_cache_is_found(proxied, second, place, kind):
 
     trace, _ = proxied(use)
     (found,) = breaks(trace.spans, {})
-    assert (found.span.name, found.place, found.block.kind) == ("call 3", place, kind)
+    assert (found.sentence.partition(":")[0], found.place) == ("call 3", place)
+    assert found.block
+    assert found.block.startswith(kind)
 
 
 def test_a_refusal_and_a_missing_provider_are_calls_that_failed(proxied):

@@ -6,7 +6,6 @@ from labtools.course.fewer_calls import checks as check
 from labtools.course.fewer_calls import figures
 from labtools.course.fewer_calls.edit_formats import measured_files, tokens_by_format
 from labtools.model.named_profiles import FAST, SLOW
-from labtools.model.profile import Prices
 from labtools.model.tokens import count_tokens
 
 PREDICTING = MAVERICK.but(name="predicting", prediction_tokens_per_step=16)

@@ -10,12 +10,11 @@ from labtools.course.own_agent import figures
 from labtools.lab.spans import covered_s
 from labtools.lab.waits import Order
 from labtools.lab.whatif import what_if
-from labtools.model.named_profiles import FAST, SLOW
+from labtools.model.named_profiles import FAST
 from labtools.model.profile import PrefixCache
 from labtools.own_agent.fit import identity
 from labtools.own_agent.levers import Foretelling, Levers
-from labtools.own_agent.path import critical_path, shares
-from labtools.own_agent.prompt_blocks import breaks, with_blocks
+from labtools.own_agent.prompt_blocks import with_blocks
 from labtools.own_agent.reading import read_trace
 from labtools.own_agent.report import report, sentences
 
