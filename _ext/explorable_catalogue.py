@@ -243,9 +243,7 @@ PERCENTILES = Explorable(
             (
                 f"p{100 * q:.0f}",
                 str(samples_needed(q)),
-                f"no interval for p{100 * q:.0f}"
-                if samples_needed(q) > FEW_CALLS
-                else "an interval",
+                f"too few for p{100 * q:.0f}" if samples_needed(q) > FEW_CALLS else "an interval",
             )
             for q in (0.5, 0.95, 0.99)
         ),
