@@ -228,6 +228,21 @@ def test_a_dark_page_shows_the_figures_that_are_drawn_for_it(
     assert set(shown) == {"in-the-darkrgba(0, 0, 0, 0)"}
 
 
+def test_a_dark_page_prints_in_light_colours(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> list[str]:
+        tab.evaluate(
+            """() => {
+                const { dataset } = document.documentElement;
+                dataset.theme = "dark";
+                addEventListener("beforeprint", () => { window.printed = dataset.theme });
+            }"""
+        )
+        tab.pdf()
+        return list(tab.evaluate("() => [printed, document.documentElement.dataset.theme]"))
+
+    assert browser.on_page("chapters/multiplier.html", look) == ["light", "dark"]
+
+
 @pytest.mark.parametrize("verdict", [verdict.css_class for verdict in Verdict])
 def test_the_ledger_shows_the_claims_of_one_verdict(browser: SiteBrowser, verdict: str) -> None:
     def look(tab: Page) -> list[str]:
