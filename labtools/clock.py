@@ -26,6 +26,7 @@ import heapq
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -126,6 +127,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
     if TYPE_CHECKING:
         # asyncio's own, which its stubs leave out.
+        _ready: deque[asyncio.Handle]
         _scheduled: list[asyncio.TimerHandle]
 
         def _check_closed(self) -> None: ...
@@ -222,6 +224,14 @@ class SimLoop(asyncio.BaseEventLoop):
                 "or lock that is awaited but never completed."
             )
         self._wake.clear()
+
+    def jumps_to(self, at: float) -> bool:
+        """Let time pass to an instant without a turn of the loop, if nothing happens before."""
+        next_at = self._scheduled[0].when() if self._scheduled else math.inf
+        if at == math.inf or next_at <= at or self._ready or self._working_threads:
+            return False
+        self._jump_to(_whole_ns(at))
+        return True
 
     def _jump_to(self, when_ns: int) -> None:
         if when_ns >= LONGEST_RUN_S * 10**9:

@@ -17,7 +17,7 @@ from labtools.mock.engine import Engine
 from labtools.mock.engine import Sequence as EngineSequence
 from labtools.mock.faults import Fault
 from labtools.mock.tokens_due import TokenTimes
-from labtools.transport.in_process import STREAM
+from labtools.transport.in_process import CANCELS, STREAM
 from labtools.wire.answer import Answer, Writer, usage_of
 
 
@@ -38,7 +38,11 @@ class Generation:
     fault: Fault | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        respond = asyncio.ensure_future(self._respond(send, STREAM in scope.get("extensions", ())))
+        extensions = scope.get("extensions", ())
+        responding = self._respond(send, STREAM in extensions)
+        if CANCELS in extensions:
+            return await responding
+        respond = asyncio.ensure_future(responding)
         gone = asyncio.ensure_future(_disconnected(receive))
         try:
             await asyncio.wait({respond, gone}, return_when=asyncio.FIRST_COMPLETED)

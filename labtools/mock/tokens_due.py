@@ -72,10 +72,8 @@ class TokenTimes:
 
     def advance(self, now: float, event: Waited = ARRIVED) -> None:
         """Reach the tokens due before `now`, and those due at it that come before the event."""
-        while not self.over:
-            if self.due_at > now or (
-                self.due_at == now and event is not ARRIVED and self.waited() > event
-            ):
+        while self.due_at <= now:
+            if self.due_at == now and event is not ARRIVED and self.waited() > event:
                 return
             self.instants.append(self.due_at)
             self._decide()

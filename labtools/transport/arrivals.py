@@ -54,7 +54,6 @@ class Arrivals:
     """Whether `[DONE]` has come: the answer is whole, even if the body goes on."""
     _inflate: Inflate | None = None
     _size: int = 0
-    _tail: bytes = b"\n"
 
     def decompressing(self, headers: Headers) -> Headers:
         """Know from the headers how the body is packed; returns those of the unpacked one."""
@@ -76,12 +75,21 @@ class Arrivals:
             )
         if data:
             self.chunks.append((at, data))
-            self._tail = (self._tail + data[-_TAIL:])[-_TAIL:]
-            if not self.done and is_last(self._tail):
+            if data.rstrip().endswith(b"]") and not self.done and self._ends():
                 self.done = True
                 if self.complete:
                     self.complete.set()
         return data
+
+    def extend(self, parts: list[tuple[float, bytes]]) -> None:
+        """Take pieces of a body that is not packed, of which only the last can end it."""
+        *most, last = parts
+        self.chunks += [part for part in most if part[1]]
+        self.add(*last)
+
+    def _ends(self) -> bool:
+        tail = b"".join(data for _, data in self.chunks[-_TAIL:])
+        return is_last((b"\n" + tail)[-_TAIL:])
 
 
 class Inflate:

@@ -3,6 +3,8 @@
 httpx2's own ASGITransport collects the whole body before it returns, so every token would seem
 to arrive at the end. This one passes each part on at the instant the application sends it.
 
+When the client goes away in mid-answer the application's task is cancelled, at that instant.
+
 An application that knows when its parts are due need not wait for each: it sends a message with
 `STREAM`, and the reader takes what is due. One that watches the clock gets each part at its
 instant; one that `reads_afterwards` gets all of them at the end, with their instants.
@@ -14,14 +16,17 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 import httpx2
 from starlette.types import ASGIApp, Message
 
-from labtools.clock import must_run_on
+from labtools.clock import SimLoop, must_run_on
 from labtools.transport.arrivals import EXTENSION, READS_AFTERWARDS, Arrivals
 
+CANCELS = "labtools.cancels"
+"""In a request's extensions: whoever calls the application cancels it when its client goes."""
 STREAM = "labtools.stream"
 """In a request's extensions: its reader takes what is due. In a message: from what it takes it."""
 
@@ -78,13 +83,12 @@ class _Exchange(httpx2.AsyncByteStream):
         self._reads_afterwards = READS_AFTERWARDS.get()
         self._request = request
         self._body: bytes | None = body
-        self._timeout_s = timeout_s
+        self._patience_s = math.inf if timeout_s is None else timeout_s
         self._messages: deque[Message] = deque()
         self._arrived: asyncio.Future[None] | None = None
-        self._closed = asyncio.Event()
+        self._answered = False
         self._finished = False
-        self._task = asyncio.ensure_future(app(_scope(request), self._receive, self._send))
-        self._task.add_done_callback(self._app_returned)
+        self._task = asyncio.create_task(self._run(app))
 
     async def start(self) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Wait for the response's status and headers."""
@@ -101,41 +105,45 @@ class _Exchange(httpx2.AsyncByteStream):
             message: Message = {"more_body": True}
             while message.get("more_body"):
                 message = await self._next()
+                self._answered = not message.get("more_body")
                 if body := arrivals.add(time(), message.get("body", b"")):
                     yield body
                 if STREAM in message:
-                    async for at, body in self._taken(message[STREAM]):
-                        arrivals.add(at, body)
-                        if not self._reads_afterwards:
+                    async for parts in self._taken(message[STREAM]):
+                        arrivals.extend(parts)
+                        for _, body in () if self._reads_afterwards else parts:
                             yield body
                     if self._reads_afterwards:
-                        yield b"".join(body for _, body in arrivals.chunks)
+                        yield b"".join([body for _, body in arrivals.chunks])
                     return
         finally:
             arrivals.ended_at = time()
 
-    async def _taken(self, stream: Due) -> AsyncIterator[tuple[float, bytes]]:
-        """Each part of the stream when it is due, or when the application has ended."""
+    async def _taken(self, stream: Due) -> AsyncIterator[list[tuple[float, bytes]]]:
+        """The parts of the stream when they are due, or when the application has ended."""
         time = asyncio.get_running_loop().time
-        patience_s = math.inf if self._timeout_s is None else self._timeout_s
         last_at = time()
         while not stream.over:
             if taken := stream.take():
                 last_at = taken[-1][0]
-                for part in taken:
-                    yield part
+                yield taken
                 continue
             if self._finished:
                 raise self._broken_off()
-            if time() >= last_at + patience_s:
+            if time() >= last_at + self._patience_s:
                 raise self._too_late()
             await self._woken(
-                min(last_at + patience_s, math.inf if self._reads_afterwards else stream.due_at)
+                min(
+                    last_at + self._patience_s,
+                    math.inf if self._reads_afterwards else stream.due_at,
+                )
             )
 
     async def _woken(self, at: float) -> None:
         """Wait until an instant, or until the application says something or ends."""
         loop = asyncio.get_running_loop()
+        if isinstance(loop, SimLoop) and loop.jumps_to(at):
+            return
         self._arrived = loop.create_future()
         timer = loop.call_at(at, self._wake) if at < math.inf else None
         try:
@@ -145,27 +153,31 @@ class _Exchange(httpx2.AsyncByteStream):
                 timer.cancel()
 
     async def aclose(self) -> None:
-        """Tell the application that the client has gone, and wait until it has noticed."""
-        self._closed.set()
-        await asyncio.wait({self._task})
+        """Wait until the application has ended; if it had more to say, end it."""
+        if not self._task.done():
+            if not self._answered:
+                self._task.cancel()
+            await asyncio.wait({self._task})
 
     async def _receive(self) -> Message:
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
-        await self._closed.wait()
-        return {"type": "http.disconnect"}
+        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def _send(self, message: Message) -> None:
         self._messages.append(message)
         self._wake()
 
-    def _app_returned(self, task: asyncio.Task[None]) -> None:
-        self._finished = True
-        # Starlette re-raises what it has already answered with a 500; the client has that answer.
-        if not task.cancelled():
-            task.exception()
-        self._wake()
+    async def _run(self, app: ASGIApp) -> None:
+        try:
+            # Starlette re-raises what it has already answered with a 500; the client has that.
+            with suppress(Exception):
+                await app(_scope(self._request), self._receive, self._send)
+        finally:
+            self._finished = True
+            self._wake()
 
     def _wake(self) -> None:
         if self._arrived is not None and not self._arrived.done():
@@ -173,18 +185,13 @@ class _Exchange(httpx2.AsyncByteStream):
 
     async def _next(self) -> Message:
         if not self._messages and not self._finished:
-            self._arrived = asyncio.get_running_loop().create_future()
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    await self._arrived
-            except TimeoutError:
-                raise self._too_late() from None
+            await self._woken(asyncio.get_running_loop().time() + self._patience_s)
         if not self._messages:
-            raise self._broken_off()
+            raise self._broken_off() if self._finished else self._too_late()
         return self._messages.popleft()
 
     def _too_late(self) -> httpx2.ReadTimeout:
-        return httpx2.ReadTimeout(f"No bytes for {self._timeout_s} s.", request=self._request)
+        return httpx2.ReadTimeout(f"No bytes for {self._patience_s} s.", request=self._request)
 
     def _broken_off(self) -> httpx2.RemoteProtocolError:
         return httpx2.RemoteProtocolError(
@@ -195,7 +202,7 @@ class _Exchange(httpx2.AsyncByteStream):
 
 def _scope(request: httpx2.Request) -> dict[str, Any]:
     return {
-        "extensions": {STREAM: {}},
+        "extensions": {STREAM: {}, CANCELS: {}},
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +27,9 @@ _BROKEN_OFF = re.compile(
     r"|malformed|preempt|disconnect",
     re.IGNORECASE,
 )
-# What a chunk holds beside its text, and says nothing with.
-_PLAIN = {"id", "object", "created", "model", "choices", "usage"}
-_PLAIN_CHOICE = {"index", "delta", "logprobs", "finish_reason"}
+# A text without escapes, and how often what stands around it is learnt anew.
+_PLAIN_DELTA = re.compile(rb'"delta":\s*\{"content":\s*"([^"\\]+)"\}')
+_MOST_SHAPES = 8
 _NO_STREAM = "not a stream of server-sent events: "
 
 
@@ -40,7 +40,8 @@ class ChatReading:
     chunks_at: list[float] = field(default_factory=list)
     chunk_chars: list[int] = field(default_factory=list)
     first_output_at: float | None = None
-    content: str = ""
+    said: list[str] = field(default_factory=list)
+    """The text, piece by piece."""
     reasoning: str = ""
     finish_reason: str | None = None
     usage: ReportedUsage = field(default_factory=ReportedUsage)
@@ -51,13 +52,10 @@ class ChatReading:
     _passed_over: str = ""
     """The first text that is no chunk, for an answer that does not end well."""
 
-    def say(self, text: str, at: float) -> None:
-        """Add a piece of the answer's text."""
-        self.chunks_at.append(at)
-        self.chunk_chars.append(len(text))
-        self.content += text
-        if self.first_output_at is None:
-            self.first_output_at = at
+    @property
+    def content(self) -> str:
+        """The answer's text."""
+        return _paired("".join(self.said))
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -79,14 +77,14 @@ def read_chat_stream(chunks: Iterable[tuple[float, bytes]]) -> ChatReading:
     """
     reading = ChatReading()
     chunks = list(chunks)
-    for event in sse.events(chunks):
+    for event in sse.events(_all_but_plain(chunks, reading)):
         if event.data.strip() == "[DONE]":
             reading.done_at = event.at
             break
         _take_event(event, reading)
         if reading.error:
             break
-    reading.content, reading.reasoning = _paired(reading.content), _paired(reading.reasoning)
+    reading.reasoning = _paired(reading.reasoning)
     if (
         reading.error is None
         and reading.finish_reason
@@ -97,6 +95,35 @@ def read_chat_stream(chunks: Iterable[tuple[float, bytes]]) -> ChatReading:
     if not reading.complete and reading.error is None:
         reading.error = _unfinished(reading, chunks)
     return reading
+
+
+def _all_but_plain(
+    chunks: list[tuple[float, bytes]], reading: ChatReading
+) -> Iterator[tuple[float, bytes]]:
+    """The segments without those, nearly all, that are as one before but for the text they say.
+
+    What stands around the text has been read then, so `reading` is told the text alone.
+    """
+    chunks_at, chunk_chars, said = reading.chunks_at, reading.chunk_chars, reading.said
+    before, after, between, shapes_left = b"", b"", False, _MOST_SHAPES
+    for at, chunk in chunks:
+        if between and before and chunk.startswith(before) and chunk.endswith(after):
+            text = chunk[len(before) : -len(after)].decode("utf-8", "replace")
+            if text and text.isprintable() and '"' not in text and "\\" not in text:
+                chunks_at.append(at)
+                chunk_chars.append(len(text))
+                said.append(text)
+                continue
+        yield at, chunk
+        was_between, between = between, chunk.endswith(b"\n\n")
+        found = _PLAIN_DELTA.search(chunk) if was_between and sse.is_one(chunk) else None
+        if found and shapes_left:
+            shapes_left -= 1
+            before, after = chunk[: found.start(1)], chunk[found.end(1) :]
+            probed = ChatReading()
+            for event in sse.events([(at, b"\n"), (at, before + b"probe" + after)]):
+                _take_event(event, probed)
+            before = before if probed == ChatReading([at], [5], at, ["probe"]) else b""
 
 
 def _unfinished(reading: ChatReading, chunks: list[tuple[float, bytes]]) -> CallError:
@@ -127,9 +154,6 @@ def _take_event(event: sse.Event, reading: ChatReading) -> None:
         return
     if not isinstance(chunk, dict):
         return
-    if (text := _plain_text(chunk)) is not None:
-        reading.say(text, event.at)
-        return
     error = _error_in(chunk)
     if error:
         reading.error = error
@@ -138,20 +162,6 @@ def _take_event(event: sse.Event, reading: ChatReading) -> None:
         _take(chunk, event.at, reading)
     except (ValueError, TypeError, AttributeError, KeyError):
         reading.error = _no_chunk(event)
-
-
-def _plain_text(chunk: dict[str, Any]) -> str | None:
-    """The text of a chunk that says nothing else, as nearly all do; None for any other."""
-    choices = chunk.get("choices")
-    if chunk.keys() - _PLAIN or chunk.get("usage") or type(choices) is not list:
-        return None
-    choice = choices[0] if len(choices) == 1 else None
-    if type(choice) is not dict or choice.keys() - _PLAIN_CHOICE or choice.get("finish_reason"):
-        return None
-    delta = choice.get("delta")
-    if choice.get("index") != 0 or type(delta) is not dict or delta.keys() != {"content"}:
-        return None
-    return text if type(text := delta["content"]) is str and text else None
 
 
 def _no_chunk(event: sse.Event) -> CallError:
@@ -219,7 +229,7 @@ def _take_delta(delta: dict[str, Any], at: float, reading: ChatReading, *, first
         reading.first_output_at = at
     if first:
         reading.reasoning += thought
-        reading.content += text
+        reading.said.append(text)
 
 
 def _texts(content: object) -> tuple[str, str]:

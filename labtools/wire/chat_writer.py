@@ -44,7 +44,7 @@ class ChatWriter:
         )
 
     def piece(self, choice: int, piece: Piece) -> bytes:
-        return b"".join((self._before[choice], _delta(piece), self._after))
+        return self._before[choice] + _delta(piece) + self._after
 
     def end_of_choice(self, choice: int, answer: Answer) -> bytes:
         reason = f'{{}}, "logprobs": null, "finish_reason": "{answer.finish_reason}"'
@@ -71,26 +71,24 @@ class ChatWriter:
 
 
 def _delta(piece: Piece) -> bytes:
-    if piece.kind == "content":
-        return _text_delta("content", piece.text)
-    if piece.kind == "reasoning":
-        return _text_delta("reasoning_content", piece.text)
-    call: dict[str, Any] = {"index": piece.call, "function": {"arguments": piece.text}}
-    if piece.kind == "call":
+    text, kind = piece.text, piece.kind
+    if kind in _TEXTS:
+        # The same words come again and again, in every stream at once.
+        delta = _text_delta if len(text) <= CHARS_PER_TOKEN else _text_delta.__wrapped__
+        return delta(kind, text)
+    call: dict[str, Any] = {"index": piece.call, "function": {"arguments": text}}
+    if kind == "call":
         call["function"] = {"name": piece.call_name, "arguments": ""}
         call |= {"id": piece.call_id, "type": "function"}
     return json.dumps({"tool_calls": [call]}).encode()
 
 
-def _text_delta(field: str, text: str) -> bytes:
-    """The same words come again and again, in every stream at once."""
-    delta = _short_delta if len(text) <= CHARS_PER_TOKEN else _short_delta.__wrapped__
-    return delta(field, text)
+_TEXTS = {"content": "content", "reasoning": "reasoning_content"}
 
 
 @lru_cache(maxsize=4096)
-def _short_delta(field: str, text: str) -> bytes:
-    return json.dumps({field: text}).encode()
+def _text_delta(kind: str, text: str) -> bytes:
+    return json.dumps({_TEXTS[kind]: text}).encode()
 
 
 def _message(answer: Answer) -> dict[str, Any]:

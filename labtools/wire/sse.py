@@ -33,7 +33,7 @@ def is_last(tail: bytes) -> bool:
     return b"[DONE]" in tail and _LAST.search(tail) is not None
 
 
-def _is_one(chunk: bytes) -> bool:
+def is_one(chunk: bytes) -> bool:
     """Whether a segment is an event of one line, as nearly all are."""
     plain = chunk.startswith(b"data: ") and chunk.endswith(b"\n\n")
     return plain and chunk.count(b"\n") == 2 and b"\r" not in chunk
@@ -49,7 +49,7 @@ def events(chunks: Iterable[tuple[float, bytes]]) -> Iterator[Event]:
     parts, at, first = list[bytes](), 0.0, True
     name, data = "", list[str]()
     for at, chunk in chunks:
-        if _is_one(chunk) and not (first or name or data or any(parts)):
+        if is_one(chunk) and not (first or name or data or any(parts)):
             yield Event(at, "", chunk[6:-2].decode("utf-8", "replace"))
             continue
         if not _LINE_END.search(chunk) and not (parts and parts[-1].endswith(b"\r")):

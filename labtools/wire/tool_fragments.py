@@ -8,7 +8,7 @@ a call; without an id, a name does when the call before has all its arguments.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from labtools.records import ToolCall
@@ -38,11 +38,11 @@ class _Call:
         return True
 
 
+@dataclass(slots=True)
 class ToolFragments:
     """The calls of one answer, as far as its fragments have come."""
 
-    def __init__(self) -> None:
-        self._calls: list[_Call] = []
+    _calls: list[_Call] = field(default_factory=list)
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:

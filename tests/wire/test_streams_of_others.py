@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from labtools.records import ToolCall
 from labtools.wire.api_error import message_of
@@ -289,3 +291,54 @@ def test_a_page_of_words_is_shortened():
 
 def test_a_body_without_any_line_break_is_read_in_one_pass():
     assert read(*[b"data: " + b"x" * 2**16] * 400).error.kind == "cut_off"
+
+
+# the shape of a chunk, learnt from the one before
+
+SHAPES = [
+    'data: {"id": "a", "choices": [{"index": 0, "delta": {"content": "%s"}}]}\n\n',
+    'data: {"choices":[{"index":0,"delta":{"content":"%s"}}],"usage":null}\n\n',
+    'data: {"choices":[{"index":1,"delta":{"content":"%s"}}]}\n\n',
+    'data: {"choices":[{"index":0,"delta":{"content":"%s"}, "finish_reason":"stop"}]}\n\n',
+    'data: {"choices":[{"delta":{"content":"%s"}, "delta":{"content":"b"}}], "usage": 5}\n\n',
+    'event: error\ndata: {"delta": {"content": "%s"}}\n\n',
+]
+SAID = st.sampled_from(
+    [
+        "",
+        "a",
+        "bc",
+        " ",
+        "é",
+        '"',
+        "\\",
+        "\\n",
+        "\\u00e9",
+        "\n",
+        "\0",
+        "\x7f",
+        "\u2028",
+        '"}, "a": "',
+    ]
+)
+
+
+@st.composite
+def mostly_alike(draw):
+    """Chunks of one shape, with texts as they may stand there or not; now and then another."""
+    usual = draw(st.sampled_from(SHAPES[:2]))
+    shapes = st.sampled_from([*[usual] * 6, *SHAPES[2:], "data: %s", "data: %s", "%s\r\n"])
+    said = [*"aa", *draw(st.lists(SAID, min_size=2, max_size=9))]
+    return [draw(shapes).replace("%s", text).encode() for text in said]
+
+
+TWICE = [SHAPES[0].replace("%s", "a").encode()] * 2
+
+
+@given(mostly_alike())
+@example([b"data: a", *TWICE, *TWICE])
+@example([*TWICE, *TWICE, b"data: a", *TWICE])
+def test_a_chunk_that_is_as_the_one_before_is_read_as_if_there_were_none_before(chunks):
+    timed = list(enumerate(chunks, start=1))
+    cut = [(at, part) for at, chunk in timed for part in (chunk[:7], chunk[7:])]
+    assert read_chat_stream(timed) == read_chat_stream(cut)
