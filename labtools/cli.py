@@ -16,9 +16,8 @@ from labtools.local_engine import command as engine_command
 from labtools.mock.app import create_app
 from labtools.mock.dialects import DIALECTS
 from labtools.mock.server import serve
-from labtools.model.named_profiles import NAMED, load_profiles, named_profile
+from labtools.model.named_profiles import NAMED, listing, load_profiles, named_profile
 from labtools.model.profile import LatencyProfile
-from labtools.model.profile_listing import listing
 from labtools.own_agent import command as own_agent_command
 from labtools.server_process import stop_when_stdin_closes
 

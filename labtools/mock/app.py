@@ -21,13 +21,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labtools.errors import ConfigurationError, UnusableSchema, one_of
-from labtools.mock.answers import answer
+from labtools.mock.answers import answer, with_prediction
 from labtools.mock.conversations import Conversations
 from labtools.mock.dialects import DIALECTS, Dialect, DialectWriter, kept_alive
 from labtools.mock.engine import Engine
 from labtools.mock.faults import FaultPlan
 from labtools.mock.generation import Generation
-from labtools.mock.predicted import with_prediction
 from labtools.mock.schema.conjunction import Budget
 from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import count_tokens

@@ -10,7 +10,7 @@ from labtools import connect
 from labtools.clock import SimLoop
 from labtools.dispatch.limiter import Limiter
 from labtools.errors import ConfigurationError
-from labtools.mock.rate_limiter import RateLimiter
+from labtools.mock.engine import RateLimiter
 from labtools.model.profile import LatencyProfile, RateLimits
 from labtools.records import CallError, CallRecord
 from labtools.wire.api_error import ApiError

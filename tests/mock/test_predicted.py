@@ -8,7 +8,7 @@ import pytest
 
 from labtools.errors import ConfigurationError
 from labtools.lab.connect import connect
-from labtools.mock.predicted import with_prediction
+from labtools.mock.answers import with_prediction
 from labtools.model.named_profiles import FAST
 from labtools.model.tokens import split_tokens
 from labtools.wire.answer import Answer, Piece

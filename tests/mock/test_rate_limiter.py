@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.mock.rate_limiter import RateLimiter
+from labtools.mock.engine import RateLimiter
 from labtools.model.profile import RateLimits
 from labtools.wire.api_error import ApiError
 
