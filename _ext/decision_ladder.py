@@ -1,6 +1,6 @@
 """``{decision_ladder}``: symptoms one under the other, each with the page to read.
 
-A drawing whose boxes are links, and a list that says the same.
+A drawing whose boxes are links, and, folded, a list that says the same.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RUNGS = (
     Rung("Prompts are long and start alike", "Prefix caching", "prefix_caching.html"),
     Rung("Most calls are easy", "Routing", "routing.html"),
     Rung(
-        "Answers are longer than n* = TTFT × rate",
+        "Most of a call is the writing",
         "Another provider",
         "evaluation.html",
     ),
@@ -104,20 +104,20 @@ def drawing() -> str:
 
 
 def listing() -> str:
-    """The same as a list."""
+    """The same as a list, folded away: who can see the drawing needs it once."""
     rungs = "".join(
         f'<li><p>{escape(rung.symptom)}: <a class="reference internal" href="{rung.place}">'
         f"{escape(rung.advice)}</a></p></li>"
         for rung in (*RUNGS, LAST)
     )
-    return f"<ol>{rungs}</ol>"
+    return f"<details><summary>The same as a list</summary><ol>{rungs}</ol></details>"
 
 
 class DecisionLadder(SphinxDirective):
     """Put the ladder here."""
 
     def run(self) -> list[nodes.Node]:
-        """The drawing and the list, beside each other where there is room."""
+        """The drawing, and the list below it."""
         markup = f'<div class="decision-ladder-both">{drawing()}{listing()}</div>'
         return [nodes.raw("", markup, format="html")]
 
