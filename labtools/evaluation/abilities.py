@@ -15,8 +15,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from labtools.errors import EndpointUnusable
-from labtools.evaluation.plan import AxisName, Block, Call, Label, single
-from labtools.evaluation.prompts import FUNCTIONS, instructed, response_format, tools
+from labtools.evaluation.plan import (
+    FUNCTIONS,
+    AxisName,
+    Block,
+    Call,
+    Label,
+    instructed,
+    response_format,
+    single,
+    tools,
+)
 from labtools.records import CallError, CallRecord
 
 LIMITS = ("max_completion_tokens", "max_tokens")

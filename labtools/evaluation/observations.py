@@ -1,13 +1,20 @@
-"""What was measured, as values: each call, what the machine added, and which endpoint it was."""
+"""What was measured, as values: each call, what the machine added, and which endpoint it was.
+
+An instant is stamped when the loop gets to the bytes, so a loop that wakes late stamps late: while
+calls are made, the loop is watched. On the simulated clock it adds nothing by construction, and is
+not watched.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from labtools.clock import elapsed_s
+from labtools.clock import SimLoop, cpu_time_s, elapsed_s
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.settings import Settings
@@ -196,3 +203,38 @@ class Measured:
             for block, calls in first.items()
             for pair in zip(calls, second.get(block, ()), strict=False)
         ]
+
+
+PERIOD_S = 0.010
+
+
+@dataclass(slots=True)
+class Load:
+    """What the machine did while it was watched."""
+
+    lateness_s: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
+
+
+@asynccontextmanager
+async def watched_loop() -> AsyncIterator[Load]:
+    """Watch the running loop during the block."""
+    load = Load()
+    if isinstance(asyncio.get_running_loop(), SimLoop):
+        yield load
+        return
+    cpu_before_s = cpu_time_s()
+    watcher = asyncio.create_task(_watch(load))
+    try:
+        yield load
+    finally:
+        watcher.cancel()
+        load.cpu_s = cpu_time_s() - cpu_before_s
+
+
+async def _watch(load: Load) -> None:
+    time = asyncio.get_running_loop().time
+    while True:
+        asked_at = time()
+        await asyncio.sleep(PERIOD_S)
+        load.lateness_s.append(max(0.0, elapsed_s(asked_at, time()) - PERIOD_S))

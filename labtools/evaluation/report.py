@@ -16,14 +16,12 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes import AXES
 from labtools.evaluation.axes.chain import Chain
 from labtools.evaluation.axes.context import Contexts
-from labtools.evaluation.axes.interference import Interference
-from labtools.evaluation.axes.load import Load
+from labtools.evaluation.axes.load import Interference, Load
 from labtools.evaluation.axes.prefix import Prefix
 from labtools.evaluation.axes.structured import Structured
-from labtools.evaluation.fitting.fit import Fit
-from labtools.evaluation.fitting.fit import fit as fitted
-from labtools.evaluation.fitting.held_out import Prediction
-from labtools.evaluation.fitting.result import Parameter
+from labtools.evaluation.fitting import Fit
+from labtools.evaluation.fitting import fit as fitted
+from labtools.evaluation.fitting.result import Parameter, Prediction
 from labtools.evaluation.observations import Identity, Measured, Observation
 from labtools.evaluation.outcome import Completeness, Failure, Lack, Overhead, Spent
 from labtools.evaluation.settings import SIZES, Settings, as_typed

@@ -20,13 +20,13 @@ from labtools.evaluation.axes.prefix import REUSE_LABELS
 from labtools.evaluation.axes.structured import FORM_LABELS
 from labtools.evaluation.compare import compare
 from labtools.evaluation.comparison import Against, Comparison, Fact
-from labtools.evaluation.fitting.fit import Fit, fit
+from labtools.evaluation.fitting import Fit, fit
 from labtools.evaluation.plan import Label
 from labtools.evaluation.report import Report, summarise
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.files import write_whole
 from labtools.model.profile import Prices
-from labtools.plots.bands import Spread
+from labtools.plots.canvas import Spread
 from labtools.plots.evaluation import times_as_long
 from labtools.read_back import to_json
 from labtools.wording import duration, four_digits, joined, signed_share

@@ -28,8 +28,8 @@ from labtools.evaluation.observations import (
     Identity,
     Measured,
     Observation,
+    watched_loop,
 )
-from labtools.evaluation.overhead import watched_loop
 from labtools.evaluation.plan import AxisName, Block, Call, single
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.settings import Settings

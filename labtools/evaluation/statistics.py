@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pydantic import ConfigDict
 
 from labtools.model.metrics import TooFewSamples, percentile, percentile_interval
-from labtools.plots.bands import Spread
+from labtools.plots.canvas import Spread
 
 ROUNDING_S = 1e-7
 

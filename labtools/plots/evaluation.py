@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labtools.plots.bands import Spread, band, banded_line, spread_words, whisker
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -16,9 +15,14 @@ from labtools.plots.canvas import (
     TTFT,
     WAITING,
     LabFigure,
+    Spread,
+    band,
+    banded_line,
     canvas,
     require,
+    spread_words,
     thousands,
+    whisker,
     words_in,
 )
 from labtools.wording import duration

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.evaluation.fitting.jitter import paces
-from labtools.evaluation.fitting.robust import median_interval, regress, spread
+from labtools.evaluation.fitting.robust import median_interval, paces, regress, spread
 
 slopes = st.floats(-1e3, 1e3)
 

@@ -24,7 +24,7 @@ from small_evaluation import EVERYTHING, SMALL
 
 from labtools import connect
 from labtools.evaluation.compare import compare
-from labtools.evaluation.fitting.fit import fit
+from labtools.evaluation.fitting import fit
 from labtools.evaluation.report import summarise
 from labtools.evaluation.reporting import comparison_page, page
 from labtools.evaluation.session import evaluate

@@ -29,9 +29,9 @@ from small_evaluation import EVERYTHING, SMALL
 
 from labtools import connect
 from labtools.errors import ConfigurationError
-from labtools.evaluation.fitting.fit import fit
+from labtools.evaluation.fitting import fit
 from labtools.evaluation.observations import Overhead
-from labtools.evaluation.prompts import FUNCTIONS
+from labtools.evaluation.plan import FUNCTIONS
 from labtools.evaluation.report import Report, command_line, from_json, summarise
 from labtools.evaluation.reporting import page
 from labtools.evaluation.session import evaluate

@@ -20,8 +20,8 @@ from made_up import (
     structured_rounds,
 )
 
-from labtools.evaluation.fitting.fit import Fit
-from labtools.evaluation.fitting.held_out import Prediction
+from labtools.evaluation.fitting import Fit
+from labtools.evaluation.fitting.result import Prediction
 from labtools.evaluation.observations import Overhead
 from labtools.evaluation.report import RULES, summarise
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labtools.plots.bands import Spread, band, banded_line, spread_words, whisker
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -17,9 +16,14 @@ from labtools.plots.canvas import (
     TTFT,
     WAITING,
     LabFigure,
+    Spread,
+    band,
+    banded_line,
     canvas,
     require,
+    spread_words,
     thousands,
+    whisker,
 )
 from labtools.wording import duration, joined
 

@@ -9,7 +9,6 @@ from labtools.course.model_size.backends import crossover_clients
 from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import PercentileInterval, percentile, percentile_interval
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
-from labtools.plots.bands import band
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -19,6 +18,7 @@ from labtools.plots.canvas import (
     TTFT,
     WAITING,
     LabFigure,
+    band,
     canvas,
     plain,
     require,

@@ -15,8 +15,17 @@ from typing import TYPE_CHECKING, Any
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import E2E_LATENCY, TTFT, Axis, Compared, Comparison
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import AxisName, Block, Call, Label, single
-from labtools.evaluation.prompts import ASK_TO_ACT, FUNCTIONS, conversation, tools
+from labtools.evaluation.plan import (
+    ASK_TO_ACT,
+    FUNCTIONS,
+    AxisName,
+    Block,
+    Call,
+    Label,
+    conversation,
+    single,
+    tools,
+)
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, median
 from labtools.model.tokens import filler

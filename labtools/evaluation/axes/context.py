@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import TPOT, TTFT, Axis, Compared, Comparison, stat_of
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import AxisName, Block, Call, Label, single
-from labtools.evaluation.prompts import unseen_prompt
+from labtools.evaluation.plan import AxisName, Block, Call, Label, single, unseen_prompt
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, Stat, median
 from labtools.plots.canvas import LabFigure

@@ -24,8 +24,18 @@ from labtools.evaluation.axes.axis import (
     stat_of,
 )
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import AxisName, Block, Call, Label, single
-from labtools.evaluation.prompts import FUNCTIONS, instructed, response_format, tools, unseen_schema
+from labtools.evaluation.plan import (
+    FUNCTIONS,
+    AxisName,
+    Block,
+    Call,
+    Label,
+    instructed,
+    response_format,
+    single,
+    tools,
+    unseen_schema,
+)
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, difference, median, median_of
 from labtools.model.profile import LatencyProfile

@@ -19,9 +19,8 @@ from statistics import median
 from typing import Any
 
 from labtools.evaluation.fitting.evidence import COLD, FORMS, Noise, TimedCall
-from labtools.evaluation.fitting.jitter import NO_JITTER, Paces, fit_jitter
 from labtools.evaluation.fitting.result import Parameter, not_probed
-from labtools.evaluation.fitting.robust import median_interval
+from labtools.evaluation.fitting.robust import NO_JITTER, Paces, fit_jitter, median_interval
 from labtools.evaluation.fitting.terms import Term, fit_terms
 from labtools.evaluation.plan import Label
 from labtools.model.profile import LatencyProfile, PrefixCache

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labtools.evaluation.fitting.jitter import Paces
 from labtools.evaluation.fitting.result import Parameter
-from labtools.evaluation.fitting.robust import Estimate, regress, spread
+from labtools.evaluation.fitting.robust import Estimate, Paces, regress, spread
 
 Numbers = NDArray[np.float64]
 _ROUNDS = 20

@@ -33,8 +33,7 @@ from labtools.clock import cpu_time_s, monotonic_s, wall_epoch_s
 from labtools.evaluation.axes import load
 from labtools.evaluation.load_test.connections import Connections
 from labtools.evaluation.load_test.plan import Allowance, share
-from labtools.evaluation.observations import Observation, Overhead
-from labtools.evaluation.overhead import PERIOD_S
+from labtools.evaluation.observations import PERIOD_S, Observation, Overhead
 from labtools.evaluation.plan import AxisName, Label, input_tokens, output_limit
 from labtools.evaluation.settings import Settings
 from labtools.files import append_line
