@@ -69,6 +69,12 @@ def add_command(commands: Any) -> None:
         metavar="PREFIX",
         help="writes PREFIX.html and PREFIX.json (default: %(default)s)",
     )
+    comparing.add_argument(
+        "--prices",
+        action="append",
+        metavar="IN,CACHED,OUT",
+        help=f"{PRICES}; once for all, or once for each folder in their order",
+    )
     comparing.set_defaults(command=_compare)
 
     fitting = actions.add_parser("fit", help="turn a measured endpoint into a profile")
@@ -116,7 +122,7 @@ def add_command(commands: Any) -> None:
 def _measure(options: argparse.Namespace) -> None:
     candidates = candidates_of(options)
     settings = _settings(options)
-    prices = _prices(options.prices)
+    prices = _prices(options.prices) if options.prices else None
     expected = estimate(axes.everything(settings))
     budget = _budget(options, expected, prices)
     announcement = _announcement(expected, prices, len(candidates))
@@ -141,7 +147,7 @@ def _measure(options: argparse.Namespace) -> None:
             for folder in folders:
                 _report_on(folder, prices)
     if len(folders) > 1:
-        _compare_all(folders, out / "comparison")
+        _compare_all(folders, out / "comparison", [prices] * len(folders) if prices else [])
 
 
 def _limit_reached(budget: Budget, folders: Sequence[ResultsFolder]) -> BudgetExceeded:
@@ -174,7 +180,8 @@ def _connected(candidate: Candidate, budget: Budget) -> Lab:
 
 
 def _report(options: argparse.Namespace) -> None:
-    _report_on(Path(options.folder), _prices(options.prices))
+    prices = _prices(options.prices) if options.prices else None
+    _report_on(Path(options.folder), prices)
 
 
 def _report_on(folder: Path, prices: Prices | None) -> None:
@@ -186,11 +193,17 @@ def _report_on(folder: Path, prices: Prices | None) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    _compare_all([Path(folder) for folder in options.folders], Path(options.out))
+    folders, prices = options.folders, [_prices(text) for text in options.prices or ()]
+    if len(prices) not in (0, 1, len(folders)):
+        raise ConfigurationError(
+            f"--prices is given once for all folders or once for each; found {len(prices)} for "
+            f"{len(folders)}."
+        )
+    _compare_all(folders, Path(options.out), prices * len(folders) if len(prices) == 1 else prices)
 
 
-def _compare_all(folders: Sequence[Path], prefix: Path) -> None:
-    print(f"\n{as_text(write_comparison(folders, prefix))}")
+def _compare_all(folders: Sequence[str | Path], prefix: Path, prices: Sequence[Prices]) -> None:
+    print(f"\n{as_text(write_comparison(folders, prefix, prices))}")
     print(f"{prefix}.html")
 
 
@@ -238,9 +251,7 @@ def _value(name: str, kind: str, text: str) -> Any:
         ) from None
 
 
-def _prices(text: str | None) -> Prices | None:
-    if text is None:
-        return None
+def _prices(text: str) -> Prices:
     try:
         given, cached, output = (float(part) for part in text.split(","))
     except ValueError:

@@ -25,17 +25,19 @@ from labtools.evaluation.outcome import readable
 from labtools.evaluation.plan import AxisName
 from labtools.evaluation.report import Report, command_line, summarise
 from labtools.evaluation.settings import Settings
-from labtools.evaluation.statistics import Difference, Stat, difference
+from labtools.evaluation.statistics import Difference, Stat, difference, median
+from labtools.model.profile import Prices
 from labtools.wording import joined
 
 # Answers that differ in length by more than this differ in latency for it.
 LENGTH_TOLERANCE = 0.1
 
 
-def compare(*measured: Measured) -> Comparison:
+def compare(*measured: Measured, prices: Sequence[Prices] = ()) -> Comparison:
     """Each evaluation against the first.
 
-    Calls are paired by their place in the plan, so each pair answered the same prompt. Raises
+    Calls are paired by their place in the plan, so each pair answered the same prompt. `prices` are
+    those of each endpoint, in their order, and say what the chain costs there. Raises
     ConfigurationError for fewer than two, and where the seeds differ: then no prompt is the same.
     """
     if len(measured) < 2:
@@ -72,7 +74,7 @@ def compare(*measured: Measured) -> Comparison:
         endpoints=tuple(report.endpoint for report in reports),
         repeats=_repeats(measured, reports),
         warnings=tuple(_warnings(measured, reports)),
-        facts=tuple(_facts(reports)),
+        facts=(*_facts(reports), *_costs(measured, prices)),
         quantities=tuple(quantities),
         not_compared=tuple(left_out),
     )
@@ -221,6 +223,28 @@ def _facts(reports: Sequence[Report]) -> list[Fact]:
             values = tuple(shares.get(clients) for shares in met)
             facts.append(Fact(f"calls within the objective, {clients} at once", "share", values))
     return facts
+
+
+def _costs(measured: Sequence[Measured], prices: Sequence[Prices]) -> list[Fact]:
+    """The chain's cost at each endpoint: the median of the runs that ended well and told usage."""
+    if not prices:
+        return []
+    usd = [
+        median(
+            each.cost_usd(*map(sum, zip(*tokens, strict=True)))
+            for calls in run.blocks(AxisName.CHAIN).values()
+            if None not in (tokens := [_tokens(call) for call in calls])
+        )
+        for run, each in zip(measured, prices, strict=True)
+    ]
+    return [Fact("cost of the chain, US dollars", "usd", tuple(usd))]
+
+
+def _tokens(call: Observation) -> tuple[int, int, int] | None:
+    record = call.record
+    if call.failed or record.input_tokens is None or record.output_tokens is None:
+        return None
+    return record.input_tokens, record.cached_tokens or 0, record.output_tokens
 
 
 def keyed(calls: Iterable[Observation]) -> Mapping[_Key, Observation]:

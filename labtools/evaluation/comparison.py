@@ -51,7 +51,7 @@ class Fact(Part):
     """A number of each endpoint that has no interval: one block, or a few runs, is one sample."""
 
     what: str
-    unit: Literal["s", "share", "calls"]
+    unit: Literal["s", "share", "calls", "usd"]
     values: tuple[float | None, ...]
 
 
@@ -90,8 +90,9 @@ def verdict(found: Comparison) -> tuple[Sentence, ...]:
 
 
 def chain(found: Comparison) -> Iterator[str]:
-    """What to choose for an agent, by how much, how sure, and where it is the slower one."""
-    fact = next((fact for fact in found.facts if fact.unit == "s"), None)
+    """What to choose for an agent, at what cost, by how much, how sure, and where it is slower."""
+    facts = {fact.unit: fact for fact in found.facts}
+    fact = facts.get("s")
     steps = next((row for row in found.quantities if row.axis == AxisName.CHAIN), None)
     if (
         fact is None
@@ -118,9 +119,23 @@ def chain(found: Comparison) -> Iterator[str]:
     rows = found.quantities
     lost = [r.what for r in rows if loses in {o.finding for _, o in _pairs_of(r, best, names)}]
     price = f" It is the slower one in: {'; '.join(lost[:NAMED])}." if lost else ""
+    cost = _cost(facts.get("usd"), best, names)
     yield (
-        f"For an agent that works in steps, choose {names[best]}. {takes} Paired call by call, "
-        f"{names[best]} is faster than {joined(sure)} with 95% confidence{but}.{price}"
+        f"For an agent that works in steps, choose {names[best]}{cost}. {takes} Paired call by "
+        f"call, {names[best]} is faster than {joined(sure)} with 95% confidence{but}.{price}"
+    )
+
+
+def _cost(fact: Fact | None, best: int, names: list[str]) -> str:
+    """The cost of the one, in costs of the others, where it is known."""
+    values = fact.values if fact else ()
+    usd = dict(zip(names, values, strict=False))
+    own = usd.pop(names[best], None)
+    known = {name: value for name, value in usd.items() if value}
+    if own is None or not known:
+        return ""
+    return ", at " + joined(
+        f"{own / usd:.2g} times the cost of {name}" for name, usd in known.items()
     )
 
 

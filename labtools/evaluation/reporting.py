@@ -54,7 +54,9 @@ def write_profile(folder: str | Path) -> tuple[Fit, Path]:
     return found, _write(results.path / "profile.json", found.profile_json())
 
 
-def write_comparison(folders: Sequence[str | Path], prefix: str | Path) -> Comparison:
+def write_comparison(
+    folders: Sequence[str | Path], prefix: str | Path, prices: Sequence[Prices] = ()
+) -> Comparison:
     """Compare measured endpoints, and write PREFIX.html and PREFIX.json.
 
     Raises ConfigurationError for a folder that comes twice: it would be like itself.
@@ -68,7 +70,7 @@ def write_comparison(folders: Sequence[str | Path], prefix: str | Path) -> Compa
                 "Name the folder of another endpoint or of another run."
             )
         seen[path] = folder
-    found = compare(*(ResultsFolder(folder).read() for folder in folders))
+    found = compare(*(ResultsFolder(folder).read() for folder in folders), prices=prices)
     prefix = Path(prefix)
     _write(prefix.with_name(f"{prefix.name}.json"), to_json(found))
     _write(prefix.with_name(f"{prefix.name}.html"), comparison_page(found))
@@ -147,6 +149,8 @@ def shown(fact: Fact, value: float | None) -> str:
         return "–"
     if fact.unit == "s":
         return duration(value)
+    if fact.unit == "usd":
+        return f"{value:.4f}"
     return f"{value:.0%}" if fact.unit == "share" else f"{value:,.0f}"
 
 

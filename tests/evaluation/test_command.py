@@ -137,6 +137,7 @@ def test_the_help_says_which_folder_is_meant(action, capsys):
         ((*endpoint("a"), "--max-usd", "1"), "needs --prices"),
         ((*endpoint("a"), "--max-usd", "0.01", "--prices", "9,9,9"), "Nothing was sent"),
         ((*endpoint("a"), "--prices", "1,1"), "three numbers"),
+        (("compare", "a", "b", "c", *["--prices", "1,1,1"] * 2), "once for each; found 2 for 3"),
         ((*endpoint("a"), "--key-from", "NO_SUCH_KEY"), "no variable NO_SUCH_KEY"),
         (("compare", "/nowhere", "/elsewhere"), "no evaluation's folder"),
         (("fit", "/nowhere"), "no evaluation's folder"),

@@ -28,7 +28,7 @@ from labtools.errors import ConfigurationError
 from labtools.evaluation.compare import compare, pairs
 from labtools.evaluation.reporting import as_text, comparison_page
 from labtools.evaluation.session import evaluate
-from labtools.model.profile import LatencyProfile, PrefixCache
+from labtools.model.profile import LatencyProfile, PrefixCache, Prices
 from labtools.read_back import to_json
 
 QUICK = LatencyProfile(
@@ -235,6 +235,26 @@ def test_the_first_sentence_says_what_to_choose_whoever_is_named_first():
         told = found.verdict[0].text
         assert told.startswith("For an agent that works in steps, choose quick. ")
         assert told.endswith("quick is faster than slow with 95% confidence.")
+
+
+def test_the_choice_says_what_it_costs_where_prices_are_given():
+    quick, slow = of_steps("quick", *QUICK_STEPS), of_steps("slow", *SLOW_STEPS)
+    dear, cheap = Prices(4, 4, 8), Prices(1, 1, 2)
+    told = compare(quick, slow, prices=[dear, cheap]).verdict[0].text
+    assert told.startswith(
+        "For an agent that works in steps, choose quick, at 4 times the cost of slow. "
+    )
+    (fact,) = [f for f in compare(slow, quick, prices=[cheap, dear]).facts if f.unit == "usd"]
+    sent = quick.observations[0].record
+    step_usd = (sent.input_tokens * 1 + sent.output_tokens * 2) / 1e6
+    assert fact.values == pytest.approx((6 * step_usd, 24 * step_usd))
+
+
+def test_nothing_is_said_of_the_cost_where_nobody_knows_it():
+    silent = [a_record(ttft_s, input_tokens=None) for ttft_s in QUICK_STEPS]
+    quick, slow = measured(*a_chain(*silent), name="quick"), of_steps("slow", *SLOW_STEPS)
+    found = compare(quick, slow, prices=[Prices(1, 1, 1)] * 2)
+    assert found.verdict[0].text.startswith("For an agent that works in steps, choose quick. ")
 
 
 def test_nothing_is_chosen_where_no_difference_is_shown():
