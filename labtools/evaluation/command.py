@@ -7,7 +7,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +155,9 @@ def _limit_reached(budget: Budget, folders: Sequence[ResultsFolder]) -> BudgetEx
     spent = []
     for folder in folders:
         made = folder.read()
-        usd = "" if budget.prices is None else f", {made.spent_usd(budget.prices):.4f} US dollars"
+        usd = "" if not budget.prices else f", {made.spent.cost_usd(budget.prices):.4f} US dollars"
         spent.append(
-            f"{folder.path} has {len(made.made):,} requests and {made.spent_tokens:,} tokens{usd}"
+            f"{folder.path} has {len(made.made):,} requests and {made.spent.total:,} tokens{usd}"
         )
     money = "" if budget.usd is None else f", --max-usd {budget.usd:g}"
     return BudgetExceeded(
@@ -293,15 +293,15 @@ def _left(budget: Budget, folder: Path) -> Budget:
     results = ResultsFolder(folder)
     if results.empty:
         return budget
-    spent = results.read()
+    found = results.read()
     usd = budget.usd
     if usd is not None and budget.prices is not None:
-        usd = max(0.0, usd - spent.spent_usd(budget.prices))
-    return Budget(
-        max(0, budget.requests - len(spent.made)),
-        max(0, budget.tokens - spent.spent_tokens),
-        usd,
-        budget.prices,
+        usd = max(0.0, usd - found.spent.cost_usd(budget.prices))
+    return replace(
+        budget,
+        requests=max(0, budget.requests - len(found.made)),
+        tokens=max(0, budget.tokens - found.spent.total),
+        usd=usd,
     )
 
 

@@ -20,7 +20,7 @@ from labtools.evaluation.comparison import (
     Quantity,
     verdict,
 )
-from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.observations import Measured, Observation, tokens_of
 from labtools.evaluation.outcome import readable
 from labtools.evaluation.plan import AxisName
 from labtools.evaluation.report import Report, command_line, summarise
@@ -231,20 +231,13 @@ def _costs(measured: Sequence[Measured], prices: Sequence[Prices]) -> list[Fact]
         return []
     usd = [
         median(
-            each.cost_usd(*map(sum, zip(*tokens, strict=True)))
+            tokens_of(call.record for call in calls).cost_usd(each)
             for calls in run.blocks(AxisName.CHAIN).values()
-            if None not in (tokens := [_tokens(call) for call in calls])
+            if not any(call.failed or call.record.input_tokens is None for call in calls)
         )
         for run, each in zip(measured, prices, strict=True)
     ]
     return [Fact("cost of the chain, US dollars", "usd", tuple(usd))]
-
-
-def _tokens(call: Observation) -> tuple[int, int, int] | None:
-    record = call.record
-    if call.failed or record.input_tokens is None or record.output_tokens is None:
-        return None
-    return record.input_tokens, record.cached_tokens or 0, record.output_tokens
 
 
 def keyed(calls: Iterable[Observation]) -> Mapping[_Key, Observation]:

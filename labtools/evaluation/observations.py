@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +18,8 @@ from labtools.clock import SimLoop, cpu_time_s, elapsed_s
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.settings import Settings
-from labtools.model.profile import Prices
 from labtools.records import CallRecord, Count, Seconds
+from labtools.wire.usage import TokenCount
 
 # A lone stream of any engine takes longer for a token; from so few nothing is concluded.
 FASTEST_TOKEN_S = 1e-4
@@ -142,6 +142,15 @@ class Identity:
     labtools_version: str
 
 
+def tokens_of(records: Iterable[CallRecord]) -> TokenCount:
+    """What these calls took together; what the endpoint did not say counts as 0."""
+    counts = (
+        TokenCount(call.input_tokens or 0, call.cached_tokens or 0, call.output_tokens or 0)
+        for call in records
+    )
+    return sum(counts, TokenCount())
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """All of one endpoint's results, read back."""
@@ -160,18 +169,9 @@ class Measured:
     """Every call that was made, those set aside included: what was spent."""
 
     @property
-    def spent_tokens(self) -> int:
-        """Input and output tokens of all calls, as far as the endpoint said."""
-        return sum((call.input_tokens or 0) + (call.output_tokens or 0) for call in self.made)
-
-    def spent_usd(self, prices: Prices) -> float:
-        """What all calls cost, as far as the endpoint said."""
-        return sum(
-            prices.cost_usd(
-                call.input_tokens or 0, call.cached_tokens or 0, call.output_tokens or 0
-            )
-            for call in self.made
-        )
+    def spent(self) -> TokenCount:
+        """The tokens of all calls, as far as the endpoint said."""
+        return tokens_of(self.made)
 
     def on(self, axis: AxisName, label: Label | None = None) -> tuple[Observation, ...]:
         """The observations of one axis, or of one label on it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from labtools.evaluation.abilities import Abilities
@@ -175,11 +175,9 @@ def spent(measured: Measured, prices: Prices | None) -> Spent:
     return Spent(
         requests=len(measured.made),
         set_aside=measured.set_aside,
-        input_tokens=sum(record.input_tokens or 0 for record in measured.made),
-        cached_tokens=sum(record.cached_tokens or 0 for record in measured.made),
-        output_tokens=sum(record.output_tokens or 0 for record in measured.made),
+        **asdict(measured.spent),
         without_usage=untold,
-        usd=measured.spent_usd(prices) if prices and not reason else None,
+        usd=measured.spent.cost_usd(prices) if prices and not reason else None,
         usd_reason=reason,
     )
 
