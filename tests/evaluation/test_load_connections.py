@@ -16,7 +16,7 @@ import json, sys
 from gevent import monkey
 monkey.patch_all()
 import gevent, socket
-from labtools.evaluation.load_test.connections import Connections
+from labtools.evaluation.load_test.locustfile import Connections
 from labtools.lab.stopwatch import record_of
 
 answers = json.loads(sys.stdin.read())
