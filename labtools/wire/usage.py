@@ -104,18 +104,22 @@ _PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 _MOST = 10**12
-_COUNTS = re.compile(rb'"(?:usage|timings)"\s*:\s*\{')
+# Two, since each begins with a word that is looked for at once.
+_COUNTS = [re.compile(rb'"%s"\s*:\s*\{' % name) for name in (b"usage", b"timings")]
 _EVENT_ENDS = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
 def usage_in(body: bytes) -> TokenCount | None:
     """The usage in a body of either API, streamed or whole. None if there is none."""
-    usage, text = ReportedUsage(), body.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    if not _COUNTS.search(body):
+    counts = [found.start() for pattern in _COUNTS if (found := pattern.search(body))]
+    if not counts:
         return None
+    usage, text = ReportedUsage(), body.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     # Few of many events count anything; the last part is no event, or is empty.
-    parts = [part + b"\n\n" for part in _EVENT_ENDS.split(body)[:-1] if _COUNTS.search(part)]
-    texts = [e.data for e in sse.events((0.0, part) for part in parts)]
+    body = body[max(0, body.rfind(b"\n\n", 0, min(counts))) :]
+    parts = [part + b"\n\n" for part in _EVENT_ENDS.split(body)[:-1]]
+    counting = [part for part in parts if any(pattern.search(part) for pattern in _COUNTS)]
+    texts = [e.data for e in sse.events((0.0, part) for part in counting)]
     for data in [text] if text.startswith("{") else texts:
         try:
             chunk = json.loads(data)
