@@ -206,8 +206,8 @@ class Recorder:
         """Record the block as one span; what is recorded inside it becomes its child."""
         loop = asyncio.get_running_loop()
         progress = SpanInProgress()
-        span = Span(next(self._ids), name, kind, loop.time(), loop.time(), _parent_id.get())
-        token = _parent_id.set(span.id)
+        id, started_at, parent_id = next(self._ids), loop.time(), _parent_id.get()
+        token = _parent_id.set(id)
         try:
             yield progress
         except BaseException as error:
@@ -218,7 +218,8 @@ class Recorder:
             _parent_id.reset(token)
             call = progress.call
             error_text = str(call.error) if call and call.error else progress.error
-            self._spans.append(replace(span, ended_at=loop.time(), call=call, error=error_text))
+            ends = loop.time(), parent_id, call, error_text
+            self._spans.append(Span(id, name, kind, started_at, *ends))
 
 
 @dataclass(slots=True)

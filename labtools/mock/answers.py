@@ -99,6 +99,8 @@ def _text(
 
 def _before_stop(pieces: list[str], stop: Sequence[str]) -> list[str]:
     """The pieces up to the first stop sequence, which is left out."""
+    if not stop:
+        return pieces
     text = "".join(pieces)
     end = min((text.find(sequence) for sequence in stop if sequence in text), default=None)
     if end is None:
