@@ -27,8 +27,7 @@ from labtools.coding_agent import play
 from labtools.coding_agent.scenario import scenario_names
 from labtools.coding_agent.settings import Limits
 from labtools.course.routing.small_model import Fix, Task, fix_tasks, fixes
-from labtools.local_engine.packages import engine_version
-from labtools.local_engine.settings import EngineSettings
+from labtools.local_engine.settings import EngineSettings, engine_version
 
 KINDS = ["verify", "edit", "locate", "agent"]
 EDITS = 20

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 
 from labtools.errors import LabtoolsError
 from labtools.lab.connect import connect
-from labtools.local_engine.packages import TO_INSTALL, engine_version, missing_packages
+from labtools.local_engine.settings import TO_INSTALL, engine_version, missing_packages
 from labtools.redaction import without_credentials
 
 _TO_RUN_LABS = ("jupyterlab", "ipywidgets", "ipykernel")

@@ -14,8 +14,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from labtools.errors import ConfigurationError
-from labtools.local_engine.packages import check_installed
-from labtools.local_engine.settings import SIZES, SMOLLM2, Size
+from labtools.local_engine.settings import SIZES, SMOLLM2, Size, check_installed
 from labtools.local_engine.tokenizer import train
 from labtools.local_engine.weights import write_model
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from labtools.errors import EndpointUnreachable
 from labtools.local_engine.model_file import model_path, smollm2_file
-from labtools.local_engine.packages import check_installed
-from labtools.local_engine.settings import SMOLLM2, EngineSettings
+from labtools.local_engine.settings import SMOLLM2, EngineSettings, check_installed
 from labtools.server_process import OwnedServer, announce, listen
 
 # Without a limit of the client's, an answer of random weights has no end.

@@ -1,12 +1,17 @@
-"""What can be set about the engine: its model, and how it runs on this machine."""
+"""What can be set about the engine, its model and how it runs here; and what must be installed."""
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import os
 from dataclasses import dataclass, fields
 
 from labtools.errors import ConfigurationError, one_of
 
+# The labs do without the engine, so what it needs is an extra.
+TO_INSTALL = 'run `make engine`, or `pip install -e ".[engine]"`'
+PACKAGES = ("xllamacpp", "gguf", "tokenizers", "numpy")
 SMOLLM2 = "smollm2"
 """What the small real model is called as a size of the engine."""
 MODEL_NAME = "smollm2-135m-instruct"
@@ -126,3 +131,23 @@ class EngineSettings:
 def option(name: str) -> str:
     """A setting's name on the command line."""
     return "--" + name.replace("_", "-")
+
+
+def missing_packages() -> list[str]:
+    """The packages that are not installed."""
+    return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+
+
+def check_installed() -> None:
+    """Raise ConfigurationError, with what to do, unless the engine can run here."""
+    if missing := missing_packages():
+        raise ConfigurationError(
+            f"The engine needs packages that are not installed: {', '.join(missing)}. To have "
+            f"them, {TO_INSTALL}. There are wheels for Linux with glibc, macOS and Windows on "
+            "x86-64, and for Linux and macOS on ARM."
+        )
+
+
+def engine_version() -> str:
+    """The version of the package that carries llama.cpp."""
+    return importlib.metadata.version(PACKAGES[0])

@@ -19,9 +19,8 @@ from labtools import connect
 from labtools.coding_agent import play
 from labtools.errors import ConfigurationError, EndpointUnreachable
 from labtools.local_engine.model_file import CACHE_VARIABLE, model_file
-from labtools.local_engine.packages import missing_packages
 from labtools.local_engine.serving import EngineProcess
-from labtools.local_engine.settings import SIZES, EngineSettings
+from labtools.local_engine.settings import SIZES, EngineSettings, missing_packages
 from labtools.model.tokens import filler
 
 pytestmark = [
@@ -323,7 +322,7 @@ def test_a_damaged_file_is_named(monkeypatch, tmp_path):
 
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("labtools.local_engine.packages.missing_packages", lambda: ["xllamacpp"])
+    monkeypatch.setattr("labtools.local_engine.settings.missing_packages", lambda: ["xllamacpp"])
     with pytest.raises(ConfigurationError, match=r"not installed: xllamacpp.*make engine"):
         connect("engine")
 

@@ -11,9 +11,13 @@ from labtools.errors import ConfigurationError
 from labtools.lab.target import Target
 from labtools.local_engine import model_file
 from labtools.local_engine.model_file import smollm2_file
-from labtools.local_engine.packages import missing_packages
 from labtools.local_engine.serving import EngineProcess
-from labtools.local_engine.settings import CONTEXT_TOKENS, MODEL_NAME, EngineSettings
+from labtools.local_engine.settings import (
+    CONTEXT_TOKENS,
+    MODEL_NAME,
+    EngineSettings,
+    missing_packages,
+)
 
 
 def is_installed():
