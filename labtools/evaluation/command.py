@@ -25,7 +25,7 @@ from labtools.evaluation.reporting import (
 )
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import held, measure
-from labtools.evaluation.settings import SIZES, Settings, size
+from labtools.evaluation.settings import SIZES, Settings, as_typed, size
 from labtools.lab.budget import Budget
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
@@ -103,11 +103,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--max-requests", type=int, metavar="N", help="for each endpoint")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="for each endpoint")
     parser.add_argument("--max-usd", type=float, metavar="X", help="for each; needs --prices")
-    parser.add_argument(
-        "--prices",
-        metavar="IN,CACHED,OUT",
-        help=PRICES,
-    )
+    parser.add_argument("--prices", metavar="IN,CACHED,OUT", help=PRICES)
     parser.add_argument("--size", default="default", help=f"{', '.join(SIZES)}")
     settings = parser.add_argument_group("settings", "each replaces what the size says")
     for field in fields(Settings):
@@ -115,7 +111,7 @@ def add_command(commands: Any) -> None:
         settings.add_argument(
             f"--{field.name.replace('_', '-')}",
             metavar="N,N" if many else "N",
-            help=f"default: {_as_typed(getattr(SIZES['default'], field.name))}",
+            help=f"default: {as_typed(getattr(SIZES['default'], field.name))}",
         )
 
 
@@ -312,7 +308,3 @@ def _announcement(expected: Estimate, prices: Prices | None, endpoints: int) -> 
         f"At most {expected.requests} requests, {expected.input_tokens:,} input and "
         f"{expected.output_tokens:,} output tokens{money}{each}."
     )
-
-
-def _as_typed(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

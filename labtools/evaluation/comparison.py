@@ -134,8 +134,10 @@ def _cost(fact: Fact | None, best: int, names: list[str]) -> str:
     known = {name: value for name, value in usd.items() if value}
     if own is None or not known:
         return ""
+    times = {name: f"{own / value:.2g}" for name, value in known.items()}
     return ", at " + joined(
-        f"{own / usd:.2g} times the cost of {name}" for name, usd in known.items()
+        f"the same cost as {name}" if n == "1" else f"{n} times the cost of {name}"
+        for name, n in times.items()
     )
 
 

@@ -244,6 +244,8 @@ def test_the_choice_says_what_it_costs_where_prices_are_given():
     assert told.startswith(
         "For an agent that works in steps, choose quick, at 4 times the cost of slow. "
     )
+    same = compare(quick, slow, prices=[cheap, cheap]).verdict[0].text
+    assert same.startswith("For an agent that works in steps, choose quick, at the same cost as ")
     (fact,) = [f for f in compare(slow, quick, prices=[cheap, dear]).facts if f.unit == "usd"]
     sent = quick.observations[0].record
     step_usd = (sent.input_tokens * 1 + sent.output_tokens * 2) / 1e6
