@@ -61,6 +61,24 @@ def test_both_menus_open(browser: SiteBrowser, page: str, width: int) -> None:
     browser.on_page(page, look, width=width)
 
 
+def test_what_scrolls_takes_the_focus_beside_a_moving_race(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> list[int]:
+        tab.locator("[data-explorable=race] svg").scroll_into_view_if_needed()
+        race = tab.get_by_role("button", name="Stop", exact=True)
+        race.wait_for()
+        tab.set_viewport_size({"width": 390, "height": WIDTHS[390]})
+        tab.wait_for_timeout(500)
+        code = tab.locator("pre").evaluate_all(
+            "all => all.filter(pre => pre.scrollWidth > pre.clientWidth).map(pre => pre.tabIndex)"
+        )
+        assert race.is_visible()
+        return code
+
+    code = browser.on_page("labs/multiplier.html", look)
+    assert len(code) > 5
+    assert set(code) == {0}
+
+
 @pytest.mark.parametrize(
     ("query", "page"),
     [
