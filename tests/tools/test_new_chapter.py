@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "labtools" / "course" / "__init__.py"
 CHAPTERS = re.compile(r"(?<=^CHAPTERS = \(\n).*?(?=^\)$)", re.MULTILINE | re.DOTALL)
 BOOK = ["_config.yml", "_ext", "_static", "tools/live", "templates", "chapters/glossary.md"]
-BOOK += ["chapters/bibliography.md", "chapters/references.bib"]
+BOOK += ["chapters/bibliography.md", "chapters/references.bib", "CITATION.cff"]
 OUTLINE = """\
 format: jb-book
 root: index
@@ -47,7 +47,9 @@ def book(tmp_path: Path) -> Path:
         copy.parent.mkdir(exist_ok=True)
         shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
     (tmp_path / "_toc.yml").write_text(OUTLINE, encoding="utf-8")
-    (tmp_path / "index.md").write_text("# Here\n\n{cite:p}`generalcompute2026`\n", encoding="utf-8")
+    # What the glossary and the bibliography refer to stands here.
+    index = "# Here\n\n(tools-disagree)=\n## Cited\n\n{cite:p}`generalcompute2026`\n"
+    (tmp_path / "index.md").write_text(index, encoding="utf-8")
     package = tmp_path / "labtools" / "course" / "__init__.py"
     package.parent.mkdir(parents=True)
     package.write_text(CHAPTERS.sub('    "first",\n', PACKAGE.read_text("utf-8")), "utf-8")
