@@ -98,7 +98,8 @@ def _check(name: str, title: str) -> None:
 
 def _with_chapter(outline: str, name: str) -> tuple[str, str]:
     """_toc.yml with one more chapter after the last with a lab of its name, and that one's name."""
-    chapters = yaml.safe_load(outline)["parts"][0]["chapters"]
+    parts = yaml.safe_load(outline)["parts"]
+    chapters = [entry for part in parts for entry in part["chapters"]]
     for last in (entry["file"].removeprefix("chapters/") for entry in reversed(chapters)):
         entry = ENTRY.format(name=last)
         if entry in outline:

@@ -12,7 +12,8 @@ from labtools.course import CHAPTERS, FOLDER, number_of
 from labtools.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
-NUMBERED = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"][0]["chapters"]
+PARTS = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+NUMBERED = next(part["chapters"] for part in PARTS if "numbered" in part)
 TYPED = re.compile(r"\b(?:[Cc]hapters?|Labs?)[ \N{NO-BREAK SPACE}]\d")
 TEXTS = [
     ROOT / "index.md",
