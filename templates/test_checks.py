@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from check_cases import mistakes_are_named, right_answers_pass
 
 from labtools.course.CHAPTER_NAME import check
 
@@ -29,17 +29,5 @@ MISTAKES = {
     ],
 }
 
-
-@pytest.mark.parametrize(("checks", "answer"), RIGHT.items())
-def test_the_right_answer_passes(checks, answer):
-    assert checks(answer).passed
-
-
-@pytest.mark.parametrize(
-    ("checks", "answer", "said"),
-    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
-)
-def test_a_mistake_is_named(checks, answer, said):
-    verdict = checks(answer)
-    assert not verdict.passed
-    assert said in verdict.message, verdict
+test_the_right_answer_passes = right_answers_pass(RIGHT)
+test_a_mistake_is_named = mistakes_are_named(MISTAKES)

@@ -22,6 +22,7 @@ PACKAGE = ROOT / "labtools" / "course" / "__init__.py"
 CHAPTERS = re.compile(r"(?<=^CHAPTERS = \(\n).*?(?=^\)$)", re.MULTILINE | re.DOTALL)
 BOOK = ["_config.yml", "_ext", "_static", "tools/live", "templates", "chapters/glossary.md"]
 BOOK += ["chapters/bibliography.md", "chapters/references.bib", "CITATION.cff"]
+BOOK += ["tests/course/check_cases.py"]
 OUTLINE = """\
 format: jb-book
 root: index
@@ -44,7 +45,7 @@ def book(tmp_path: Path) -> Path:
     """This book with nothing in it but its reference part and a first chapter."""
     for name in BOOK:
         source, copy = ROOT / name, tmp_path / name
-        copy.parent.mkdir(exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
     (tmp_path / "_toc.yml").write_text(OUTLINE, encoding="utf-8")
     # What the glossary and the bibliography refer to stands here.

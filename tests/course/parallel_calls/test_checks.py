@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from check_cases import mistakes_are_named
 
 from labtools import connect
 from labtools.course.parallel_calls.checks import (
@@ -202,12 +203,4 @@ MISTAKES = {
     ],
 }
 
-
-@pytest.mark.parametrize(
-    ("checks", "answer", "said"),
-    [(checks, *case) for checks, cases in MISTAKES.items() for case in cases],
-)
-def test_a_mistake_is_named(checks, answer, said):
-    verdict = checks(answer)
-    assert not verdict.passed
-    assert said in verdict.message, verdict
+test_a_mistake_is_named = mistakes_are_named(MISTAKES)
