@@ -41,6 +41,10 @@ OVERFLOWING = """() => {
 IMAGES_HERE = """() => [...document.images].filter(image => image.checkVisibility())
     .map(image => Object.assign(image, {loading: "eager"}).complete).every(Boolean)"""
 
+# The theme slides its sidebars in when the window gets wider.
+STILL = """() => !document.getAnimations().some(
+    one => one instanceof CSSTransition && one.playState === "running")"""
+
 UNNAMED_IMAGES = """() => [...document.images]
     .filter(image => !image.alt.trim() || image.checkVisibility() && !image.naturalWidth)
     .map(image => image.outerHTML.slice(0, 120))"""
@@ -158,7 +162,7 @@ class SiteBrowser:
             seen.scheme = tab.evaluate("() => document.documentElement.dataset.theme ?? ''")
             for width, height in WIDTHS.items():
                 tab.set_viewport_size({"width": width, "height": height})
-                _wait_for_images(tab)
+                _settle(tab)
                 found = {
                     "wider than the window": tab.evaluate(OVERFLOWING),
                     "images without a name or a picture": tab.evaluate(UNNAMED_IMAGES),
@@ -178,7 +182,7 @@ class SiteBrowser:
 
         def look(tab: Page) -> None:
             tab.goto(f"{self._site}/{page}", wait_until="networkidle")
-            _wait_for_images(tab)
+            _settle(tab)
             tab.screenshot(path=file, full_page=True, animations="disabled")
 
         self._in_tab(look, width=width, scheme=scheme, javascript=True)
@@ -238,13 +242,14 @@ class SiteBrowser:
         return self._thread.submit(run).result()
 
 
-def _wait_for_images(tab: Page) -> None:
-    """A figure has another file for another width. Nothing here waits in the page: it may be
-    one without scripts.
+def _settle(tab: Page) -> None:
+    """Wait until what another width brings is there: a figure's file, sidebars in place.
+
+    Nothing here waits in the page: it may be one without scripts.
     """
     for _ in range(100):
         tab.wait_for_timeout(50)
-        if tab.evaluate(IMAGES_HERE):
+        if tab.evaluate(IMAGES_HERE) and tab.evaluate(STILL):
             break
 
 
