@@ -7,13 +7,14 @@ value" is None, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from pydantic import Field, InstanceOf
 
 from labtools.clock import elapsed_s
+from labtools.model.profile import Prices
 from labtools.read_back import read_back
 
 # What a file may say; nothing that is measured comes near these bounds.
@@ -53,6 +54,35 @@ class CallError:
     def __str__(self) -> str:
         status = f" {self.status}" if self.status is not None else ""
         return f"{self.kind}{status}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """Tokens of one call or of many; those that nobody told count as 0.
+
+    Cached tokens are part of the input tokens.
+    """
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    def cost_usd(self, prices: Prices) -> float:
+        return prices.cost_usd(self.input_tokens, self.cached_tokens, self.output_tokens)
+
+    def __add__(self, other: TokenCount) -> TokenCount:
+        return TokenCount(
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+        )
+
+    def __sub__(self, other: TokenCount) -> TokenCount:
+        return self + TokenCount(-other.input_tokens, -other.cached_tokens, -other.output_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +139,12 @@ class CallRecord:
         if self.e2e_latency_s is None or not self.chunks_at:
             return None
         return elapsed_s(self.chunks_at[0], self.ended_at)
+
+    @property
+    def tokens(self) -> TokenCount:
+        """What it took, as far as the endpoint said."""
+        counts = (self.input_tokens, self.cached_tokens, self.output_tokens)
+        return TokenCount(*(count or 0 for count in counts))
 
     @property
     def streamed_tokens(self) -> int | None:
@@ -224,6 +260,11 @@ class Span:
     @property
     def duration_s(self) -> float:
         return elapsed_s(self.started_at, self.ended_at)
+
+
+def tokens_of(calls: Iterable[CallRecord]) -> TokenCount:
+    """What these calls took together."""
+    return sum((call.tokens for call in calls), TokenCount())
 
 
 def remarks(calls: Sequence[CallRecord]) -> tuple[str, ...]:

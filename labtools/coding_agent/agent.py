@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from labtools.coding_agent import steps
 from labtools.coding_agent.asking import Asker, Script, Stopped, Used, handbook_note, refuse
 from labtools.coding_agent.pytest_run import PytestRun, Tested, TestReport, isolation
-from labtools.coding_agent.settings import Limits, Outcome, Switches, cost_of, tokens_of
+from labtools.coding_agent.settings import Limits, Outcome, Switches, cost_of
 from labtools.coding_agent.steps import Step
 from labtools.coding_agent.tools import (
     Locate,
@@ -38,7 +38,7 @@ from labtools.coding_agent.workspace import ToolError, Workspace
 from labtools.dispatch.fan_out import fan_out
 from labtools.errors import BudgetExceeded
 from labtools.model.profile import Prices
-from labtools.records import CallRecord
+from labtools.records import CallRecord, tokens_of
 
 if TYPE_CHECKING:
     from labtools.lab.lab import Lab
@@ -97,7 +97,7 @@ class CodingAgent:
             stopped, reason = "time", f"{self._limits.time_s} s have passed."
         if stopped != "accepted":
             self._workspace.restore()
-        records = self._asker.records
+        records, spent = self._asker.records, tokens_of(self._asker.records)
         return Outcome(
             stopped,
             reason,
@@ -105,7 +105,9 @@ class CodingAgent:
             self._report.passed,
             self._workspace.diff(),
             len(records),
-            *tokens_of(records),
+            spent.input_tokens,
+            spent.cached_tokens,
+            spent.output_tokens,
             cost_of(records, self._prices),
             isolation=isolation(),
         )

@@ -20,7 +20,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
-from labtools.coding_agent.settings import Limits, Switches, cost_of, tokens_of
+from labtools.coding_agent.settings import Limits, Switches, cost_of
 from labtools.coding_agent.steps import Step
 from labtools.coding_agent.tools import TOOLS, Tool, parsed
 from labtools.coding_agent.workspace import ToolError, Workspace
@@ -28,7 +28,7 @@ from labtools.errors import ConfigurationError
 from labtools.model.profile import Prices
 from labtools.model.prompts import render_prompt
 from labtools.model.tokens import CHARS_PER_TOKEN
-from labtools.records import CallRecord, ToolCall
+from labtools.records import CallRecord, ToolCall, tokens_of
 
 if TYPE_CHECKING:
     from labtools.lab.lab import Lab
@@ -234,11 +234,9 @@ class Asker:
         return {"extra_body": {"mock": dict(self._script(asking))}}
 
     def _check_spending(self) -> None:
-        inputs, _, outputs = tokens_of(self.records)
-        if inputs + outputs >= self._limits.tokens:
-            raise Stopped(
-                "tokens", f"{inputs + outputs} of {self._limits.tokens} tokens are spent."
-            )
+        tokens = tokens_of(self.records).total
+        if tokens >= self._limits.tokens:
+            raise Stopped("tokens", f"{tokens} of {self._limits.tokens} tokens are spent.")
         usd = cost_of(self.records, self._prices)
         if self._limits.usd is not None and usd is not None and usd >= self._limits.usd:
             raise Stopped("usd", f"{usd:.4f} of {self._limits.usd} dollars are spent.")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import shutil
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,26 +73,22 @@ class Answer(BaseModel):
         return self.output_tokens or _OUTPUT_TOKENS[self.step]
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    title: str
-    story: str
-    test_s: float
-    answer: list[Answer]
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(BaseModel):
     """One task for the agent, with a script for a mock that plays the model."""
 
-    name: str
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, str_strip_whitespace=True)
+
     folder: Path
     title: str
     story: str
     test_s: float
     """What a test run is charged on the simulated clock; the essay's 3 s."""
-    answers: tuple[Answer, ...]
+    answers: list[Answer] = Field(alias="answer")
+
+    @property
+    def name(self) -> str:
+        """What it is called, as its folder is."""
+        return self.folder.name
 
     def workspace(self) -> Workspace:
         """A fresh copy of the broken repository."""
@@ -153,9 +149,7 @@ def load_scenario(name: str | Path) -> Scenario:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"Cannot read the scenario {path}: {error}.") from None
-    file = read_back(_File, values, str(path))
-    story = file.story.strip()
-    return Scenario(folder.name, folder, file.title, story, file.test_s, tuple(file.answer))
+    return read_back(Scenario, {"folder": folder, **values}, str(path))
 
 
 def _call(answer: Answer) -> dict[str, Any]:

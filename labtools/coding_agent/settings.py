@@ -109,17 +109,8 @@ class Outcome:
         return self.stopped == "accepted"
 
 
-def tokens_of(records: Sequence[CallRecord]) -> tuple[int, int, int]:
-    """Input tokens, those of them that were cached, and output tokens; unknown ones count 0."""
-    return (
-        sum(record.input_tokens or 0 for record in records),
-        sum(record.cached_tokens or 0 for record in records),
-        sum(record.output_tokens or 0 for record in records),
-    )
-
-
 def cost_of(records: Sequence[CallRecord], prices: Mapping[str, Prices] | None) -> float | None:
     """US dollars for all calls. None if a model among them has no price here."""
     if prices is None or any(record.model not in prices for record in records):
         return None
-    return sum(prices[record.model].cost_usd(*tokens_of([record])) for record in records)
+    return sum(record.tokens.cost_usd(prices[record.model]) for record in records)

@@ -34,10 +34,6 @@ class Router:
         """This router with some routes changed or added."""
         return Router(self.default, {**self.routes, **routes})
 
-    def as_models(self) -> dict[str, str]:
-        """The table as `connect(model=...)` takes it."""
-        return {**self.routes, "default": self.default}
-
 
 @dataclass(frozen=True, slots=True)
 class Cascaded(Generic[A]):

@@ -20,13 +20,14 @@ from labtools.evaluation.comparison import (
     Quantity,
     verdict,
 )
-from labtools.evaluation.observations import Measured, Observation, tokens_of
+from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.outcome import readable
 from labtools.evaluation.plan import AxisName
 from labtools.evaluation.report import Report, command_line, summarise
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Stat, difference, median
 from labtools.model.profile import Prices
+from labtools.records import tokens_of
 from labtools.wording import joined
 
 # Answers that differ in length by more than this differ in latency for it.

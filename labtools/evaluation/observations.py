@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +18,7 @@ from labtools.clock import SimLoop, cpu_time_s, elapsed_s
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.settings import Settings
-from labtools.records import CallRecord, Count, Seconds
-from labtools.wire.usage import TokenCount
+from labtools.records import CallRecord, Count, Seconds, TokenCount, tokens_of
 
 # A lone stream of any engine takes longer for a token; from so few nothing is concluded.
 FASTEST_TOKEN_S = 1e-4
@@ -140,15 +139,6 @@ class Identity:
     """"simulated" or "wall"."""
     settings: Settings
     labtools_version: str
-
-
-def tokens_of(records: Iterable[CallRecord]) -> TokenCount:
-    """What these calls took together; what the endpoint did not say counts as 0."""
-    counts = (
-        TokenCount(call.input_tokens or 0, call.cached_tokens or 0, call.output_tokens or 0)
-        for call in records
-    )
-    return sum(counts, TokenCount())
 
 
 @dataclass(frozen=True, slots=True)

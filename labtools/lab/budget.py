@@ -12,8 +12,9 @@ import httpx2
 from labtools.errors import BudgetExceeded, ConfigurationError
 from labtools.model.profile import Prices
 from labtools.model.tokens import count_tokens
+from labtools.records import TokenCount
 from labtools.transport.arrivals import EXTENSION, Around, Arrivals
-from labtools.wire.usage import TokenCount, usage_in
+from labtools.wire.usage import usage_in
 
 
 @dataclass(frozen=True, slots=True)

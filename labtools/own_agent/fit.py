@@ -161,7 +161,8 @@ def _fit(model: str, calls: Sequence[CallRecord]) -> Fit:
 
 def tokens_row(call: CallRecord) -> tuple[float, float, float]:
     """What its seconds are made of: a constant, uncached and output tokens."""
-    return 1.0, (call.input_tokens or 0) - (call.cached_tokens or 0), call.output_tokens or 0
+    tokens = call.tokens
+    return 1.0, tokens.input_tokens - tokens.cached_tokens, tokens.output_tokens
 
 
 def _least_squares(squares: np.ndarray, products: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from labtools.own_agent.fit import Identity, identity
 from labtools.own_agent.levers import Foretelling, Levers, Saving, together
 from labtools.own_agent.path import critical_path, shares
 from labtools.own_agent.prompt_blocks import CacheBreak, breaks
-from labtools.records import Span, Wait
+from labtools.records import Span, Wait, tokens_of
 from labtools.wording import count, joined
 
 Format = Literal["labtools-trace-report/1"]
@@ -111,7 +111,7 @@ def report(
             on_path_s[segment.span.id] += segment.duration_s
     slack_s = order.slack_s()
     foretelling = Foretelling(trace, order, found) if found.holds and trace.spans else None
-    calls = trace.calls
+    calls, spent = trace.calls, tokens_of(trace.calls)
     # A log that was pieced together, or never says why an answer ended, says nothing of the wire.
     wire = not any(span.derived for span in trace.spans if span.call)
     wire = wire and any(call.finish_reason for call in calls)
@@ -125,9 +125,9 @@ def report(
         trace.failures,
         trace.remarks if wire else (),
         tuple(dict.fromkeys(call.model for call in calls)),
-        sum(call.input_tokens or 0 for call in calls),
-        sum(call.cached_tokens or 0 for call in calls),
-        sum(call.output_tokens or 0 for call in calls),
+        spent.input_tokens,
+        spent.cached_tokens,
+        spent.output_tokens,
         {kind: round(seconds, 9) for kind, seconds in shares(path).items()},
         tuple(_step(s, trace.started_at, on_path_s[s.id], slack_s[s.id]) for s in order.spans),
         tuple(breaks(trace.spans, found.fits)),

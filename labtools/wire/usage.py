@@ -8,34 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labtools.model.profile import Prices
+from labtools.records import TokenCount
 from labtools.wire import sse
-
-
-@dataclass(frozen=True, slots=True)
-class TokenCount:
-    """Tokens of one answer or of many. Cached tokens are part of the input tokens."""
-
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    output_tokens: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.input_tokens + self.output_tokens
-
-    def cost_usd(self, prices: Prices) -> float:
-        return prices.cost_usd(self.input_tokens, self.cached_tokens, self.output_tokens)
-
-    def __add__(self, other: TokenCount) -> TokenCount:
-        return TokenCount(
-            self.input_tokens + other.input_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.output_tokens + other.output_tokens,
-        )
-
-    def __sub__(self, other: TokenCount) -> TokenCount:
-        return self + TokenCount(-other.input_tokens, -other.cached_tokens, -other.output_tokens)
 
 
 @dataclass(slots=True)

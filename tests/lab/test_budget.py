@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from labtools.errors import BudgetExceeded, ConfigurationError
 from labtools.lab.budget import Budget, Meter
 from labtools.model.profile import Prices
+from labtools.records import TokenCount
 from labtools.transport.arrivals import StampingTransport
-from labtools.wire.usage import TokenCount
 
 PRICES = Prices(input_usd_per_million=1_000_000, output_usd_per_million=2_000_000)
 

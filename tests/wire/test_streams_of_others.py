@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from labtools.records import ToolCall
+from labtools.records import TokenCount, ToolCall
 from labtools.wire.api_error import message_of
 from labtools.wire.chat_reader import read_chat_stream
-from labtools.wire.usage import TokenCount, usage_in
+from labtools.wire.usage import usage_in
 
 DONE = b"data: [DONE]\n\n"
 

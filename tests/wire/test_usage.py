@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labtools.model.profile import Prices
+from labtools.records import TokenCount
 from labtools.wire.answer import Answer, Piece, Usage, usage_of
 from labtools.wire.chat_writer import ChatWriter
-from labtools.wire.usage import TokenCount, usage_in
+from labtools.wire.usage import usage_in
 
 counts = st.integers(0, 10**9)
 

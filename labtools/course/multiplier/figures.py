@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import html
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from labtools import platform
 from labtools.errors import NothingMeasured
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 REFRESH_S = 0.1
 _SHOWN_CHARS = 400
-_Show = Callable[[float, str, str], None]  # at which second, in whose pane, what
 _IN_WORDS = {1: "one", 2: "two", 3: "three", 4: "four"}
 
 
@@ -191,8 +189,8 @@ def inference_shares(published: Mapping[str, float], claimed: tuple[float, float
 def race_live(profiles: Sequence[str] = ("slow", "fast"), calls: int = 5) -> ipywidgets.VBox:
     """The same calls on several profiles at once, streaming in real time: a widget.
 
-    A button starts the mock over HTTP, on the wall clock; `calls` is where the slider stands. In a
-    page, which has no servers, the race is simulated first and then shown as slowly as it was.
+    A button simulates the race and then shows it as slowly as it was; `calls` is where the slider
+    stands.
     """
     import ipywidgets as widgets
 
@@ -200,48 +198,39 @@ def race_live(profiles: Sequence[str] = ("slow", "fast"), calls: int = 5) -> ipy
     button = widgets.Button(description="Start", button_style="primary")
     panes = {name: widgets.HTML(_pane(name, 0, count.value, 0.0, "")) for name in profiles}
 
-    def show(_: float, name: str, text: str) -> None:
-        panes[name].value = text
-
-    def run(endpoint: str, show: _Show) -> None:
-        with connect(endpoint, profile={name: name for name in profiles}) as lab:
-            lab.run(_run_all(lab, list(profiles), count.value, show))
-
     def start(_: object) -> None:
-        button.disabled = True
-        try:
-            run("mock", show)
-        finally:
-            button.disabled = False
-
-    def start_in_page(_: object) -> None:
-        moments: list[tuple[float, str, str]] = []
-        run("sim", lambda *moment: moments.append(moment))
+        with connect("sim", profile={name: name for name in profiles}) as lab:
+            moments = lab.run(_race(lab, profiles, count.value)).result
         button.disabled = True
         loop = asyncio.get_running_loop()
-        for moment in moments:
-            loop.call_later(moment[0], show, *moment)
+        for seconds, name, text in moments:
+            loop.call_later(seconds, setattr, panes[name], "value", text)
         loop.call_later(moments[-1][0], setattr, button, "disabled", False)
 
-    button.on_click(start_in_page if platform.in_page() else start)
+    button.on_click(start)
     boxes = [
         widgets.Box([pane], layout={"width": f"{100 // len(panes)}%"}) for pane in panes.values()
     ]
     return widgets.VBox([widgets.HBox([count, button]), widgets.HBox(boxes)])
 
 
-async def _run_all(lab: Lab, names: Sequence[str], calls: int, show: _Show) -> None:
-    await asyncio.gather(*(_stream_calls(lab, name, calls, show) for name in names))
+async def _race(lab: Lab, names: Sequence[str], calls: int) -> list[tuple[float, str, str]]:
+    """At which second, in whose pane, what."""
+    moments: list[tuple[float, str, str]] = []
+    await asyncio.gather(*(_stream_calls(lab, name, calls, moments) for name in names))
+    return moments
 
 
-async def _stream_calls(lab: Lab, name: str, calls: int, show: _Show) -> None:
+async def _stream_calls(
+    lab: Lab, name: str, calls: int, moments: list[tuple[float, str, str]]
+) -> None:
     loop = asyncio.get_running_loop()
     started_at = shown_at = loop.time()
     text = ""
 
     def say(done: int) -> None:
         seconds = loop.time() - started_at
-        show(seconds, name, _pane(name, done, calls, seconds, text))
+        moments.append((seconds, name, _pane(name, done, calls, seconds, text)))
 
     for done in range(calls):
         create: Any = lab.client.chat.completions.create

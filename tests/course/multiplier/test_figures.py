@@ -46,8 +46,8 @@ def test_amdahl_tells_both_readings_of_a_share() -> None:
     assert "2.50 to 3.25 times with it measured on the fast one" in alt
 
 
-def test_in_a_page_the_race_is_as_slow_as_its_endpoints(page: None, sim: Any) -> None:
-    """What the panes say on a clock of the page's own, which no test waits for."""
+def test_the_race_is_as_slow_as_its_endpoints(sim: Any) -> None:
+    """What the panes say on a clock that no test waits for."""
     widget = figures.race_live(("slow", "fast"), calls=2)
     button = widget.children[0].children[1]
     panes = [box.children[0] for box in widget.children[1].children]
