@@ -32,9 +32,8 @@ from labtools.course.model_size.backends import crossover_clients
 from labtools.course.verifiers import NO_CHECK, Verifier, chain_outcomes, checker
 from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
 from labtools.model.metrics import amdahl_speedup, samples_needed
-from labtools.model.named_profiles import FAST, SLOW
+from labtools.model.named_profiles import BATCH_13B, FAST, LATENCY_70B, SLOW
 from labtools.model.profile import LatencyProfile, PrefixCache
-from labtools.model.published_profiles import BATCH_13B, LATENCY_70B
 from labtools.plots.canvas import DECODE, TOOL, TTFT, WAITING
 
 CALLS, CALL_TOKENS, JSON_TOKENS = 20, 100, 80  # the essay's agent, its tool call, its JSON

@@ -182,11 +182,11 @@ def test_an_old_package_is_named_with_what_is_needed(run, monkeypatch):
 
 
 def test_check_says_whether_the_engine_can_run_and_does_not_need_it(run, monkeypatch):
-    monkeypatch.setattr("labtools.environment_check.missing_packages", lambda: ["xllamacpp"])
+    monkeypatch.setattr("labtools.cli.missing_packages", lambda: ["xllamacpp"])
     with_engine_missing, out, _ = run("check")
     assert "-     the engine, which no lab needs: without xllamacpp; run `make engine`" in out
-    monkeypatch.setattr("labtools.environment_check.missing_packages", list)
-    monkeypatch.setattr("labtools.environment_check.engine_version", lambda: "1.2")
+    monkeypatch.setattr("labtools.cli.missing_packages", list)
+    monkeypatch.setattr("labtools.cli.engine_version", lambda: "1.2")
     with_engine, out, _ = run("check")
     assert "OK    the engine: xllamacpp 1.2; " in out
     assert with_engine == with_engine_missing

@@ -19,7 +19,7 @@ from labtools.errors import ConfigurationError
 from labtools.files import write_whole
 from labtools.lab.trace import Trace
 from labtools.lab.whatif import what_if
-from labtools.mock.http_guard import GuardedProtocol, LoopbackOnly
+from labtools.mock.server import GuardedProtocol, LoopbackOnly
 from labtools.model.named_profiles import load_profiles, named_profile
 from labtools.model.profile import LatencyProfile
 from labtools.own_agent.fit import Identity, identity

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from labtools.errors import ConfigurationError
-from labtools.local_engine.command import add_command, settings_of
+from labtools.local_engine.serving import add_command, settings_of
 from labtools.local_engine.settings import SIZES, EngineSettings
 
 

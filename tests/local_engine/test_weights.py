@@ -8,6 +8,7 @@ import pytest
 
 from labtools.local_engine import model_file as made
 from labtools.local_engine import tokenizer
+from labtools.local_engine.model_file import write_model
 from labtools.local_engine.settings import Size
 from labtools.local_engine.tokenizer import (
     CALL_END,
@@ -17,7 +18,6 @@ from labtools.local_engine.tokenizer import (
     Vocabulary,
     train,
 )
-from labtools.local_engine.weights import write_model
 
 gguf = pytest.importorskip("gguf", reason="the engine's packages are not installed")
 pytest.importorskip("tokenizers", reason="the engine's packages are not installed")

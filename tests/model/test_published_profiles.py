@@ -12,14 +12,14 @@ import pytest
 from labtools.clock import SimLoop
 from labtools.mock.engine import Engine
 from labtools.model.closed_loop import closed_loop
-from labtools.model.profile import LatencyProfile, Prices
-from labtools.model.published_profiles import (
+from labtools.model.named_profiles import (
     BATCH_13B,
     LATENCY_70B,
     OCI_LLAMA_70B,
     PUBLISHED,
     TRACELAB_MEDIAN,
 )
+from labtools.model.profile import LatencyProfile, Prices
 from labtools.model.roofline import ACCELERATORS, decode_bound_tokens_per_s
 
 H100 = ACCELERATORS["H100 SXM"].bandwidth_bytes_per_s

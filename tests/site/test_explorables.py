@@ -36,8 +36,8 @@ from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
 from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import TooFewSamples, amdahl_speedup, percentile_interval
+from labtools.model.named_profiles import BATCH_13B, LATENCY_70B
 from labtools.model.profile import LatencyProfile, PrefixCache
-from labtools.model.published_profiles import BATCH_13B, LATENCY_70B
 
 pytestmark = pytest.mark.site
 

@@ -5,5 +5,4 @@ from labtools.course.model_size import checks as check
 from labtools.course.model_size import figures
 from labtools.course.model_size.backends import SCHEMA_ENGINES, bound_by
 from labtools.model.metrics import TooFewSamples, percentile, percentile_interval
-from labtools.model.named_profiles import FAST
-from labtools.model.published_profiles import BATCH_13B, LATENCY_70B
+from labtools.model.named_profiles import BATCH_13B, FAST, LATENCY_70B

@@ -19,9 +19,8 @@ from labtools.model.metrics import (
     percentile_interval,
     samples_needed,
 )
-from labtools.model.named_profiles import FAST, SLOW
+from labtools.model.named_profiles import BATCH_13B, FAST, LATENCY_70B, SLOW
 from labtools.model.profile import LatencyProfile
-from labtools.model.published_profiles import BATCH_13B, LATENCY_70B
 from labtools.model.roofline import ACCELERATORS, decode_bound_tokens_per_s
 
 _A100, _H100 = (ACCELERATORS[n].bandwidth_bytes_per_s for n in ("A100 80GB SXM", "H100 SXM"))

@@ -5,7 +5,7 @@ import pytest
 from labtools.course.model_size.backends import crossover_clients
 from labtools.errors import ConfigurationError
 from labtools.model.closed_loop import closed_loop
-from labtools.model.published_profiles import BATCH_13B, LATENCY_70B
+from labtools.model.named_profiles import BATCH_13B, LATENCY_70B
 
 
 def call_s(profile, clients, tokens, input_tokens=1000):

@@ -5,7 +5,7 @@ import pytest
 from labtools.course.model_size import figures
 from labtools.course.model_size.backends import crossover_clients
 from labtools.errors import NothingMeasured
-from labtools.model.published_profiles import BATCH_13B, LATENCY_70B
+from labtools.model.named_profiles import BATCH_13B, LATENCY_70B
 
 FIFTY = [float(n) for n in range(1, 51)]
 HUNDRED = [float(n) for n in range(1, 101)]
