@@ -7,7 +7,7 @@ waits for has happened, and then a lag: what the agent did there, which nobody r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -69,6 +69,48 @@ class Event:
     """Numbers of the events that it waits for, each with the lag behind it."""
     is_work: bool = False
     """The end of what has a duration of its own."""
+
+
+KINDS = ("TTFT", "decode", "call", "tool", "retry", "human", "nothing")
+"""What a second of the path went to. "call": an answer whose first token nobody logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the path; without a span nothing that is in the trace was going on."""
+
+    span: Span | None
+    started_at: float
+    ended_at: float
+
+    @property
+    def duration_s(self) -> float:
+        return self.ended_at - self.started_at
+
+    def kinds(self) -> Iterator[tuple[str, float]]:
+        """What it was doing, in seconds."""
+        span = self.span
+        if span is None:
+            yield "nothing", self.duration_s
+        elif span.call is None:
+            yield "nothing" if span.kind == "group" else span.kind, self.duration_s
+        elif span.call.error:
+            yield "retry", self.duration_s
+        elif not span.call.chunks_at:
+            yield "call", self.duration_s
+        else:
+            first_at = min(max(span.call.chunks_at[0], self.started_at), self.ended_at)
+            yield "TTFT", first_at - self.started_at
+            yield "decode", self.ended_at - first_at
+
+
+def shares(path: Iterable[Segment]) -> dict[str, float]:
+    """Seconds of the path by what they went to; kinds that took none are left out."""
+    total = dict.fromkeys(KINDS, 0.0)
+    for segment in path:
+        for kind, seconds in segment.kinds():
+            total[kind] += seconds
+    return {kind: seconds for kind, seconds in total.items() if seconds > 0}
 
 
 class Order:
@@ -164,6 +206,32 @@ class Order:
             else:
                 times[n] = zero + event.at
         return times
+
+    def critical_path(self) -> list[Segment]:
+        """What the run's end waited for, from its start; the stretches add up to the run."""
+        found = list[Segment]()
+        n: int | None = len(self.events) - 1
+        until = self.events[-1].at
+
+        def back_to(at: float, span: Span | None) -> None:
+            nonlocal until
+            at = min(at, until)
+            if at < until:
+                found.append(Segment(span, at, until))
+            until = at
+
+        while n is not None:
+            event = self.events[n]
+            begun = self.events[n - 1] if event.is_work else event
+            latest = max(begun.after, key=lambda pair: self.events[pair[0]].at, default=None)
+            before = latest[0] if latest else None
+            ended_at = self.events[before].at if before is not None else self.started_at
+            if event.is_work:
+                # A tool can be logged as begun before the call that asked for it had ended.
+                back_to(max(begun.at, ended_at), event.span)
+            back_to(ended_at, None)
+            n = before
+        return found[::-1]
 
     def slack_s(self) -> dict[int, float]:
         """How much longer each span could take, and the run end no later."""

@@ -7,11 +7,11 @@ no value: a percentile of nothing is an error, not 0.0. Nothing here reads a clo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Literal
 
 from labtools.errors import ConfigurationError, NothingMeasured
 
@@ -184,65 +184,6 @@ def goodput_per_s(e2e_latencies_s: Iterable[float | None], slo_s: float, wall_s:
         raise NothingMeasured("Goodput of no calls. Pass one entry a call, None for a failed one.")
     finished_s = _numbers(latency_s for latency_s in latencies_s if latency_s is not None)
     return sum(latency_s <= slo_s for latency_s in finished_s) / wall_s
-
-
-class Interval(Protocol):
-    """Anything with a name, a start and an end, in seconds on one clock."""
-
-    @property
-    def name(self) -> str:
-        """What the interval is called."""
-
-    @property
-    def started_at(self) -> float:
-        """Its start."""
-
-    @property
-    def ended_at(self) -> float:
-        """Its end, at or after its start."""
-
-
-S = TypeVar("S", bound=Interval)
-
-
-@dataclass(frozen=True, slots=True)
-class CriticalPath(Generic[S]):
-    """The spans that set the end of a run, in order, and the time between them.
-
-    `gaps_s[i]` is the time before `spans[i]` in which no span of the path ran; the first counts
-    from the earliest start of all. Spans and gaps add up to the whole run.
-    """
-
-    spans: tuple[S, ...]
-    gaps_s: tuple[float, ...]
-
-
-def critical_path(spans: Sequence[S]) -> CriticalPath[S]:
-    """The chain of spans that determines when the last one ends.
-
-    Walks back from the span that ends last: before each comes the span that ended last of those
-    that ended at or before its start, within a nanosecond. Of spans that end together the
-    longest is taken. It knows times, not causes: a span that merely happened to end just before
-    another is taken for what that one waited for. Pass spans of one level: a parent covers its
-    children and would be the whole path. Undefined (`NothingMeasured`) without spans.
-    """
-    if not spans:
-        raise NothingMeasured("The critical path of no spans. Pass at least one finished span.")
-    for span in spans:
-        if not span.started_at <= span.ended_at:
-            raise ConfigurationError(
-                f"The span {span.name!r} starts at {span.started_at!r} and ends at "
-                f"{span.ended_at!r}. Its end must be at or after its start."
-            )
-    latest_first = sorted(spans, key=lambda span: (-span.ended_at, span.started_at))
-    path = latest_first[:1]
-    for span in latest_first[1:]:
-        if span.ended_at <= path[-1].started_at + 1e-9:
-            path.append(span)
-    path.reverse()
-    ends = [min(span.started_at for span in spans), *(span.ended_at for span in path)]
-    gaps = (max(0.0, span.started_at - end) for end, span in zip(ends, path, strict=False))
-    return CriticalPath(tuple(path), tuple(gaps))
 
 
 def _numbers(values: Iterable[float]) -> list[float]:

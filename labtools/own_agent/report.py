@@ -13,10 +13,9 @@ from html import escape
 from typing import Literal
 
 from labtools.lab.trace import Trace
-from labtools.lab.waits import Order
+from labtools.lab.waits import Order, shares
 from labtools.own_agent.fit import Identity, identity
 from labtools.own_agent.levers import Foretelling, Levers, Saving, together
-from labtools.own_agent.path import critical_path, shares
 from labtools.own_agent.prompt_blocks import CacheBreak, breaks
 from labtools.records import Span, Wait, tokens_of
 from labtools.wording import count, joined
@@ -104,7 +103,7 @@ def report(
     """The report on a trace; `levers` are tried together."""
     order = Order(trace.spans, trace.started_at, trace.ended_at)
     found = found or identity(trace)
-    path = critical_path(trace, order)
+    path = order.critical_path()
     on_path_s = defaultdict[int, float](float)
     for segment in path:
         if segment.span:

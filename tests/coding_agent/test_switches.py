@@ -13,7 +13,7 @@ from labtools.coding_agent.steps import STEPS
 from labtools.coding_agent.tools import IN_CODE
 from labtools.course.audit import ESSAY_MODELS, MAVERICK, SCOUT
 from labtools.errors import ConfigurationError
-from labtools.model.metrics import critical_path
+from labtools.lab.waits import Order
 from labtools.model.profile import LatencyProfile, PrefixCache
 
 pytestmark = pytest.mark.usefixtures("remembered_test_runs")
@@ -265,7 +265,8 @@ def test_the_speculative_run_hides_the_patch_from_the_critical_path() -> None:
     spans = {span.name: span for span in trace.spans if span.call or span.name == "run_tests"}
     assert spans["run_tests"].started_at == spans["generate_fix"].ended_at
     assert spans["run_tests"].started_at == spans["apply_patch"].started_at
-    path = [span.name for span in critical_path(list(spans.values())).spans]
+    order = Order(list(spans.values()), trace.started_at, trace.ended_at)
+    path = [stretch.span.name for stretch in order.critical_path() if stretch.span]
     assert path == [
         "parse_error",
         "locate_file",

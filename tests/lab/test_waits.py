@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labtools import CallRecord, Trace
 from labtools.errors import ConfigurationError
@@ -89,3 +91,30 @@ def test_a_trace_of_format_1_has_no_edges_and_still_loads(tmp_path):
 def test_two_spans_of_one_id_that_end_together_are_no_traceback():
     spans = [Span(1, name, "tool", 0.0, 1.0) for name in "ab"]
     assert with_waits(spans)[0].waits_for == ()
+
+
+def path_of(spans):
+    path = Order(spans, 0.0, max(span.ended_at for span in spans)).critical_path()
+    return [(part.span and part.span.name, part.started_at, part.ended_at) for part in path]
+
+
+def test_the_slowest_of_three_parallel_reads_is_on_the_critical_path():
+    plan, fix = Span(1, "plan", "llm", 0.0, 1.0), Span(5, "fix", "llm", 4.5, 6.0)
+    ends = enumerate((2.0, 4.0, 3.0), start=2)
+    reads = [Span(n, f"read {n}", "llm", 1.0, end) for n, end in ends]
+    assert path_of([fix, *reads, plan]) == [
+        ("plan", 0.0, 1.0), ("read 3", 1.0, 4.0), (None, 4.0, 4.5), ("fix", 4.5, 6.0),
+    ]  # fmt: skip
+
+
+def test_a_step_that_waited_for_nothing_begins_the_critical_path_after_a_gap():
+    early, late = Span(1, "early", "llm", 0.0, 2.0), Span(2, "late", "llm", 1.0, 5.0)
+    assert path_of([early, late]) == [(None, 0.0, 1.0), ("late", 1.0, 5.0)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), min_size=1, max_size=12))
+def test_the_stretches_of_the_critical_path_follow_each_other_from_start_to_end(times):
+    steps = [Span(n, str(n), "llm", float(s), float(s + d)) for n, (s, d) in enumerate(times, 1)]
+    edges = [at for _, *ends in path_of(steps) for at in ends]
+    assert edges[::2] == [0.0, *edges[1:-1:2]][: len(edges) // 2]
+    assert edges[-1:] in ([], [max(step.ended_at for step in steps)])

@@ -2,9 +2,8 @@
 
 import math
 import random
-from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,6 @@ from labtools.model.metrics import (
     TooFewSamples,
     amdahl_speedup,
     chance_one_exceeds,
-    critical_path,
     goodput_per_s,
     interval_coverage,
     percentile,
@@ -297,83 +295,3 @@ def test_goodput_of_no_calls_is_an_error():
 def test_goodput_that_means_nothing_is_refused(values, slo_s, wall_s, message):
     with pytest.raises(ConfigurationError, match=message):
         goodput_per_s(values, slo_s, wall_s)
-
-
-# critical_path
-
-
-@dataclass(frozen=True)
-class Step:
-    name: str
-    started_at: float
-    ended_at: float
-
-
-steps = st.builds(
-    lambda number, start, length: Step(str(number), start, start + length),
-    st.integers(0, 99),
-    st.integers(0, 50).map(float),
-    st.integers(0, 20).map(float),
-)
-
-
-def test_the_slowest_of_three_parallel_reads_is_on_the_path():
-    plan, fix = Step("plan", 0.0, 1.0), Step("fix", 4.5, 6.0)
-    reads = [Step("a", 1.0, 2.0), Step("b", 1.0, 4.0), Step("c", 1.0, 3.0)]
-    path = critical_path([fix, *reads, plan])
-    assert path.spans == (plan, reads[1], fix)
-    assert path.gaps_s == (0.0, 0.0, 0.5)
-
-
-def test_a_span_that_waits_for_nothing_has_its_wait_as_the_first_gap():
-    early, late = Step("early", 0.0, 2.0), Step("late", 1.0, 5.0)
-    assert critical_path([early, late]).spans == (late,)
-    assert critical_path([early, late]).gaps_s == (1.0,)
-
-
-def test_rounding_of_a_nanosecond_does_not_break_the_chain():
-    first, second = Step("first", 0.0, 0.1 + 0.2), Step("second", 0.3, 1.0)
-    assert first.ended_at > second.started_at
-    assert critical_path([first, second]).spans == (first, second)
-    assert critical_path([first, second]).gaps_s == (0.0, 0.0)
-
-
-@given(st.lists(steps, min_size=1, max_size=12))
-def test_spans_and_gaps_add_up_to_the_run(spans):
-    path = critical_path(spans)
-    run_s = max(s.ended_at for s in spans) - min(s.started_at for s in spans)
-    busy_s = sum(span.ended_at - span.started_at for span in path.spans)
-    assert busy_s + sum(path.gaps_s) == pytest.approx(run_s)
-    assert len(path.gaps_s) == len(path.spans)
-    assert min(path.gaps_s) >= 0
-
-
-@given(st.lists(steps, min_size=1, max_size=12))
-def test_each_link_is_the_latest_end_before_the_next_start(spans):
-    path = critical_path(spans).spans
-    assert path[-1].ended_at == max(span.ended_at for span in spans)
-    for before, after in pairwise(path):
-        assert before.ended_at <= after.started_at
-    lengthy = [span for span in spans if span.ended_at > span.started_at]
-    for before, after in zip((None, *path), path, strict=False):
-        earlier = [s.ended_at for s in lengthy if s.ended_at <= after.started_at and s != after]
-        if before is None:
-            assert not earlier
-        elif earlier:
-            assert before.ended_at == max(earlier) or before.started_at == before.ended_at
-
-
-@given(st.lists(steps, min_size=1, max_size=12, unique_by=lambda s: (s.started_at, s.ended_at)))
-def test_the_order_of_the_spans_does_not_matter(spans):
-    assert critical_path(spans) == critical_path(spans[::-1])
-
-
-def test_a_path_of_nothing_is_an_error():
-    with pytest.raises(NothingMeasured, match="no spans"):
-        critical_path([])
-
-
-@pytest.mark.parametrize("ended_at", [1.0, math.nan])
-def test_a_span_that_ends_before_it_starts_is_refused(ended_at):
-    with pytest.raises(ConfigurationError, match=r"'odd' starts at 2\.0"):
-        critical_path([Step("odd", 2.0, ended_at)])

@@ -12,12 +12,11 @@ from agent_logs import SHARED, SMALL
 from labtools import CallRecord, Trace, connect
 from labtools.cli import main
 from labtools.errors import ConfigurationError
-from labtools.lab.waits import Order
+from labtools.lab.waits import Order, shares
 from labtools.model.named_profiles import FAST, SLOW
 from labtools.model.profile import PrefixCache
 from labtools.own_agent.fit import identity
 from labtools.own_agent.levers import Foretelling, Levers
-from labtools.own_agent.path import critical_path, shares
 from labtools.own_agent.prompt_blocks import breaks
 from labtools.own_agent.reading import read_trace
 from labtools.own_agent.report import Report, report, sentences
@@ -147,7 +146,7 @@ def test_a_trace_of_few_calls_is_not_moved():
 
 def test_the_path_adds_up_to_the_run():
     trace = run(beside=True)
-    path = critical_path(trace, Order(trace.spans, trace.started_at, trace.ended_at))
+    path = Order(trace.spans, trace.started_at, trace.ended_at).critical_path()
     found = shares(path)
     assert round(sum(found.values()), 6) == round(trace.duration_s, 6)
     assert round(found["tool"], 6) == 8.0
@@ -158,7 +157,7 @@ def test_the_path_adds_up_to_the_run():
 @pytest.mark.parametrize("file", ["claude_code.jsonl", "codex_rollout.jsonl"])
 def test_the_path_of_a_log_adds_up_too(file):
     trace = read_trace(SHARED / file)
-    path = critical_path(trace, Order(trace.spans, trace.started_at, trace.ended_at))
+    path = Order(trace.spans, trace.started_at, trace.ended_at).critical_path()
     assert sum(shares(path).values()) == pytest.approx(trace.duration_s)
 
 

@@ -13,7 +13,7 @@ from labtools.course.audit import CALLS, READS, WARM_FROM, Changes, pass_s, slow
 from labtools.course.ledger import Finding, about
 from labtools.course.verdict import Verdict, check, list_from, not_yet, right
 from labtools.lab.trace import Trace
-from labtools.model.metrics import critical_path
+from labtools.lab.waits import Order
 from labtools.model.named_profiles import FAST
 from labtools.records import Span
 
@@ -29,7 +29,8 @@ def check_critical_path(path_of: Callable[[Sequence[Span]], Sequence[str]]) -> V
                verify=(5, 5.6)),
         _spans(search=(0, 2.5), locate=(0, 0.4), read=(0.4, 0.7), plan=(2.5, 3)),
     ):  # fmt: skip
-        expected = [span.name for span in critical_path(spans).spans]
+        order = Order(spans, 0.0, max(span.ended_at for span in spans))
+        expected = [stretch.span.name for stretch in order.critical_path() if stretch.span]
         found = list_from(path_of, spans)
         if found == expected:
             continue

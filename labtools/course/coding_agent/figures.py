@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
 from labtools.lab.spans import in_order
-from labtools.model.metrics import critical_path
+from labtools.lab.waits import Order
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -44,8 +44,9 @@ def steps_over_time(trace: Trace, title: str = "") -> LabFigure:
     ]
     if not spans:
         raise NothingMeasured("There is nothing to draw: no step of this run took time.")
-    path = critical_path(spans)
-    on_path = {span.id for span in path.spans}
+    order = Order(spans, trace.started_at, trace.ended_at)
+    path = [stretch.span for stretch in order.critical_path() if stretch.span]
+    on_path = {span.id for span in path}
     with canvas(height_in=1.2 + 0.3 * len(spans)) as drawing:
         axes = drawing.axes
         for row, span in enumerate(spans):
@@ -63,7 +64,7 @@ def steps_over_time(trace: Trace, title: str = "") -> LabFigure:
         axes.set_xlabel("seconds since the start of the run")
         drawing.key({"TTFT": TTFT, "decode": DECODE, "tests": TOOL}, title)
         off = [f"{span.name} {span.duration_s:.2f} s" for span in spans if span.id not in on_path]
-        told = ", ".join(f"{span.name} {span.duration_s:.2f} s" for span in path.spans)
+        told = ", ".join(f"{span.name} {span.duration_s:.2f} s" for span in path)
         pale = f" Not on it: {', '.join(off)}." if off else " Every step is on it."
         return drawing.done(
             f"Steps of a run of {trace.duration_s:.2f} seconds. The critical path: {told}.{pale}",

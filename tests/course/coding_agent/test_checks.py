@@ -13,7 +13,7 @@ from labtools.course.coding_agent.checks import (
     check_switches,
     check_unsafe_steps,
 )
-from labtools.model.metrics import critical_path
+from labtools.lab.waits import Order
 from labtools.model.profile import PrefixCache
 
 CACHE = PrefixCache(block_tokens=16, minimum_tokens=256)
@@ -27,7 +27,8 @@ ENOUGH = {
 
 
 def right_path(spans):
-    return [span.name for span in critical_path(spans).spans]
+    order = Order(spans, 0.0, max(span.ended_at for span in spans))
+    return [stretch.span.name for stretch in order.critical_path() if stretch.span]
 
 
 def only_the_longest(spans):
