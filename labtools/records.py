@@ -180,7 +180,8 @@ class CallRecord:
         tokens = self.streamed_tokens or len(self.chunks_at)
         if self.error or not self.chunks_at or tokens < _MANY_TOKENS:
             return False
-        if not (self.content or self.reasoning):
+        told_in_chunks = self.tool_calls and len(self.chunks_at) > 1
+        if not (self.content or self.reasoning or told_in_chunks):
             return False
         spread_s = elapsed_s(self.chunks_at[0], self.chunks_at[-1])
         return spread_s < _FASTEST_TPOT_S * tokens

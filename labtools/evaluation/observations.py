@@ -20,10 +20,6 @@ from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.settings import Settings
 from labtools.records import CallRecord, Count, Seconds, TokenCount, tokens_of
 
-# A lone stream of any engine takes longer for a token; from so few nothing is concluded.
-FASTEST_TOKEN_S = 1e-4
-LEAST_TOKENS = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -57,15 +53,8 @@ class Observation:
 
     @property
     def in_one_piece(self) -> bool:
-        """Whether a stream came all at once: something on the way, or the server, held it back.
-
-        When its first token came and how fast the others, nobody can tell. A tool call in a single
-        chunk is no such stream: many servers send one when it is whole.
-        """
-        tokens, chunks = self.output_tokens or 0, self.record.chunks_at
-        if tokens < LEAST_TOKENS or not chunks or (self.record.tool_calls and len(chunks) == 1):
-            return False
-        return elapsed_s(chunks[0], chunks[-1]) < FASTEST_TOKEN_S * (tokens - 1)
+        """Whether a stream came all at once: how fast its tokens were made, nobody can tell."""
+        return self.record.in_one_piece
 
     @property
     def ttft_s(self) -> float | None:

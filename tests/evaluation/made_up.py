@@ -29,6 +29,7 @@ def a_record(ttft_s=0.2, output_tokens=11, step_s=0.01, sent_at=0.0, **more):
         "output_tokens": output_tokens,
         "cached_tokens": 0,
         "finish_reason": "stop",
+        "content": "word " * output_tokens,
     }
     return CallRecord(**{**values, **more})
 

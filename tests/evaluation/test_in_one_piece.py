@@ -44,7 +44,7 @@ def test_ttft_and_tpot_of_such_a_call_are_not_known(form):
         a_record(step_s=0.000_2),
         a_record(output_tokens=3, step_s=0.0),
         a_record(output_tokens=1),
-        replace(a_record(), chunks_at=(0.3,), tool_calls=(TOOL,)),
+        replace(a_record(), chunks_at=(0.3,), tool_calls=(TOOL,), content=""),
     ],
 )
 def test_a_fast_stream_a_short_one_and_a_tool_call_in_a_chunk_are_none(record):
