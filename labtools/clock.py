@@ -54,9 +54,11 @@ def elapsed_s(start: float, end: float) -> float:
     return round(end - start, 9)
 
 
-def instant_after(at: float, seconds: float) -> float:
-    """The instant so many seconds after another, rounded as a `SimLoop` rounds its timers."""
-    return (round(at * 1e9) + _whole_ns(seconds)) / 1e9
+def whole_ns(seconds: float) -> int:
+    """To the nearest nanosecond. What is beyond the longest run, infinity too, stays beyond it."""
+    if abs(seconds) > 2 * LONGEST_RUN_S:
+        seconds = math.copysign(2 * LONGEST_RUN_S, seconds)
+    return round(seconds * 1e9)
 
 
 def monotonic_s() -> float:
@@ -115,13 +117,6 @@ def wall_epoch_s() -> float:
     return unix_time_s() - time.monotonic()
 
 
-def _whole_ns(seconds: float) -> int:
-    """To the nearest nanosecond. What is beyond the longest run, infinity too, stays beyond it."""
-    if abs(seconds) > 2 * LONGEST_RUN_S:
-        seconds = math.copysign(2 * LONGEST_RUN_S, seconds)
-    return round(seconds * 1e9)
-
-
 class SimLoop(asyncio.BaseEventLoop):
     """An event loop whose clock jumps to the next timer instead of waiting for it."""
 
@@ -152,7 +147,7 @@ class SimLoop(asyncio.BaseEventLoop):
         *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
-        return self._set_timer(_whole_ns(when), callback, args, context)
+        return self._set_timer(whole_ns(when), callback, args, context)
 
     def call_later(
         self,
@@ -161,7 +156,7 @@ class SimLoop(asyncio.BaseEventLoop):
         *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
-        return self._set_timer(self._now_ns + _whole_ns(delay), callback, args, context)
+        return self._set_timer(self._now_ns + whole_ns(delay), callback, args, context)
 
     def _set_timer(
         self,
@@ -230,7 +225,7 @@ class SimLoop(asyncio.BaseEventLoop):
         next_at = self._scheduled[0].when() if self._scheduled else math.inf
         if at == math.inf or next_at <= at or self._ready or self._working_threads:
             return False
-        self._jump_to(_whole_ns(at))
+        self._jump_to(whole_ns(at))
         return True
 
     def _jump_to(self, when_ns: int) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count, islice, zip_longest
 
 from starlette.types import Receive, Scope, Send
 
@@ -75,8 +76,7 @@ class Generation:
             await answer.tokens.ended()
             return
         while True:
-            body = b"".join(body for _, body in answer.take())
-            if body:
+            if body := b"".join(body for _, body in answer.take()):
                 await send(
                     {"type": "http.response.body", "body": body, "more_body": not answer.over}
                 )
@@ -113,16 +113,18 @@ class Generation:
     def pieces(self) -> Iterator[bytes]:
         """What each step puts on the wire, in order; a cut answer is left unfinished half-way."""
         sent = self.total_steps // 2 if self._is_cut else self.total_steps
-        opening, writer = self.writer.opening(), self.writer
-        choices = [(choice, answer, answer.steps) for choice, answer in enumerate(self.answers)]
-        for step in range(sent):
-            parts = [] if step else [opening]
-            for choice, answer, steps in choices:
-                if step < len(answer.pieces):
-                    parts.append(writer.piece(choice, answer.pieces[step]))
-                if step + 1 == steps:
-                    parts.append(writer.end_of_choice(choice, answer))
-            yield b"".join(parts)
+        opening = self.writer.opening()
+        steps = map(b"".join, zip_longest(*map(self._steps, count(), self.answers), fillvalue=b""))
+        return islice(chain([opening + next(steps, b"")], steps), sent)
+
+    def _steps(self, choice: int, answer: Answer) -> Iterator[bytes]:
+        """What each step of one answer puts on the wire."""
+        write, steps = self.writer.piece, answer.steps
+        for step, piece in enumerate(answer.pieces, 1):
+            body = write(choice, piece)
+            yield body if step < steps else body + self.writer.end_of_choice(choice, answer)
+        if answer.stops_by_itself:
+            yield self.writer.end_of_choice(choice, answer)
 
     async def _start(self, send: Send, content_type: bytes) -> None:
         extra = [(name.encode(), value.encode()) for name, value in self.headers.items()]
@@ -142,8 +144,11 @@ class _Streamed:
         self.tokens = tokens
         self.over = False
         """Whether the answer was taken to its end."""
-        self._generation = generation
-        self._sequence = sequence
+        self._answers, self._writer, self._sequence = (
+            generation.answers,
+            generation.writer,
+            sequence,
+        )
         self._total_steps = generation.total_steps
         self._pieces = generation.pieces()
         self._taken = 0
@@ -160,13 +165,10 @@ class _Streamed:
         self._taken += len(found)
         if found and self._taken == self._total_steps:
             self.over = True
-            found[-1] = found[-1][0], found[-1][1] + self._closing()
+            answers, writer, sequence = self._answers, self._writer, self._sequence
+            usage = usage_of(answers, sequence.input_tokens, sequence.cached_tokens)
+            found[-1] = found[-1][0], found[-1][1] + writer.closing(answers, usage)
         return found
-
-    def _closing(self) -> bytes:
-        answers, sequence = self._generation.answers, self._sequence
-        usage = usage_of(answers, sequence.input_tokens, sequence.cached_tokens)
-        return self._generation.writer.closing(answers, usage)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from labtools.clock import instant_after
+from labtools.clock import whole_ns
 
 if TYPE_CHECKING:
     from labtools.mock.replica import Replica
@@ -41,7 +42,7 @@ class TokenTimes:
         held_s: float,
         stall_s: float = 0.0,
     ) -> None:
-        self.instants = [instant_after(first_at, 0.0)]
+        self.instants = [whole_ns(first_at) / 1e9]
         """Of the tokens that have been reached, in seconds of the loop's clock."""
         self.due_at = math.inf
         """When the next one is due; infinite after the last."""
@@ -51,14 +52,15 @@ class TokenTimes:
         self._structured = structured
         self._pace = pace
         self._stall_s = stall_s
-        self._half = max(1, total // 2)
+        self._stalls_after = max(1, total // 2) if stall_s else 0
         # Token n is due n - anchor steps after the anchor's instant.
         self._anchor_at, self._anchor = first_at, 1
         self._step_s, self._version, self._held_s = 0.0, -1, held_s
         self._ended: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
-        self._decide()
+        self._dues = self._due_in_turn()
+        self.due_at = next(self._dues, math.inf)
 
     @property
     def over(self) -> bool:
@@ -72,11 +74,11 @@ class TokenTimes:
 
     def advance(self, now: float, event: Waited = ARRIVED) -> None:
         """Reach the tokens due before `now`, and those due at it that come before the event."""
-        while self.due_at <= now:
-            if self.due_at == now and event is not ARRIVED and self.waited() > event:
-                return
-            self.instants.append(self.due_at)
-            self._decide()
+        due_at, reach, dues = self.due_at, self.instants.append, self._dues
+        while due_at < now or (due_at == now and (event is ARRIVED or self.waited() <= event)):
+            reach(due_at)
+            due_at = next(dues, math.inf)
+        self.due_at = due_at
 
     async def ended(self) -> None:
         """Wait until the last token is due."""
@@ -110,20 +112,20 @@ class TokenTimes:
         elif not self._ended.done():
             self._ended.set_result(None)
 
-    def _decide(self) -> None:
-        """The step after the last token that was reached, as the replica's state has it."""
-        reached = len(self.instants)
-        if reached == self._total:
-            self.due_at = math.inf
-            return
-        if self._replica.version != self._version:
-            self._anchor_at, self._anchor, self._step_s, self._held_s = self._seen_from(reached)
-            self._version = self._replica.version
-        if self._stall_s and reached == self._half:
-            self._anchor_at += self._stall_s
-        last, due_at = self.instants[-1], self._anchor_at
-        due_at += (reached + 1 - self._anchor) * self._step_s
-        self.due_at = instant_after(last, due_at - last) if due_at > last else last
+    def _due_in_turn(self) -> Iterator[float]:
+        """When each token after the first is due, by the state that the one before it meets."""
+        replica, due_at = self._replica, self.instants[0]
+        due_ns = round(due_at * 1e9)
+        for reached in range(1, self._total):
+            if replica.version != self._version:
+                self._anchor_at, self._anchor, self._step_s, self._held_s = self._seen_from(reached)
+                self._version = replica.version
+            if reached == self._stalls_after:
+                self._anchor_at += self._stall_s
+            after_s = self._anchor_at + (reached + 1 - self._anchor) * self._step_s - due_at
+            due_ns += whole_ns(max(0.0, after_s))
+            due_at = due_ns / 1e9
+            yield due_at
 
     def _seen_from(self, reached: int) -> tuple[float, int, float, float]:
         """Anchor, step and what prompts took, if the step after `reached` begins as things are."""
@@ -145,7 +147,7 @@ class TokenTimes:
         if deciding >= self._total:
             return self.due_at
         anchor_at, anchor, step_s, _ = self._seen_from(deciding)
-        if self._stall_s and self._half >= deciding:
+        if self._stalls_after >= deciding:
             anchor_at += self._stall_s
         return anchor_at + (self._total - anchor) * step_s
 
