@@ -88,10 +88,12 @@ class Canvas:
     """An Axes to draw on, with labels that make room for themselves, and what becomes of it."""
 
     def __init__(self, figure: Figure, axes: Axes) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.layout_engine import ConstrainedLayoutEngine
 
         self.axes = axes
         self._figure = figure
+        self._agg: Any = FigureCanvasAgg(figure)  # it knows how large texts are
         self._layout = ConstrainedLayoutEngine()  # not the figure's: saving would run it twice more
         self._handles: list[Artist] = []
         self._title = ""
@@ -180,7 +182,7 @@ class Canvas:
         left, right = scale.transform(self.axes.get_xlim())
         room_px = self.axes.bbox.width
         for words in self._at_ends:
-            words_px = words.get_window_extent().x1 - self.axes.transData.transform(words.xy)[0]
+            words_px = self._box(words).x1 - self.axes.transData.transform(words.xy)[0]
             if words_px < room_px:
                 reach = scale.transform(words.xy[0]) - left
                 right = max(right, left + reach * room_px / (room_px - words_px))
@@ -191,35 +193,36 @@ class Canvas:
         label = self.axes.xaxis.label
         label.set(x=0.5, ha="center")
         self._layout.execute(self._figure)
-        if label.get_window_extent().x1 > self._figure.bbox.x1:
+        if self._box(label).x1 > self._figure.bbox.x1:
             label.set(x=1, ha="right")
         for text, start, end in self._within:
             text.set_visible(True)
             (first_px, _), (last_px, _) = self.axes.transData.transform([(start, 0), (end, 0)])
-            text.set_visible(text.get_window_extent().width < last_px - first_px)
+            text.set_visible(self._box(text).width < last_px - first_px)
 
     def _move_apart(self) -> None:
         """Lift the words at ends that would stand on others, then lower what is lifted too far."""
         rising = sorted(self._at_ends, key=lambda words: words.xy[1])
+        boxes: list[Bbox] = []
         for words in rising:
             words.xyann = (words.xyann[0], 0)
-        for number, words in enumerate(rising):
-            box, below = words.get_window_extent(), _beside(words, rising[:number])
-            self._lift(words, max([0, *(other.y1 - box.y0 for other in below)]))
+            box = self._box(words)
+            lift_px = max([0, *(other.y1 - box.y0 for other in _beside(box, boxes))])
+            boxes.append(box.translated(0, lift_px))
+        above: list[Bbox] = []
         top_px = self._figure.bbox.y1 - 4 * self._figure.dpi / 72  # browsers draw letters higher
-        for number, words in reversed(list(enumerate(rising))):
-            box, above = words.get_window_extent(), _beside(words, rising[number + 1 :])
-            ceiling_px = min([top_px, *(other.y0 for other in above)])
-            self._lift(words, -max(0, box.y1 - ceiling_px))
+        for words, box in zip(reversed(rising), reversed(boxes), strict=True):
+            ceiling_px = min([top_px, *(other.y0 for other in _beside(box, above))])
+            above.append(box.translated(0, min(0, ceiling_px - box.y1)))
+            lift_px = above[-1].y0 - self._box(words).y0
+            words.xyann = (words.xyann[0], lift_px * 72 / self._figure.dpi)
 
-    def _lift(self, words: Annotation, px: float) -> None:
-        gap_points, points = words.xyann
-        words.xyann = (gap_points, points + px * 72 / self._figure.dpi)
+    def _box(self, artist: Artist) -> Bbox:
+        return artist.get_window_extent(self._agg.get_renderer())
 
     def _place_legend(self) -> None:
         if earlier := self.axes.get_legend():
             earlier.remove()
-        self._figure.draw_without_rendering()  # from here on texts know their size
         self._layout.execute(self._figure)
         for columns in range(len(self._handles), 0, -1):
             legend = self.axes.legend(
@@ -238,17 +241,15 @@ class Canvas:
             for text in (*legend.get_texts(), legend.get_title()):
                 text.set_parse_math(False)  # a name may hold dollar signs
             legend.set_in_layout(False)  # one that is too wide would leave the plot no room
-            if legend.get_window_extent().x1 <= self._figure.bbox.width:
+            if self._box(legend).x1 <= self._figure.bbox.width:
                 break
         if self._handles:
             legend.set_in_layout(True)
 
 
-def _beside(words: Text, others: Sequence[Text]) -> list[Bbox]:
-    """The boxes of those others that stand above or below the words."""
-    box = words.get_window_extent()
-    boxes = (other.get_window_extent() for other in others)
-    return [other for other in boxes if other.x0 < box.x1 and box.x0 < other.x1]
+def _beside(box: Bbox, others: Sequence[Bbox]) -> list[Bbox]:
+    """Those of the others that stand above or below the box."""
+    return [other for other in others if other.x0 < box.x1 and box.x0 < other.x1]
 
 
 def require(rows: Sized, what: str) -> None:
