@@ -118,7 +118,8 @@ def chain(found: Comparison) -> Iterator[str]:
     but = f"; against {joined(alike)} no difference is shown" if alike else ""
     rows = found.quantities
     lost = [r.what for r in rows if loses in {o.finding for _, o in _pairs_of(r, best, names)}]
-    price = f" It is the slower one in: {'; '.join(lost[:NAMED])}." if lost else ""
+    named = lost[:NAMED] + [f"{len(lost) - NAMED} more"] * (len(lost) > NAMED)
+    price = f" It is slower in {joined(named)}." if lost else ""
     cost = _cost(facts.get("usd"), best, names)
     yield (
         f"For an agent that works in steps, choose {names[best]}{cost}. {takes} Paired call by "

@@ -51,7 +51,7 @@ def test_differences_are_those_of_the_profiles(tmp_path):
     assert ttft.difference_s.median == pytest.approx(0.25)
     assert ttft.relative == pytest.approx(0.25 / 0.2)
     assert ttft.finding == "slower"
-    assert rows["TPOT, 3 at once"].finding == "no difference shown"
+    assert rows["TPOT with 3 at once"].finding == "no difference shown"
     back = {row.what: row.against[0] for row in compare(both["b"], both["a"]).quantities}
     assert back["TTFT at 1,000 tokens"].finding == "faster"
 
@@ -174,8 +174,8 @@ def test_chunks_are_not_held_against_tokens():
     chunks = [replace(one, record=replace(one.record, output_tokens=None)) for one in calls]
     found = compare(measured(*calls), measured(*chunks, name="other"))
     reasons = {one.what: one.reason for one in found.not_compared}
-    assert "counted differently" in reasons["TPOT, 1 at once"]
-    assert "a call, 1 at once" in findings(found)
+    assert "counted differently" in reasons["TPOT with 1 at once"]
+    assert "a call with 1 at once" in findings(found)
 
 
 def test_answers_of_different_length_are_marked():
@@ -286,4 +286,15 @@ def test_the_choice_says_where_it_is_the_slower_one():
     better = measured(*a_chain(*[a_record(0.1)] * 6), *crowd(2, 0.9, 8), name="better")
     other = measured(*a_chain(*[a_record(0.7)] * 6), *crowd(2, 0.2, 8), name="other")
     for found in (compare(better, other), compare(other, better)):
-        assert "It is the slower one in: a call, 2 at once" in found.verdict[0].text
+        assert found.verdict[0].text.endswith(". It is slower in a call with 2 at once.")
+
+
+def test_the_choice_names_three_places_where_it_is_slower_and_counts_the_rest():
+    def chain_and_crowds(name, step_s, crowd_s):
+        crowds = [call for clients in range(2, 7) for call in crowd(clients, crowd_s, 8)]
+        return measured(*a_chain(*[a_record(step_s)] * 6), *crowds, name=name)
+
+    found = compare(chain_and_crowds("a", 0.1, 0.9), chain_and_crowds("b", 0.7, 0.2))
+    assert found.verdict[0].text.endswith(
+        "slower in a call with 2 at once, a call with 3 at once, a call with 4 at once and 2 more."
+    )

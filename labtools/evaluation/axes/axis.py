@@ -31,7 +31,7 @@ class Compared:
     """One quantity that endpoints are compared by: of which calls, and what of them."""
 
     what: str
-    """With a place in it for the value that the calls were made for."""
+    """A phrase for sentences, with a place in it for the value that the calls were made for."""
     value: Value
     label: Label | None = None
 

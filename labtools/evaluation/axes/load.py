@@ -232,8 +232,8 @@ LOAD = Axis(
             AxisName.CONCURRENCY,
             ("calls_per_client", "output_tokens"),
             [
-                Compared("a call, {:.0f} at once", E2E_LATENCY),
-                Compared("TPOT, {:.0f} at once", TPOT),
+                Compared("a call with {:.0f} at once", E2E_LATENCY),
+                Compared("TPOT with {:.0f} at once", TPOT),
             ],
             for_each="clients",
             side_by_side=True,
@@ -241,7 +241,7 @@ LOAD = Axis(
         Comparison(
             AxisName.OPEN_LOOP,
             ("open_loop_calls", "request_rate_per_s", "output_tokens"),
-            [Compared("a call, arriving at random", E2E_LATENCY)],
+            [Compared("a call arriving at random", E2E_LATENCY)],
             side_by_side=True,
         ),
     ],

@@ -331,8 +331,8 @@ PREFIX = Axis(
             AxisName.PREFIX,
             ("prefix_tokens", "prefix_rounds", "pause_s"),
             [
-                Compared("TTFT, prompt’s first time", TTFT, Label.COLD),
-                *(Compared(f"TTFT, {name}", TTFT, label) for label, name in REUSE_LABELS.items()),
+                Compared("TTFT of a new prompt", TTFT, Label.COLD),
+                *(Compared(f"TTFT of {REUSE_PHRASES[label]}", TTFT, label) for label in REUSE_LABELS),
             ],
         )
     ],

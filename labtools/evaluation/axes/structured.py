@@ -323,14 +323,14 @@ STRUCTURED = Axis(
         Comparison(
             AxisName.STRUCTURED,
             (),
-            [Compared(f"a call, {name}", E2E_LATENCY, form) for form, name in FORM_LABELS.items()],
+            [Compared(FORM_PHRASES[form], E2E_LATENCY, form) for form in FORMS],
         ),
         Comparison(
             AxisName.COLD_SCHEMA,
             (),
             [
-                Compared("TTFT, new schema", TTFT, Label.COLD_SCHEMA),
-                Compared("TTFT, schema’s second call", TTFT, Label.WARM_SCHEMA),
+                Compared("TTFT with a new schema", TTFT, Label.COLD_SCHEMA),
+                Compared("TTFT of a schema’s second call", TTFT, Label.WARM_SCHEMA),
             ],
             by_tools=True,
         ),
