@@ -36,7 +36,7 @@ BATCH = Diagram(
         Lane("slot 2", (Block(0, 30, "decode", "B"), Block(30, 78, "decode", "D"))),
         Lane("slot 3", (Block(0, 64, "decode", "C"), Block(64, 98, "decode", "E"))),
         Lane("queue", (Block(8, 30, "waiting", "D waits"),)),
-        Lane("", (Block(18, 64, "waiting", "E waits for the next slot"),)),
+        Lane("", (Block(18, 64, "waiting", "E waits"),)),
     ),
     "A batch of three slots over time: A, B and C begin at once. D waits until B has ended, and E "
     "until C has, because D came first and a slot holds one answer.",
@@ -52,7 +52,7 @@ LOOPS = Diagram(
         Lane(
             "closed loop",
             tuple(
-                Block(start, end, "decode", "the call that stalls" if end - start > 10 else "")
+                Block(start, end, "decode", "the stall" if end - start > 10 else "")
                 for start, end in _SERVED
             ),
         ),

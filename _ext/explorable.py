@@ -119,6 +119,8 @@ class Explorable:
     """From a button's text to the values that it sets."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """What else the script needs to know."""
+    hint: str = ""
+    """What to know before the controls are moved."""
     moves: bool = False
     """Whether the picture plays in real time. Then it stands above its controls."""
 
@@ -130,8 +132,9 @@ class Explorable:
             f'<span><i class="{word}"></i>{escape(meaning)}</span>'
             for word, (_, meaning) in self.colours.items()
         )
+        hint = f'<div class="explorable-note">{escape(self.hint)}</div>' if self.hint else ""
         controls = (
-            f"{_buttons(self.presets)}"
+            f"{hint}{_buttons(self.presets)}"
             f'<div class="explorable-sliders">{_all(self.controls, Slider, name)}</div>'
             f"{_all(self.controls, Choices, name)}"
         )

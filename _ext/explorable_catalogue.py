@@ -98,14 +98,21 @@ MULTIPLIER = Explorable(
     },
 )
 
+_BETWEEN_MS = round(500 * (SLOW.ttft_s() + FAST.ttft_s()), -1)
+_BETWEEN_PER_S = (SLOW.decode_tokens_per_s + FAST.decode_tokens_per_s) / 2
+
 RACE = replace(
     MULTIPLIER,
     legend="The race, in real seconds",
     controls=(
-        Slider("ttft_ms", "your time to first token", "ms", 10, 3000, 10, 400),
-        Slider("decode_tokens_per_s", "your rate of writing", "tokens/s", 10, 500, 5, 100),
+        Slider("ttft_ms", "your time to first token", "ms", 10, 3000, 10, _BETWEEN_MS),
+        Slider(
+            "decode_tokens_per_s", "your rate of writing", "tokens/s", 10, 500, 5, _BETWEEN_PER_S
+        ),
         *_RUN,
     ),
+    hint="The third lane begins halfway between the two. Make it yours: set what you know of your "
+    "endpoint and your agent.",
     presets={},
     colours={
         "ttft": (TTFT, "waiting for the first token"),

@@ -2,7 +2,7 @@
 // 0.3 s, which one with a moving race is not. The content's size tells of all that matters: another
 // window, letters that arrive late, new output.
 addEventListener("load", () => {
-    const scrollable = "pre, .cell_output > .output, .pst-scrollable-table-container";
+    const scrollable = "pre, pre .columns, .cell_output > .output, .pst-scrollable-table-container";
     const look = () => {
         for (const box of document.querySelectorAll(scrollable)) {
             const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;

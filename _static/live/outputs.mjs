@@ -1,5 +1,7 @@
 // What a cell shows, as the book shows it: streams, tables, figures, errors and widgets.
 
+import { inBoxes } from "../printed.mjs";
+
 const WIDGET = "application/vnd.live-labs.widget+json";
 const shown = new Map(); // from a widget's number to what sets its traits
 
@@ -39,12 +41,14 @@ export class Outputs {
         this.last.text += text;
         // A carriage return begins the line anew: progress is a line rewritten in place.
         const lines = this.last.text.replace(/[^\n]*\r(?!\n)/g, "");
-        this.last.box.querySelector("pre").textContent = lines;
+        this.last.box.querySelector("pre").replaceChildren(...inBoxes(lines));
     }
 }
 
 function plain(kind, text) {
-    const pre = element("pre", { textContent: text, tabIndex: kind === "traceback" ? 0 : -1 });
+    const pre = kind === "traceback"
+        ? element("pre", { textContent: text, tabIndex: 0 })
+        : element("pre", { tabIndex: -1 }, ...inBoxes(text));
     return element("div", { className: `output ${kind} notranslate` },
         element("div", { className: "highlight" }, pre));
 }

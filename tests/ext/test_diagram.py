@@ -26,6 +26,13 @@ def test_no_diagram_holds_a_typed_number(name: str) -> None:
     assert [words for words in told if re.search(r"\d", words)] == []
 
 
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_on_a_phone_a_diagram_says_what_it_says_on_a_wide_screen(name: str) -> None:
+    drawn = BeautifulSoup(DIAGRAMS[name].markup(), "html.parser").select("svg")
+    wide, narrow = ([text.get_text() for text in svg.select("text")] for svg in drawn)
+    assert sorted(narrow) == sorted(wide)
+
+
 def test_words_that_do_not_fit_are_left_out() -> None:
     words = "quite long for this block"
     block = Block(0, 100 * len(words) * CHARACTER / 600, "decode", words)

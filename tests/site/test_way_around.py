@@ -61,6 +61,35 @@ def test_both_menus_open(browser: SiteBrowser, page: str, width: int) -> None:
     browser.on_page(page, look, width=width)
 
 
+def test_columns_that_a_lab_prints_keep_their_lines_and_scroll(browser: SiteBrowser) -> None:
+    def look(tab: Page) -> list[tuple[int, int, int, int]]:
+        tab.locator("pre .columns").first.wait_for(state="attached")
+        tab.wait_for_function("() => document.querySelector('pre .columns[tabindex=\"0\"]')")
+        return tab.locator("pre .columns").evaluate_all(
+            "all => all.map(box => [box.textContent.trimEnd().split('\\n').length,"
+            " Math.round(box.clientHeight / parseFloat(getComputedStyle(box).lineHeight)),"
+            " box.scrollWidth - box.clientWidth, box.tabIndex])"
+        )
+
+    for lines, shown, hidden_px, tab_index in browser.on_page(
+        "labs/own_agent.html", look, width=390
+    ):
+        assert shown == lines
+        assert (tab_index == 0) == (hidden_px > 0)
+
+
+def test_prose_that_a_lab_prints_wraps_beside_columns(browser: SiteBrowser) -> None:
+    prose = "It reproduces itself"
+
+    def look(tab: Page) -> None:
+        pre = tab.locator("pre", has_text=prose).first
+        pre.locator(".columns").first.wait_for(state="attached")
+        assert prose not in "".join(pre.locator(".columns").all_text_contents())
+        assert pre.evaluate("pre => pre.scrollWidth <= pre.clientWidth")
+
+    browser.on_page("labs/own_agent.html", look, width=390)
+
+
 def test_what_scrolls_takes_the_focus_beside_a_moving_race(browser: SiteBrowser) -> None:
     def look(tab: Page) -> list[int]:
         tab.locator("[data-explorable=race] svg").scroll_into_view_if_needed()

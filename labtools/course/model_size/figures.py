@@ -45,11 +45,10 @@ def decode_bounds(bounds: Mapping[str, float], reached: Mapping[str, float]) -> 
     with canvas(height_in=0.9 + 0.5 * len(bounds)) as drawing:
         told = []
         for row, (name, bound) in enumerate(bounds.items()):
-            got = reached.get(name)
-            words = f"{bound:.0f}" + (f", reached {got:.0f}" if got else "")
-            drawing.bar(-row, (bound, REST, ""), end=words)
-            drawing.bar(-row, (got or 0, DECODE, ""))
-            told.append(f"{name}: {words}")
+            got = reached.get(name, 0)
+            parts = (got, DECODE, f"{got:.0f}"), (bound - got, REST, "")
+            drawing.bar(-row, *parts, end=f"{bound:.0f}")
+            told.append(f"{name}: {bound:.0f}" + (f", reached {got:.0f}" if got else ""))
         drawing.rows(list(bounds))
         drawing.axes.set_xlabel("tokens per second of one stream")
         return drawing.done(

@@ -1,5 +1,7 @@
 """The figures draw and say what they are given."""
 
+import re
+
 import pytest
 
 from labtools.course.model_size import figures
@@ -13,9 +15,11 @@ HUNDRED = [float(n) for n in range(1, 101)]
 
 def test_bounds_say_what_was_reached_where_something_was():
     figure = figures.decode_bounds({"13B": 78.4, "70B": 382.9}, {"70B": 200})
+    for drawn in (figure.svg, figure.narrow_svg):
+        assert max(map(int, re.findall(r">(\d+)</text>", drawn))) <= 400  # the axis fits the bars
     assert "13B: 78;" in figure.alt
     assert "70B: 383, reached 200." in figure.alt
-    assert ">383, reached 200</text>" in figure.svg
+    assert {">200</text>", ">383</text>"} <= set(re.findall(r">[^<>]+</text>", figure.svg))
 
 
 def test_the_flip_is_marked_where_the_closed_loop_puts_it():
