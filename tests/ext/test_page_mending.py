@@ -5,8 +5,11 @@ from types import SimpleNamespace
 import pytest
 from accessible import mend_body, name_toggles
 from bs4 import BeautifulSoup
+from docutils import nodes
+from docutils.utils import new_document
 from lean_icons import icon_characters, without_unused_rules
 from static_widgets import WIDGET_NOTE, WIDGET_STATE, replace_widgets
+from typeset_numbers import mend
 
 
 def soup(markup: str) -> BeautifulSoup:
@@ -40,6 +43,16 @@ def test_widgets_leave_a_note_and_no_data() -> None:
         "body": f"<p>before</p>{WIDGET_NOTE}<p>after</p>",
         "script_files": [other],
     }
+
+
+def test_a_number_keeps_its_seconds_on_its_line_and_has_a_minus_sign() -> None:
+    page = new_document("page")
+    page += nodes.paragraph("", "saves 0.3 s, ", nodes.literal("", "-1 s"))
+    computed = nodes.inline("", "-9.1", classes=["pasted-text"])
+    page[0].extend([computed, nodes.Text(" ms or 2 steps")])
+    mend(None, page, "page")
+    no_break = "\N{NO-BREAK SPACE}"
+    assert page.astext() == f"saves 0.3{no_break}s, -1 s\N{MINUS SIGN}9.1{no_break}ms or 2 steps"
 
 
 CSS = '.fa-sun:before{content:"\\f185"}.fa-a:before,.fa-moon:before{content:"\uf186"}p{margin:0}'
