@@ -332,7 +332,10 @@ PREFIX = Axis(
             ("prefix_tokens", "prefix_rounds", "pause_s"),
             [
                 Compared("TTFT of a new prompt", TTFT, Label.COLD),
-                *(Compared(f"TTFT of {REUSE_PHRASES[label]}", TTFT, label) for label in REUSE_LABELS),
+                *(
+                    Compared(f"TTFT of {REUSE_PHRASES[label]}", TTFT, label)
+                    for label in REUSE_LABELS
+                ),
             ],
         )
     ],
