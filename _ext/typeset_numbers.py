@@ -16,17 +16,21 @@ AS_WRITTEN = (nodes.literal, nodes.literal_block, nodes.raw, nodes.math)
 
 def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Mend the page's texts. What ``{glue:text}`` has put into it is in an inline of its own."""
-    before = ""
-    for text in list(doctree.findall(nodes.Text)):
-        if isinstance(text.parent, AS_WRITTEN):
-            before = ""
+    for element in doctree.findall(nodes.TextElement):
+        if isinstance(element, AS_WRITTEN):
             continue
-        pasted = "pasted-text" in text.parent.get("classes", ())
-        mended = UNIT.sub("\N{NO-BREAK SPACE}", before + str(text))[len(before) :]
-        if pasted:
-            mended = HYPHEN.sub("\N{MINUS SIGN}", mended)
-        before = mended if pasted else ""
-        text.parent.replace(text, nodes.Text(mended))
+        before = ""  # a number that ends in front of the text
+        for place, child in enumerate(element.children):
+            if isinstance(child, nodes.Text):
+                text = UNIT.sub("\N{NO-BREAK SPACE}", before + child)[len(before) :]
+                if _is_pasted(element):
+                    text = HYPHEN.sub("\N{MINUS SIGN}", text)
+                element[place] = nodes.Text(text)
+            before = child.astext() if _is_pasted(child) else ""
+
+
+def _is_pasted(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.inline) and "pasted-text" in node["classes"]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
