@@ -8,11 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import how_to_cite
+import llms_txt
 import pytest
 from bs4 import BeautifulSoup
 from docutils.core import publish_doctree
 from get_the_course import PLACE, fill_in
-from social_preview import LONGEST, add_tags, draw_picture
+from social_preview import LONGEST, add_tags, draw_picture, tags
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,27 @@ def test_the_picture_has_the_size_of_a_preview(tmp_path: Path) -> None:
     header = (tmp_path / "made" / "picture.png").read_bytes()[:24]
     assert header[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", header[16:24]) == (1200, 630)
+
+
+def test_programs_find_every_page_in_its_order_with_its_first_sentence(tmp_path: Path) -> None:
+    outline = {"index": ["chapters/b", "chapters/a"], "chapters/b": ["labs/b"]}
+    for name in ("index", "chapters/a", "chapters/b", "labs/b"):
+        page = tmp_path / f"{name}.html"
+        page.parent.mkdir(exist_ok=True)
+        told = tags(name, "Book", f"On {name}: 0.5 s &. More.")
+        page.write_text(f"{told}<title>1. {name} &#8212; Book</title>", encoding="utf-8")
+    app: Any = SimpleNamespace(
+        builder=SimpleNamespace(name="html"),
+        config=SimpleNamespace(html_title="Book", root_doc="index"),
+        env=SimpleNamespace(toctree_includes=outline),
+        outdir=tmp_path,
+    )
+    llms_txt.write(app, None)
+    assert (tmp_path / "llms.txt").read_text("utf-8").splitlines() == [
+        "# Book",
+        "",
+        *(
+            f"- [1. {name}]({name}.html): On {name}: 0.5 s &."
+            for name in ("index", "chapters/b", "labs/b", "chapters/a")
+        ),
+    ]
