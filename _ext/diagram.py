@@ -6,8 +6,10 @@ Inline SVG in the page's own colours, so it follows the scheme. What each shows 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -46,6 +48,8 @@ class Diagram:
     caption: str
     key: tuple[tuple[str, str], ...] = ()
     """Looks, and what they mean."""
+    steps: tuple[tuple[float, str], ...] = ()
+    """To look at it bit by bit: up to which place blocks have begun, and what happens there."""
 
     def markup(self) -> str:
         """The figure: one drawing for a wide window, one for a phone."""
@@ -56,8 +60,16 @@ class Diagram:
             '<figure class="lab-figure diagram">'
             f'<div class="explorable-key" aria-hidden="true">{key}</div>'
             f"{self._drawn(WIDE, names_beside=True)}{self._drawn(NARROW, names_beside=False)}"
-            f"<figcaption>{escape(self.caption)}</figcaption></figure>"
+            f"{self._stepper()}<figcaption>{escape(self.caption)}</figcaption></figure>"
         )
+
+    def _stepper(self) -> str:
+        """Buttons, which diagram.mjs shows: without it the whole is there at once."""
+        if not self.steps:
+            return ""
+        steps = escape(json.dumps(self.steps), quote=True)
+        buttons = '<button type="button">Back</button><button type="button">Next</button>'
+        return f'<div class="stepper" data-steps="{steps}" hidden>{buttons}<output></output></div>'
 
     def _drawn(self, width: int, *, names_beside: bool) -> str:
         left = CHARACTER * max(len(lane.name) for lane in self.lanes) + 8 if names_beside else 0
@@ -100,8 +112,9 @@ def _block(block: Block, left: float, y: float, scale: float) -> str:
     words = block.words if len(block.words) * CHARACTER < width - 4 else ""
     text = _words(middle, y + BAR / 2 + 5, words, "middle", f"on {block.look}") if words else ""
     return (
+        f'<g data-start="{block.start:g}">'
         f'<rect class="{block.look}" x="{x:g}" y="{y:g}" width="{max(1, width - 1.5):g}" '
-        f'height="{BAR}"/>{text}'
+        f'height="{BAR}"/>{text}</g>'
     )
 
 
@@ -120,7 +133,17 @@ class DiagramDirective(SphinxDirective):
         return [nodes.raw("", DIAGRAMS[name].markup(), format="html")]
 
 
+def add_script(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Load the script where it has something to do."""
+    raw = doctree.findall(nodes.raw) if doctree is not None else ()
+    if any('class="stepper"' in node.astext() for node in raw):
+        app.add_js_file("diagram.mjs", type="module")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Offer the directive."""
     app.add_directive("diagram", DiagramDirective)
+    app.connect("html-page-context", add_script)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -32,17 +32,24 @@ CALL = Diagram(
 
 BATCH = Diagram(
     (
-        Lane("slot 1", (Block(0, 52, "decode", "A"),)),
+        Lane("slot 1", (Block(0, 52, "decode", "A"), Block(52, 90, "decode", "E"))),
         Lane("slot 2", (Block(0, 30, "decode", "B"), Block(30, 78, "decode", "D"))),
-        Lane("slot 3", (Block(0, 64, "decode", "C"), Block(64, 98, "decode", "E"))),
+        Lane("slot 3", (Block(0, 64, "decode", "C"),)),
         Lane("queue", (Block(8, 30, "waiting", "D waits"),)),
-        Lane("", (Block(18, 64, "waiting", "E waits"),)),
+        Lane("", (Block(18, 52, "waiting", "E waits"),)),
     ),
-    "A batch of three slots over time: A, B and C begin at once. D waits until B has ended, and E "
-    "until C has, because D came first and a slot holds one answer.",
+    "A batch of three slots over time: A, B and C begin at once. D waits until B has ended, and E, "
+    "which came after D, until A has.",
     "A batch with three slots. A call that finds them full waits for an answer to end, however "
     "fast each step is.",
     (("decode", "an answer being written"), ("waiting", "waiting for a slot")),
+    (
+        (0, "A, B and C come, and each takes a slot."),
+        (8, "D comes. No slot is free, so it waits."),
+        (18, "E comes, and waits behind D."),
+        (30, "B is the first to end, and D takes its slot."),
+        (52, "A ends, and E takes its slot. When C ends, nobody waits."),
+    ),
 )
 
 _SERVED = ((0, 10), (10, 20), (20, 60), (60, 70), (70, 80), (80, 90))

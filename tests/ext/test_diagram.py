@@ -39,3 +39,22 @@ def test_words_that_do_not_fit_are_left_out() -> None:
     wide, narrow = Diagram((Lane("", (block,)),), "alt", "caption").markup().split("<svg")[1:]
     assert words in wide
     assert words not in narrow
+
+
+STEPPED = [name for name in DIAGRAMS if DIAGRAMS[name].steps]
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_each_step_shows_something_new_and_the_last_one_all(name: str) -> None:
+    diagram = DIAGRAMS[name]
+    starts = {block.start for lane in diagram.lanes for block in lane.blocks}
+    assert {until for until, _ in diagram.steps} == starts
+    svg = BeautifulSoup(diagram.markup(), "html.parser").select_one("svg")
+    assert {float(block["data-start"]) for block in svg.select("g")} == starts
+
+
+def test_in_a_batch_each_call_waits_for_the_first_slot_that_is_free() -> None:
+    served = [block for lane in DIAGRAMS["batch"].lanes[:3] for block in lane.blocks]
+    waits = [block for lane in DIAGRAMS["batch"].lanes[3:] for block in lane.blocks]
+    free_at = sorted(block.end for block in served)
+    assert [block.end for block in waits] == free_at[: len(waits)]

@@ -90,6 +90,25 @@ def test_prose_that_a_lab_prints_wraps_beside_columns(browser: SiteBrowser) -> N
     browser.on_page("labs/own_agent.html", look, width=390)
 
 
+@every_width
+def test_a_diagram_is_looked_at_step_by_step(browser: SiteBrowser, width: int) -> None:
+    def look(tab: Page) -> list[tuple[int, str]]:
+        diagram = tab.locator("figure.diagram:has(.stepper)")
+        hidden = diagram.locator("svg:visible g.to-come")
+        seen = [(hidden.count(), diagram.locator("output").text_content())]
+        while seen[-1][0] or len(seen) == 1:
+            diagram.get_by_role("button").last.click()
+            seen.append((hidden.count(), diagram.locator("output").text_content()))
+        diagram.get_by_role("button", name="Back").click()
+        assert (hidden.count(), diagram.locator("output").text_content()) == seen[-2]
+        return seen
+
+    (whole, nothing), *steps = browser.on_page("chapters/model_size.html", look, width=width)
+    assert (whole, nothing) == (0, "")
+    assert [count for count, _ in steps] == [4, 3, 2, 1, 0]
+    assert steps[1][1] == "2 of 5: D comes. No slot is free, so it waits."
+
+
 def test_what_scrolls_takes_the_focus_beside_a_moving_race(browser: SiteBrowser) -> None:
     def look(tab: Page) -> list[int]:
         tab.locator("[data-explorable=race] svg").scroll_into_view_if_needed()
