@@ -231,7 +231,6 @@ class Canvas:
                 alignment="left",
                 loc="lower left",
                 bbox_to_anchor=(-0.01, 1),
-                borderaxespad=0.2,
                 borderpad=0,
                 ncols=columns,
                 frameon=False,

@@ -332,10 +332,7 @@ PREFIX = Axis(
             ("prefix_tokens", "prefix_rounds", "pause_s"),
             [
                 Compared("TTFT of a new prompt", TTFT, Label.COLD),
-                *(
-                    Compared(f"TTFT of {REUSE_PHRASES[label]}", TTFT, label)
-                    for label in REUSE_LABELS
-                ),
+                *(Compared(f"TTFT of {REUSE_PHRASES[form]}", TTFT, form) for form in REUSE_LABELS),
             ],
         )
     ],
