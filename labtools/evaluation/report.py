@@ -16,7 +16,8 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes import AXES
 from labtools.evaluation.axes.chain import Chain
 from labtools.evaluation.axes.context import Contexts
-from labtools.evaluation.axes.load import Interference, Load
+from labtools.evaluation.axes.interference import Interference
+from labtools.evaluation.axes.load import Load
 from labtools.evaluation.axes.prefix import Prefix
 from labtools.evaluation.axes.structured import Structured
 from labtools.evaluation.fitting import Fit
