@@ -15,7 +15,8 @@ from labtools.evaluation.axes.chain import CHAIN
 from labtools.evaluation.axes.context import CONTEXT
 from labtools.evaluation.axes.interference import INTERFERENCE
 from labtools.evaluation.axes.load import LOAD
-from labtools.evaluation.axes.prefix import PREFIX, SHARED_PREFIX
+from labtools.evaluation.axes.prefix import PREFIX
+from labtools.evaluation.axes.shared_prefix import SHARED_PREFIX
 from labtools.evaluation.axes.structured import STRUCTURED
 from labtools.evaluation.plan import Block
 from labtools.evaluation.settings import Settings

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from labtools.clock import elapsed_s
-from labtools.evaluation.axes.prefix import WAVES
+from labtools.evaluation.axes.shared_prefix import WAVES
 from labtools.evaluation.fitting.evidence import TimedCall
 from labtools.evaluation.fitting.lone_call import REUSE, Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
