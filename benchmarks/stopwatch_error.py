@@ -22,7 +22,7 @@ import openai
 import reference_server
 
 from labtools import connect
-from labtools.evaluation.load_test.plan import LoadPlan, run_locust
+from labtools.evaluation.load_test import LoadPlan, run_locust
 from labtools.evaluation.load_test.results import read_load
 from labtools.lab.budget import Budget
 from labtools.records import CallRecord

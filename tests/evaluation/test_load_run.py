@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labtools.evaluation.load_test.plan import LoadPlan, run_locust
+from labtools.evaluation.load_test import LoadPlan, run_locust
 from labtools.evaluation.load_test.results import read_load
 from labtools.evaluation.settings import Settings
 from labtools.files import read_lines
@@ -102,7 +102,7 @@ def test_failures_are_records_and_do_not_come_at_full_speed(url, tmp_path):
 CALLER = """
 import sys
 from pathlib import Path
-from labtools.evaluation.load_test.plan import LoadPlan, run_locust
+from labtools.evaluation.load_test import LoadPlan, run_locust
 plan = LoadPlan(sys.argv[1], "p", users=4, workers=2, run_time_s=600)
 print(run_locust(plan, Path(sys.argv[2]), "1", "none"))
 """

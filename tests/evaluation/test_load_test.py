@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 import labtools.evaluation.load_test
 from labtools.errors import ConfigurationError, NothingMeasured
-from labtools.evaluation.load_test.command import run_load
-from labtools.evaluation.load_test.plan import (
+from labtools.evaluation.load_test import (
     Allowance,
     LoadPlan,
     commands_for_machines,
     share,
 )
+from labtools.evaluation.load_test.command import run_load
 from labtools.evaluation.load_test.results import read_load
 from labtools.evaluation.observations import Observation, Overhead
 from labtools.evaluation.settings import Settings

@@ -11,7 +11,7 @@ from labtools.clock import monotonic_s, unix_time_s
 from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities, find_abilities
 from labtools.evaluation.candidates import USUAL, key_in, refusals_name, require_folder_name
-from labtools.evaluation.load_test.plan import (
+from labtools.evaluation.load_test import (
     LoadPlan,
     commands_for_machines,
     require_locust,

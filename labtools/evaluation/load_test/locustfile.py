@@ -38,7 +38,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from labtools.clock import cpu_time_s, monotonic_s, wall_epoch_s
 from labtools.evaluation.axes import load
-from labtools.evaluation.load_test.plan import Allowance, share
+from labtools.evaluation.load_test import Allowance, share
 from labtools.evaluation.observations import PERIOD_S, Observation, Overhead
 from labtools.evaluation.plan import AxisName, Label, input_tokens, output_limit
 from labtools.evaluation.settings import Settings
