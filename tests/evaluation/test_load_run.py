@@ -12,7 +12,6 @@ import pytest
 
 from labtools.evaluation.load_test import LoadPlan, run_locust
 from labtools.evaluation.load_test.results import read_load
-from labtools.evaluation.settings import Settings
 from labtools.files import read_lines
 from labtools.mock.server import ServerProcess
 from labtools.model.profile import LatencyProfile
@@ -35,8 +34,8 @@ def url():
 
 
 def plan(url, **changes):
-    settings = Settings(output_tokens=20, timeout_s=60)
-    return LoadPlan(url, **{"model": "p", "settings": settings, "run_time_s": 120, **changes})
+    usual = {"model": "p", "output_tokens": 20, "timeout_s": 60.0, "run_time_s": 120}
+    return LoadPlan(url, **{**usual, **changes})
 
 
 def calls_in(folder):

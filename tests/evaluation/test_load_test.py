@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labtools.evaluation.load_test
+from labtools.cli import main
 from labtools.errors import ConfigurationError, NothingMeasured
 from labtools.evaluation.load_test import (
     Allowance,
@@ -24,9 +25,11 @@ from labtools.evaluation.settings import Settings
 from labtools.files import append_line
 from labtools.mock.server import ServerProcess
 from labtools.model.named_profiles import named_profile
+from labtools.read_back import read_back
 from labtools.records import CallError, CallRecord
 
 URL = "https://api.example.com/v1"
+COMMAND = "labtools.evaluation.load_test.command"
 
 
 @given(total=st.integers(0, 10_000), parts=st.integers(1, 50))
@@ -50,7 +53,7 @@ def test_an_allowance_never_sends_what_it_does_not_hold(calls):
             sent += 1
             spent += worst
             assert (sent <= 20, spent <= 2_000) == (True, True)
-            allowance.settle(worst, actual)
+            allowance.settle(worst, CallRecord("m", 0.0, 1.0, input_tokens=actual, output_tokens=0))
             spent -= 0 if actual is None else worst - actual
         else:
             assert sent == 20 or spent + worst > 2_000
@@ -67,6 +70,7 @@ def test_an_allowance_never_sends_what_it_does_not_hold(calls):
         ({"request_rate_per_s": 0.0}, "above 0"),
         ({"request_rate_per_s": float("inf")}, "above 0"),
         ({"request_rate_per_s": float("nan")}, "above 0"),
+        ({"output_tokens": 0}, "output_tokens must be above 0"),
         ({"base_url": "sim"}, "needs an address"),
         ({"base_url": "ftp://a/v1"}, "needs an address"),
         ({"base_url": "https://me:secret@a/v1"}, "no user, password or query"),
@@ -80,9 +84,25 @@ def test_a_plan_that_cannot_be_run_is_refused(change, named):
 
 
 def test_the_rate_is_shared_by_the_users_exactly():
-    options = LoadPlan(URL, "m", users=3, request_rate_per_s=10).options(Path("out"), "1")
-    (option,) = (one for one in options if one.startswith("--arrivals-per-user-per-s="))
-    assert float(option.partition("=")[2]) * 3 == 10
+    plan = LoadPlan(URL, "m", users=3, request_rate_per_s=10)
+    assert plan.arrivals_per_user_per_s * 3 == 10
+
+
+def test_a_process_gets_the_plan_as_it_is():
+    plan = LoadPlan(URL, "m", users=3, request_rate_per_s=10, limit="max_completion_tokens")
+    (option,) = (one for one in plan.options(Path("out")) if one.startswith("--plan="))
+    assert read_back(LoadPlan, option.partition("=")[2], "the plan") == plan
+
+
+def test_the_commands_options_are_the_plans_fields(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(f"{COMMAND}.run_load", lambda *_, **numbers: asked.update(numbers))
+    run = ["evaluate", "load", f"--base-url={URL}", "--model=m", "--name=acme"]
+    main([*run, "--users=3", "--request-rate=2.5", "--run-time=7", "--slo-s=0.5", "--seed=4"])
+    changed = {"users": 3, "request_rate_per_s": 2.5, "run_time_s": 7, "slo_s": 0.5, "seed": 4}
+    assert {name: asked[name] for name in changed} == changed
+    del asked["api_key"]
+    assert LoadPlan(URL, "m", **asked) == LoadPlan(URL, "m", **changed)
 
 
 def test_the_commands_for_machines_are_locusts_own(monkeypatch):
@@ -107,9 +127,8 @@ def test_a_mock_that_has_ended_is_offered_to_no_other_machine(over, tmp_path, mo
         write_process(folder / f"load-{run}-a.jsonl", 0.0, [0.0])
         return []
 
-    command = "labtools.evaluation.load_test.command"
-    monkeypatch.setattr(f"{command}.require_locust", lambda: None)
-    monkeypatch.setattr(f"{command}.run_locust", played)
+    monkeypatch.setattr(f"{COMMAND}.require_locust", lambda: None)
+    monkeypatch.setattr(f"{COMMAND}.run_locust", played)
     server = ServerProcess({"fast": named_profile("fast")})
     try:
         url = "mock" if over == "mock" else server.base_url

@@ -11,6 +11,7 @@ it, and nothing else may import that: it runs in processes of its own.
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import os
 import shlex
@@ -19,13 +20,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from labtools.errors import ConfigurationError
+from labtools.evaluation.axes import load
 from labtools.evaluation.settings import Settings
+from labtools.records import CallRecord
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 INSTALL = 'pip install -e ".[load]" in the course\'s folder, or pip install "locust>=2.47,<3"'
@@ -33,9 +36,15 @@ START_TIMEOUT_S = 60
 LEAVE_TIMEOUT_S = 10
 
 
+DEFAULT = Settings()
+
+
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """One load test of one endpoint. Raises ConfigurationError for what cannot be run."""
+    """One load test of one endpoint. Raises ConfigurationError for what cannot be run.
+
+    The command's options are made from it, and Locust's processes get it as it is.
+    """
 
     base_url: str
     model: str
@@ -46,14 +55,16 @@ class LoadPlan:
     run_time_s: int = 30
     workers: int = 0
     """Worker processes on this machine; 0 is one process without a master."""
+    output_tokens: int = DEFAULT.output_tokens
+    seed: int = DEFAULT.seed
+    timeout_s: float = DEFAULT.timeout_s
+    slo_s: float = DEFAULT.slo_s
     max_requests: int = 2_000
     max_tokens: int = 2_500_000
     limit: str = "max_tokens"
     """What the endpoint calls the limit on the answer."""
     usage: bool = True
     """Whether a stream may be asked for its usage."""
-    settings: Settings = field(default_factory=Settings)
-    """`seed`, `output_tokens`, `timeout_s` and `slo_s` of it."""
 
     def __post_init__(self) -> None:
         least = {"users": 1, "run_time_s": 1, "workers": 0, "max_requests": 0, "max_tokens": 0}
@@ -62,6 +73,7 @@ class LoadPlan:
                 raise ConfigurationError(
                     f"{name} must be {number} or more; found {getattr(self, name)}."
                 )
+        _ = self.settings  # whose values must be possible, too
         if self.workers > self.users:
             raise ConfigurationError(
                 f"{self.workers} workers for {self.users} users would leave some without any. "
@@ -82,28 +94,41 @@ class LoadPlan:
                 "The address must hold no user, password or query. Give a key as OPENAI_API_KEY."
             )
 
-    def options(self, records: Path, run: str) -> list[str]:
-        """Locust's options for whichever process decides: the master, or the only one. No key."""
-        rate = self.request_rate_per_s or 0.0
+    @property
+    def settings(self) -> Settings:
+        """As any evaluation has them."""
+        return DEFAULT.but(
+            output_tokens=self.output_tokens,
+            seed=self.seed,
+            timeout_s=self.timeout_s,
+            slo_s=self.slo_s,
+        )
+
+    def request(self, seed: str) -> dict[str, Any]:
+        """A call of the load probe, as this endpoint takes it."""
+        usage = {"stream_options": {"include_usage": True}} if self.usage else {}
+        call = load.call(self.settings, self.limit, seed)
+        return {"model": self.model, "stream": True, **usage, **call.request}
+
+    @property
+    def arrivals_per_user_per_s(self) -> float:
+        """Each source's share of the open loop's rate; 0 in a closed loop."""
+        return (self.request_rate_per_s or 0.0) / self.users
+
+    def options(self, records: Path) -> list[str]:
+        """Locust's options for whichever process decides: the master, or the only one. No key.
+
+        `records` is what the names of the processes' files begin with.
+        """
         values = {
-            "--host": self.base_url,
             "--users": self.users,
             "--spawn-rate": self.users,
             "--run-time": self.run_time_s,
             # Calls under way are waited for; to cut off the slow ones would flatter the endpoint.
-            "--stop-timeout": math.ceil(self.settings.timeout_s) + 10,
+            "--stop-timeout": math.ceil(self.timeout_s) + 10,
             "--exit-code-on-error": 0,
-            "--model": self.model,
-            "--arrivals-per-user-per-s": repr(rate / self.users),
-            "--max-requests": self.max_requests,
-            "--max-tokens": self.max_tokens,
-            "--limit-name": self.limit,
-            "--ask-for-usage": int(self.usage),
-            "--seed": self.settings.seed,
-            "--output-tokens": self.settings.output_tokens,
-            "--timeout-s": self.settings.timeout_s,
+            "--plan": json.dumps(asdict(self)),
             "--records": records,
-            "--run-label": run,
         }
         return ["--headless", "--only-summary", *(f"{k}={v}" for k, v in values.items())]
 
@@ -131,10 +156,14 @@ class Allowance:
         self.tokens -= worst_tokens
         return True
 
-    def settle(self, worst_tokens: int, tokens: int | None) -> None:
-        """Give back what a call did not take. None: nobody knows, and the worst case stands."""
-        if tokens is not None:
-            self.tokens += worst_tokens - tokens
+    def settle(self, worst_tokens: int, record: CallRecord) -> None:
+        """Give back what a call did not take: a refusal takes nothing, and without usage nobody
+        knows, so the worst case stands.
+        """
+        if record.error and record.error.kind in ("status", "connection"):
+            self.tokens += worst_tokens
+        elif record.input_tokens is not None and record.output_tokens is not None:
+            self.tokens += worst_tokens - record.input_tokens - record.output_tokens
 
 
 def require_locust() -> None:
@@ -157,7 +186,7 @@ def run_locust(
     standard input. Raises ConfigurationError without Locust.
     """
     require_locust()
-    roles = {"Locust": plan.options(folder, run)}
+    roles = {"Locust": plan.options(folder / f"load-{run}")}
     if plan.workers:
         port = _free_port()
         master = [
@@ -177,7 +206,7 @@ def run_locust(
 def _watch(
     plan: LoadPlan, processes: dict[str, subprocess.Popen[bytes]], on_second: Callable[[], object]
 ) -> list[str]:
-    drain_s = plan.settings.timeout_s + LEAVE_TIMEOUT_S
+    drain_s = plan.timeout_s + LEAVE_TIMEOUT_S
     deciding, *workers = processes.items()
     longest_s = START_TIMEOUT_S + plan.run_time_s + drain_s + LEAVE_TIMEOUT_S
     notes = [_wait(*deciding, longest_s, on_second)]
@@ -238,7 +267,7 @@ def commands_for_machines(plan: LoadPlan, folder: Path) -> str:
     return (
         "The same from several machines, with labtools and Locust on each and the key in\n"
         "OPENAI_API_KEY of each. On this one, which sends nothing itself:\n"
-        f"  {shlex.join([*master, *plan.options(folder, 'machines')])}\n"
+        f"  {shlex.join([*master, *plan.options(folder / 'load-machines')])}\n"
         "On each of the others, once a core (4 in all; change --expect-workers to have more):\n"
         "  locust -f - --worker --master-host=THIS_MACHINE\n"
         f"Then copy their {folder}/load-machines-*.jsonl to {folder} here, and:\n"

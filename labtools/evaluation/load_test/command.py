@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from labtools.evaluation.load_test import (
 )
 from labtools.evaluation.load_test.results import LoadResults, read_load
 from labtools.evaluation.plan import Call
-from labtools.evaluation.settings import Settings
 from labtools.lab.budget import Budget
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
@@ -27,9 +26,9 @@ from labtools.lab.stopwatch import timed_call
 from labtools.progress import Progress
 from labtools.records import CallRecord
 
-DEFAULT = Settings()
-_SETTINGS = ("seed", "output_tokens", "timeout_s", "slo_s")
-_SIZE = ("users", "request_rate_per_s", "run_time_s", "workers", "max_requests", "max_tokens")
+# Fields of the plan whose option is not called as they are.
+_NAMES = {"request_rate_per_s": "--request-rate", "run_time_s": "--run-time"}
+_NUMBERS = [field for field in fields(LoadPlan) if str(field.type).startswith(("int", "float"))]
 EPILOG = """\
 Runs on Locust. Every call is a line of OUT/NAME/load-*.jsonl from the moment it ends. --users alone
 is a closed loop: each sends its next call when its last has ended. --request-rate is an open one:
@@ -55,18 +54,15 @@ def add_load_command(actions: Any) -> None:
         metavar="VARIABLE",
         help=f"the environment variable with the key (default: {USUAL})",
     )
-    number = {"type": int, "metavar": "N", "help": "default: %(default)s"}
-    parser.add_argument("--users", default=8, **number)
-    rate = parser.add_argument("--request-rate", type=float, metavar="N", dest="request_rate_per_s")
-    rate.help = "calls a second, open loop"
-    parser.add_argument("--run-time", default=30, dest="run_time_s", **{**number, "metavar": "S"})
-    parser.add_argument("--workers", default=0, **number)
-    parser.add_argument("--output-tokens", default=DEFAULT.output_tokens, **number)
-    parser.add_argument("--seed", default=0, **number)
-    parser.add_argument("--timeout-s", type=float, default=DEFAULT.timeout_s, metavar="S")
-    parser.add_argument("--slo-s", type=float, default=DEFAULT.slo_s, metavar="S")
-    parser.add_argument("--max-requests", default=2_000, **number)
-    parser.add_argument("--max-tokens", default=2_500_000, **number)
+    for field in _NUMBERS:
+        parser.add_argument(
+            _NAMES.get(field.name, f"--{field.name.replace('_', '-')}"),
+            dest=field.name,
+            type=int if field.type == "int" else float,
+            default=field.default,
+            metavar="S" if field.name.endswith("_s") and "per" not in field.name else "N",
+            help="default: %(default)s" if field.default else "calls a second, open loop",
+        )
     parser.add_argument("--read", metavar="FOLDER", help="say again what a run came to")
     parser.add_argument("--run-label", default="*", metavar="RUN", help="which run of the folder")
     parser.set_defaults(command=_load)
@@ -82,12 +78,11 @@ def _load(options: argparse.Namespace) -> None:
                 f"--{name.replace('_', '-')} is missing or empty. For example: evaluate load "
                 "--base-url https://api.example.com/v1 --model NAME --name acme --users 32."
             )
-    settings = Settings(**{name: getattr(options, name) for name in _SETTINGS})
-    size = {name: getattr(options, name) for name in _SIZE}
+    numbers = {field.name: getattr(options, field.name) for field in _NUMBERS}
     api_key = key_in(options.key_from)
     endpoint = options.name, options.base_url, options.model, Path(options.out)
     with refusals_name(options.key_from):
-        run_load(*endpoint, api_key=api_key, settings=settings, **size)
+        run_load(*endpoint, api_key=api_key, **numbers)
 
 
 def run_load(
@@ -97,31 +92,30 @@ def run_load(
     out: Path,
     *,
     api_key: str | None = None,
-    settings: Settings = DEFAULT,
     progress: bool = True,
-    **size: Any,
+    **numbers: Any,
 ) -> LoadResults:
     """Load one endpoint into OUT/NAME, print what came of it, and return it.
 
-    `base_url` is an address or "mock", whose models are the named profiles. `size` is the rest of
-    `LoadPlan`. Interrupted, it prints what ended until then, and raises KeyboardInterrupt on.
+    `base_url` is an address or "mock", whose models are the named profiles. `numbers` are the rest
+    of `LoadPlan`. Interrupted, it prints what ended until then, and raises KeyboardInterrupt on.
 
     Raises ConfigurationError for what cannot run (no Locust, no address), EndpointUnusable for an
     endpoint that does not stream, BudgetExceeded when the budget does not hold the first calls,
     NothingMeasured when no call ended.
     """
     require_locust()
-    first = Budget.unlimited()
-    if base_url != "mock":  # refused before anything is sent
-        plan = LoadPlan(base_url, model, settings=settings, **size)
-        first = Budget(plan.max_requests, plan.max_tokens)
+    is_mock = base_url == "mock"
+    # Refused before anything is sent; where the mock is going to be, nobody knows yet.
+    plan = LoadPlan("http://mock" if is_mock else base_url, model, **numbers)
+    first = Budget(plan.max_requests, plan.max_tokens)
     folder = out / name
     require_folder_name(name)
     with connect(base_url, profile=model, model=model, api_key=api_key, budget=first) as lab:
-        abilities = lab.run(_abilities(lab, model, settings.seed)).result
-        plan = LoadPlan(str(lab.client.base_url).rstrip("/"), model, settings=settings, **size)
+        abilities = lab.run(_abilities(lab, model, plan.seed)).result
         plan = replace(
             plan,
+            base_url=str(lab.client.base_url).rstrip("/"),
             limit=abilities.limit,
             usage=abilities.usage,
             max_requests=max(0, plan.max_requests - lab.meter.requests),
@@ -145,14 +139,14 @@ def run_load(
             )
         except KeyboardInterrupt:
             print("Interrupted. What ended until then:")
-            print(read_load(folder, run, plan.users, settings.slo_s))
+            print(read_load(folder, run, plan.users, plan.slo_s))
             raise
         finally:
             shown.end()
     print("\n".join(notes), end="\n" if notes else "")
-    results = read_load(folder, run, plan.users, settings.slo_s)
+    results = read_load(folder, run, plan.users, plan.slo_s)
     print(results)
-    if base_url != "mock":  # The mock ends with this run: no other machine would find it.
+    if not is_mock:  # That ends with this run: no other machine would find it.
         print(f"\n{commands_for_machines(plan, folder)}")
     return results
 

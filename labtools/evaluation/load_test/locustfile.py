@@ -1,7 +1,7 @@
 """What Locust runs: users that make the load probe's calls. Start it with `evaluate load`.
 
-Without --arrivals-per-user-per-s each user is a client of a closed loop: it sends its next call
-when its last has ended. With it each user is a source of an open loop: its calls are sent at random
+Unless the plan has a rate, each user is a client of a closed loop: it sends its next call when its
+last has ended. With one, each user is a source of an open loop: its calls are sent at random
 instants, fixed beforehand, whether or not others have ended. Sources are independent, so all of
 them together, on however many machines, are one Poisson stream of the sum of their rates. (Locust's
 `constant_throughput` is a closed loop: a user that waits for an answer sends nothing.)
@@ -20,8 +20,9 @@ import os
 import platform
 import random
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -37,13 +38,13 @@ from locust.exception import StopUser
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from labtools.clock import cpu_time_s, monotonic_s, wall_epoch_s
-from labtools.evaluation.axes import load
-from labtools.evaluation.load_test import Allowance, share
+from labtools.evaluation.load_test import Allowance, LoadPlan, share
+from labtools.evaluation.load_test.results import Process
 from labtools.evaluation.observations import PERIOD_S, Observation, Overhead
 from labtools.evaluation.plan import AxisName, Label, input_tokens, output_limit
-from labtools.evaluation.settings import Settings
 from labtools.files import append_line
 from labtools.lab.stopwatch import record_of, retry_after_s
+from labtools.read_back import read_back
 from labtools.records import CallError, CallRecord
 from labtools.transport.arrivals import Arrivals
 from labtools.wire.api_error import message_of
@@ -58,13 +59,11 @@ class Connections:
 
     def __init__(self, base_url: str, api_key: str, timeout_s: float) -> None:
         url = urlsplit(base_url)
-        host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+        at = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
         kind = SSLConnectionPool if url.scheme == "https" else ConnectionPool
         self._pool = kind(
-            host,
-            port,
-            host,
-            port,
+            *at,
+            *at,
             size=MOST_CONNECTIONS,
             connection_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
             network_timeout=timeout_s,
@@ -86,7 +85,11 @@ class Connections:
         response: _Stamped | None = None
         error: CallError | None = None
         try:
-            connection = self._connection(arrivals)
+            asked_at, connection = arrivals.sent_at, self._pool.get_socket()
+            arrivals.sent_at = monotonic_s()
+            if connection not in self._known:
+                self._known.add(connection)
+                arrivals.connect_s = arrivals.sent_at - asked_at
             connection.sendall(self._head + b"content-length: %d\r\n\r\n" % len(body) + body)
             response = _Stamped(connection, self._pool, arrivals)
             response.read()
@@ -97,17 +100,16 @@ class Connections:
             error = CallError("cut_off" if begun else "connection", str(failure))
         else:
             if response.status_code != 200:
-                error = _status_error(response, arrivals)
+                body = b"".join(chunk for _, chunk in arrivals.chunks)
+                arrivals.chunks.clear()  # They are no stream.
+                error = CallError(
+                    "status",
+                    message_of(response.status_code, body),
+                    response.status_code,
+                    retry_after_s(str(response.get("retry-after"))),
+                )
         arrivals.ended_at = monotonic_s()
         return arrivals, error
-
-    def _connection(self, arrivals: Arrivals) -> Any:
-        connection = self._pool.get_socket()
-        asked_at, arrivals.sent_at = arrivals.sent_at, monotonic_s()
-        if connection not in self._known:
-            self._known.add(connection)
-            arrivals.connect_s = arrivals.sent_at - asked_at
-        return connection
 
 
 class _Stamped(HTTPSocketPoolResponse):
@@ -121,18 +123,6 @@ class _Stamped(HTTPSocketPoolResponse):
         self._arrivals.chunks.append((monotonic_s(), bytes(buf)))
 
 
-def _status_error(response: _Stamped, arrivals: Arrivals) -> CallError:
-    body = b"".join(chunk for _, chunk in arrivals.chunks)
-    arrivals.chunks.clear()  # They are no stream.
-    wait = response.get("retry-after")
-    return CallError(
-        "status",
-        message_of(response.status_code, body),
-        response.status_code,
-        retry_after_s(wait if isinstance(wait, str) else None),
-    )
-
-
 # After a failure a client of the closed loop waits, or a refusal would be asked for at full speed.
 PAUSE_AFTER_FAILURE_S = 1.0
 LONGEST_PAUSE_S = 60.0
@@ -144,35 +134,24 @@ OVERHEAD_EVERY_S = 1.0
 @events.init_command_line_parser.add_listener
 def add_options(parser: Any) -> None:
     """Options beside Locust's own. The master's hold for all workers."""
-    group = parser.add_argument_group("Load probe")
-    group.add_argument("--model", default="", help="the model to ask for")
-    group.add_argument("--arrivals-per-user-per-s", type=float, default=0.0, metavar="RATE")
-    group.add_argument("--max-requests", type=int, default=2_000, help="of all workers together")
-    group.add_argument("--max-tokens", type=int, default=2_500_000, help="of all workers together")
-    group.add_argument("--limit-name", default="max_tokens", help="or max_completion_tokens")
-    group.add_argument("--ask-for-usage", type=int, default=1)
-    group.add_argument("--seed", type=int, default=0, help="decides the prompts and the arrivals")
-    group.add_argument("--output-tokens", type=int, default=Settings().output_tokens)
-    group.add_argument("--timeout-s", type=float, default=Settings().timeout_s)
-    group.add_argument("--records", default=".", help="folder for each process's own file")
-    group.add_argument("--run-label", default="by-hand", help="part of the files' names")
+    parser.add_argument("--plan", default="", help="a LoadPlan, as JSON")
+    parser.add_argument("--records", default="load", help="what its files begin with")
     parser.add_argument("--until-stdin-closes", action="store_true", include_in_web_ui=False)
 
 
 @events.init.add_listener
 def begin(environment: Any, **_: Any) -> None:
     """Watch the owner, if there is one, and on the master the workers' allowances."""
-    options: Any = environment.parsed_options
     # Timers count from when gevent's loop last looked at the clock: before all the imports.
     gevent.get_hub().loop.update_now()
-    if options.until_stdin_closes:
+    if environment.parsed_options.until_stdin_closes:
         gevent.get_hub().threadpool.spawn(_end_with_stdin)
     if isinstance(environment.runner, MasterRunner):
         spent = set[str]()
 
-        def count_spent(environment: Any, msg: Any, **_: Any) -> None:
+        def count_spent(msg: Any, **_: Any) -> None:
             spent.add(msg.node_id)
-            if len(spent) >= options.expect_workers:
+            if len(spent) >= environment.parsed_options.expect_workers:
                 gevent.spawn(environment.runner.quit)
 
         environment.runner.register_message(SPENT, count_spent)
@@ -187,16 +166,10 @@ def _end_with_stdin() -> None:
 
 @events.test_start.add_listener
 def open_measuring(environment: Any, **_: Any) -> None:
-    """Where users run, open what they share."""
+    """Where users run, open what they share; at the end, write what the machine added last."""
     if not isinstance(environment.runner, MasterRunner):
-        environment.measuring = Measuring(environment)
-
-
-@events.test_stop.add_listener
-def close_measuring(environment: Any, **_: Any) -> None:
-    """Write what the machine added since the last time."""
-    if not isinstance(environment.runner, MasterRunner):
-        environment.measuring.close()
+        environment.measuring = measuring = Measuring(environment)
+        environment.events.test_stop.add_listener(lambda **_: measuring.watcher.kill())
 
 
 class ChatUser(User):
@@ -208,8 +181,7 @@ class ChatUser(User):
         self._number = next(self._measuring.users)
         self._call_numbers = count()
         self._under_way = Group()
-        self._rate = self._measuring.options.arrivals_per_user_per_s
-        seed = f"{self._measuring.settings.seed}/{self._measuring.block}/{self._number}/arrivals"
+        seed = f"{self._measuring.plan.seed}/{self._measuring.block}/{self._number}/arrivals"
         self._gaps = random.Random(seed)
         self._due_at = monotonic_s()
 
@@ -221,15 +193,12 @@ class ChatUser(User):
     def next_call(self) -> None:
         """Make one call, or send it on its way."""
         number = next(self._call_numbers)
-        body, worst = self._measuring.body(self._number, number)
-        if self._rate:
-            self._due_at += self._gaps.expovariate(self._rate)
+        call = self._measuring.prepared(self._number, number)
+        if rate := self._measuring.plan.arrivals_per_user_per_s:
+            self._due_at += self._gaps.expovariate(rate)
             self.wait()
-            call = (self._number, number, body, worst, self._due_at)
-            self._under_way.spawn(self._measuring.call, *call)
-            return
-        error = self._measuring.call(self._number, number, body, worst).error
-        if error:
+            self._under_way.spawn(call, self._due_at)
+        elif error := call().error:
             pause_s = max(PAUSE_AFTER_FAILURE_S, error.retry_after_s or 0.0)
             self._due_at = monotonic_s() + min(pause_s, LONGEST_PAUSE_S)
 
@@ -242,59 +211,46 @@ class Measuring:
     """Makes the calls of one process, and keeps them."""
 
     def __init__(self, environment: Any) -> None:
-        self._environment = environment
-        self.options: Any = environment.parsed_options
-        options, runner = self.options, environment.runner
+        options, runner = environment.parsed_options, environment.runner
         assert isinstance(runner, LocalRunner | WorkerRunner)
-        self.settings = Settings(
-            seed=options.seed, output_tokens=options.output_tokens, timeout_s=options.timeout_s
-        )
+        self._runner, self._fire = runner, environment.events.request.fire
+        self.plan = plan = read_back(LoadPlan, options.plan, "--plan is no plan of a load test")
         self.block = f"load/{runner.worker_index}"
         self.users = count()
         self._key = os.environ.get("OPENAI_API_KEY") or "none"
-        self._connections = Connections(environment.host or "", self._key, options.timeout_s)
+        self._connections = Connections(plan.base_url, self._key, plan.timeout_s)
         workers = options.expect_workers if isinstance(runner, WorkerRunner) else 1
-        self._allowance = Allowance(
-            share(options.max_requests, runner.worker_index, workers),
-            share(options.max_tokens, runner.worker_index, workers),
+        budget = plan.max_requests, plan.max_tokens
+        self._allowance = Allowance(*(share(n, runner.worker_index, workers) for n in budget))
+        self._calls, self._spent_is_told = 0, False
+        self._file = Path(f"{options.records}-{runner.client_id}.jsonl")
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        process = Process(
+            endpoint=plan.base_url,
+            model=plan.model,
+            machine=platform.node(),
+            epoch_s=wall_epoch_s(),
+            arrivals_per_user_per_s=plan.arrivals_per_user_per_s,
+            settings=plan.settings,
+            locust_version=version("locust"),
+            labtools_version=version("labtools"),
         )
-        self._calls = 0
-        self._spent_is_told = False
-        folder = Path(options.records)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / f"load-{options.run_label}-{runner.client_id}.jsonl"
-        self._write(
-            "process",
-            {
-                "endpoint": environment.host,
-                "model": options.model,
-                "machine": platform.node(),
-                "epoch_s": wall_epoch_s(),
-                "arrivals_per_user_per_s": options.arrivals_per_user_per_s,
-                "settings": asdict(self.settings),
-                "locust_version": version("locust"),
-                "labtools_version": version("labtools"),
-            },
-        )
-        self._watcher = gevent.spawn(self._watch)
+        self._write("process", asdict(process))
+        self.watcher = gevent.spawn(self._watch)
 
-    def body(self, user: int, number: int) -> tuple[bytes, int]:
-        """The user's call of this number, as it is sent, and the most tokens it can take.
+    def prepared(self, user: int, number: int) -> Callable[..., CallRecord]:
+        """The user's call of this number, paid for; in an open loop it is told when it is due.
 
         Raises StopUser when the allowance does not hold it.
         """
-        seed = f"{self.block}/{user}/{number}"
-        request = load.call(self.settings, self.options.limit_name, seed).request
+        request = self.plan.request(f"{self.block}/{user}/{number}")
         worst = input_tokens(request) + output_limit(request)
         if not self._allowance.take(worst):
             self._say_spent()
             raise StopUser
-        stream: dict[str, Any] = {"model": self.options.model, "stream": True}
-        if self.options.ask_for_usage:
-            stream["stream_options"] = {"include_usage": True}
-        return json.dumps({**stream, **request}).encode(), worst
+        return partial(self._call, user, number, json.dumps(request).encode(), worst)
 
-    def call(
+    def _call(
         self, user: int, number: int, body: bytes, worst: int, due_at: float | None = None
     ) -> CallRecord:
         """Make the call, keep its record, and tell Locust."""
@@ -302,36 +258,29 @@ class Measuring:
         axis = AxisName.CONCURRENCY if due_at is None else AxisName.OPEN_LOOP
         arrivals, error = self._connections.post(body)
         assert arrivals.ended_at is not None
-        record = record_of(self.options.model, arrivals, arrivals.ended_at, error, self._key)
-        self._allowance.settle(worst, _tokens(record))
+        record = record_of(self.plan.model, arrivals, arrivals.ended_at, error, self._key)
+        self._allowance.settle(worst, record)
         self._calls += 1
-        observation = Observation(axis, self.block, Label.CALL, user, number, record, at)
-        self._write("call", observation.as_dict())
+        made = Observation(axis, self.block, Label.CALL, user, number, record, at)
+        self._write("call", made.as_dict())
         self._tell_locust(record)
         return record
 
-    def close(self) -> None:
-        """Stop watching the machine."""
-        self._watcher.kill()
-
     def _say_spent(self) -> None:
-        if self._spent_is_told:
-            return
-        self._spent_is_told = True
-        runner = self._environment.runner
-        if isinstance(runner, WorkerRunner):
-            runner.send_message(SPENT)
-        elif runner:
-            gevent.spawn(runner.quit)
+        if not self._spent_is_told:
+            self._spent_is_told = True
+            if isinstance(self._runner, WorkerRunner):
+                self._runner.send_message(SPENT)
+            else:
+                gevent.spawn(self._runner.quit)
 
     def _tell_locust(self, record: CallRecord) -> None:
         shared = {"request_type": "chat", "response_length": len(record.content), "context": {}}
-        fire = self._environment.events.request.fire
         if record.ttft_s is not None:
-            fire(name="TTFT", response_time=record.ttft_s * 1e3, exception=None, **shared)
+            self._fire(name="TTFT", response_time=record.ttft_s * 1e3, exception=None, **shared)
         duration_ms = (record.ended_at - record.sent_at) * 1e3
         failure = Exception(str(record.error)) if record.error else None
-        fire(name="end to end", response_time=duration_ms, exception=failure, **shared)
+        self._fire(name="end to end", response_time=duration_ms, exception=failure, **shared)
 
     def _watch(self) -> None:
         """How late this process wakes: instants are stamped so late at most of the time."""
@@ -344,18 +293,8 @@ class Measuring:
                     gevent.sleep(PERIOD_S)
                     lateness_s.append(max(0.0, monotonic_s() - asked_at - PERIOD_S))
             finally:
-                cpu_s, calls = cpu_time_s() - cpu_before_s, self._calls - calls_before
-                overhead = Overhead(self.block, tuple(lateness_s), cpu_s, calls)
-                self._write("overhead", asdict(overhead))
+                counts = cpu_time_s() - cpu_before_s, self._calls - calls_before
+                self._write("overhead", asdict(Overhead(self.block, tuple(lateness_s), *counts)))
 
     def _write(self, kind: str, values: Mapping[str, Any]) -> None:
         append_line(self._file, {"kind": kind, **values})
-
-
-def _tokens(record: CallRecord) -> int | None:
-    """What the call took as far as is known; a refusal takes nothing."""
-    if record.error and record.error.kind in ("status", "connection"):
-        return 0
-    if record.input_tokens is None or record.output_tokens is None:
-        return None
-    return record.input_tokens + record.output_tokens

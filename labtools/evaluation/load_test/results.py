@@ -35,7 +35,7 @@ class LoadResults:
 
 
 @dataclass(frozen=True, slots=True)
-class _Process:
+class Process:
     """The first line of a process's file: what it measured, and on which clock."""
 
     endpoint: str
@@ -49,7 +49,7 @@ class _Process:
 
 
 _KINDS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
-    "process": partial(read_back, _Process, where="a process"),
+    "process": partial(read_back, Process, where="a process"),
     "call": partial(read_call, planned=False),
     "overhead": read_overhead,
 }
@@ -61,7 +61,7 @@ def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2
     `users` is how many there were; left out, those are counted that made a call. Raises
     NothingMeasured when there is no record, ConfigurationError for a file that is no such file.
     """
-    heads: list[_Process] = []
+    heads: list[Process] = []
     calls: list[Observation] = []
     overheads: list[Overhead] = []
     for path in sorted(folder.glob(f"load-{run}-*.jsonl")):
