@@ -28,7 +28,6 @@ from labtools.evaluation.outcome import Completeness, Failure, Lack, Overhead, S
 from labtools.evaluation.settings import SIZES, Settings, as_typed
 from labtools.evaluation.statistics import Part, Stat, stat
 from labtools.model.profile import Prices
-from labtools.read_back import read_back
 
 Format = Literal["labtools-evaluation-report/1"]
 FORMAT: Format = "labtools-evaluation-report/1"
@@ -194,9 +193,3 @@ def command_line(*identities: Identity) -> str:
     for name in differing[nearest]:
         words += [f"--{name.replace('_', '-')}", as_typed(getattr(settings, name))]
     return shlex.join(words)
-
-
-def from_json(text: str | bytes) -> Report:
-    """What report.json holds. Raises ConfigurationError for what is no report."""
-    where = f"This is no report of the format {FORMAT}"
-    return read_back(Report, text, where, next_step="Write it anew from the evaluation's folder.")

@@ -30,11 +30,11 @@ from labtools.evaluation.plan import AxisName
 __all__ = ["Fit", "Parameter", "Prediction", "Status", "fit"]
 
 
-def fit(measured: Measured, *, measured_on: str = "") -> Fit:
+def fit(measured: Measured) -> Fit:
     """The latency model's figures from the observations alone.
 
-    `measured_on` is the date, for the profile's source. What was not measured stays as a lone
-    call has it: no limit, no effect. Whatever failed is left out; nothing raises.
+    What was not measured stays as a lone call has it: no limit, no effect. Whatever failed is left
+    out; nothing raises.
     """
     calls, name = lone_calls(measured), measured.identity.name
     draft = fit_lone_calls(name, calls, measured.round_trips_s, noise_on(measured, *LONE))
@@ -48,7 +48,7 @@ def fit(measured: Measured, *, measured_on: str = "") -> Fit:
     parameters = (*draft.parameters, _context_limit(measured), *_UNPROBED)
     if math.isinf(draft.profile.decode_tokens_per_s):
         return Fit(None, parameters)
-    profile = replace(draft.profile, source=_source(measured, parameters, measured_on))
+    profile = replace(draft.profile, source=_source(measured, parameters))
     return Fit(profile, parameters, predictions(profile, measured))
 
 
@@ -78,16 +78,15 @@ def _context_limit(measured: Measured) -> Parameter:
     return Parameter("context_limit_tokens", longest, "at_least", how, low=longest)
 
 
-def _source(measured: Measured, parameters: tuple[Parameter, ...], measured_on: str) -> str:
+def _source(measured: Measured, parameters: tuple[Parameter, ...]) -> str:
     identity = measured.identity
     unknown = [
         parameter.name
         for parameter in parameters
         if parameter.status in ("not_probed", "not_identifiable")
     ]
-    on = f" on {measured_on}" if measured_on else ""
     return (
         f"Fitted to {len(measured.observations)} calls of {identity.model} at {identity.endpoint}, "
-        f"measured{on} on the {identity.clock} clock with labtools {identity.labtools_version}, "
+        f"measured on the {identity.clock} clock with labtools {identity.labtools_version}, "
         f"seed {identity.settings.seed}. Not known: {', '.join(unknown)}."
     )
