@@ -4,7 +4,7 @@ Read in this order: `settings` (how much), `plan` and `axes` (what is sent, as d
 to and what is said of it; a file an axis), `abilities` (what the endpoint knows of the API),
 `session` (sends it), `observations` (what was measured) and `results_folder` (keeps it), `fitting`
 (the latency model that explains it), `report` and `comparison` (what it all amounts to),
-`reporting` (what a person reads), `command`.
+`figures` and `reporting` (what a person reads), `command`.
 
 Nothing here knows the mock: an evaluator must not read the answers that it grades.
 """

@@ -1,11 +1,15 @@
-"""The figures of an evaluation: what was measured, with the interval of each value."""
+"""The figures of a report and of a comparison: what was measured, with the interval of each value.
+
+Each is None where there is nothing of its kind to draw.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
+from labtools.evaluation.plan import NAMES
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -19,7 +23,6 @@ from labtools.plots.canvas import (
     band,
     banded_line,
     canvas,
-    require,
     spread_words,
     thousands,
     whisker,
@@ -30,12 +33,22 @@ from labtools.wording import duration
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
+    from labtools.evaluation.comparison import Against
+    from labtools.evaluation.comparison import Comparison as Compared
+    from labtools.evaluation.report import Report
+    from labtools.evaluation.statistics import Stat
+
 LONGEST_NAME = 24
+# A call that takes this much longer than a lone one has been slowed.
+SLOWED = 1.2
+K = TypeVar("K")
 
 
-def ttft_by_prompt(rows: Mapping[float, tuple[Spread, Spread]]) -> LabFigure:
+def ttft_by_prompt(report: Report) -> LabFigure | None:
     """p50 and p95 of TTFT, in seconds, by input tokens; nothing cached."""
-    require(rows, "value")
+    rows = _spreads((row.input_tokens, row.ttft_s) for row in report.contexts.rows)
+    if not rows:
+        return None
     with canvas(height_in=3.3) as drawing:
         axes = drawing.axes
         looks = ((TTFT, "p50", "-o"), (HIGHLIGHT, "p95", "--o"))
@@ -45,10 +58,7 @@ def ttft_by_prompt(rows: Mapping[float, tuple[Spread, Spread]]) -> LabFigure:
         axes.set(ylim=(0, None), xlim=(0, 1.03 * max(rows)))
         thousands(axes.xaxis)
         axes.set(xlabel="input tokens, none of them cached", ylabel="TTFT (seconds)")
-        told = "; ".join(
-            f"at {length:,.0f} tokens p50 {spread_words(p50)}, p95 {spread_words(p95)}"
-            for length, (p50, p95) in sorted(rows.items())
-        )
+        told = _told((f"at {length:,.0f} tokens", pair) for length, pair in rows.items())
         return drawing.done(
             f"TTFT by length of the prompt: {told}.",
             "TTFT of lone calls with new prompts. The bands are 95% intervals; a point without "
@@ -56,12 +66,26 @@ def ttft_by_prompt(rows: Mapping[float, tuple[Spread, Spread]]) -> LabFigure:
         )
 
 
-def by_clients(
-    rows: Mapping[int, Spread], quantity: str, *, colour: str = INK, mark_s: float | None = None
-) -> LabFigure:
-    """p50 of one quantity, in seconds, by calls at once; `mark_s` is where it counts as slowed."""
-    require(rows, "value")
-    clients = sorted(rows)
+def latency_by_clients(report: Report) -> LabFigure | None:
+    """p50 of a call, in seconds, by calls at once, and where it counts as slowed."""
+    rows = {row.clients: row.e2e_latency_s for row in report.closed_loop}
+    lone = rows[1].p50 if 1 in rows else None
+    return _by_clients(rows, "end-to-end latency", INK, SLOWED * lone.value if lone else None)
+
+
+def tpot_by_clients(report: Report) -> LabFigure | None:
+    """p50 of TPOT, in seconds, by calls at once."""
+    rows = {row.clients: row.tpot_s for row in report.closed_loop}
+    return _by_clients(rows, "time per output token", DECODE)
+
+
+def _by_clients(
+    stats: Mapping[int | None, Stat], quantity: str, colour: str, mark_s: float | None = None
+) -> LabFigure | None:
+    rows = {clients: p50 for clients, (p50, _) in _spreads(stats.items()).items()}
+    if not rows:
+        return None
+    clients = list(rows)
     values = [rows[n][0] for n in clients]
     with canvas(height_in=3.0) as drawing:
         axes = drawing.axes
@@ -96,9 +120,13 @@ def by_clients(
         )
 
 
-def ttft_after_edits(bars: Mapping[str, Spread]) -> LabFigure:
+def ttft_after_edits(report: Report) -> LabFigure | None:
     """p50 of TTFT, in seconds, of a prompt's first time and of each way of coming back to it."""
-    require(bars, "value")
+    stats = {"first time": report.prefix.cold_ttft_s}
+    stats |= {NAMES[row.label]: row.ttft_s for row in report.prefix.reuses}
+    bars = {name: p50 for name, (p50, _) in _spreads(stats.items()).items()}
+    if not bars:
+        return None
     with canvas(height_in=1.0 + 0.48 * len(bars)) as drawing:
         axes = drawing.axes
         for row, (value, ends) in enumerate(bars.values()):
@@ -116,9 +144,11 @@ def ttft_after_edits(bars: Mapping[str, Spread]) -> LabFigure:
         )
 
 
-def latency_by_form(rows: Mapping[str, tuple[Spread, Spread]]) -> LabFigure:
+def latency_by_form(report: Report) -> LabFigure | None:
     """p50 and p95 of a call, in seconds, by the form of its answer."""
-    require(rows, "value")
+    rows = _spreads((NAMES[row.form], row.e2e_latency_s) for row in report.structured.forms)
+    if not rows:
+        return None
     with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
         axes = drawing.axes
         longest_s = 0.0
@@ -135,23 +165,23 @@ def latency_by_form(rows: Mapping[str, tuple[Spread, Spread]]) -> LabFigure:
             xlim=(0, 1.08 * longest_s or 1),
             xlabel="seconds for a call",
         )
-        told = "; ".join(
-            f"{name} p50 {spread_words(p50)}, p95 {spread_words(p95)}"
-            for name, (p50, p95) in rows.items()
-        )
         return drawing.done(
-            f"End-to-end latency by form of the answer: {told}.",
+            f"End-to-end latency by form of the answer: {_told(rows.items())}.",
             "End-to-end latency of the same questions. Bands: 95% intervals; a dot without one has "
             "too few calls.",
         )
 
 
-def chain_by_step(steps: Mapping[int, tuple[float, float]]) -> LabFigure:
+def chain_by_step(report: Report) -> LabFigure | None:
     """TTFT and decode, in seconds, of each step of a chain."""
-    require(steps, "value")
-    numbers = sorted(steps)
-    ttfts_s = [steps[n][0] for n in numbers]
-    decodes_s = [steps[n][1] for n in numbers]
+    rows = [
+        (row.step, row.ttft_s, row.decode_s)
+        for row in report.chain.steps
+        if row.ttft_s is not None and row.decode_s is not None
+    ]
+    if not rows:
+        return None
+    numbers, ttfts_s, decodes_s = zip(*rows, strict=True)
     with canvas(height_in=3.0) as drawing:
         axes = drawing.axes
         axes.bar(numbers, ttfts_s, width=0.8, color=TTFT)
@@ -170,13 +200,16 @@ def chain_by_step(steps: Mapping[int, tuple[float, float]]) -> LabFigure:
         )
 
 
-def times_as_long(rows: Mapping[str, Sequence[Spread | None]], names: Sequence[str]) -> LabFigure:
-    """Endpoints' times as multiples of one endpoint's: a row a quantity, a mark an endpoint.
+def times_as_long(found: Compared) -> LabFigure | None:
+    """Endpoints' times as multiples of the first one's: a row a quantity, a mark an endpoint.
 
-    `names` are the endpoints in the rows' order. None: not measured on both. Multiples outside a
-    twentieth to twenty are drawn at that edge.
+    Multiples outside a twentieth to twenty are drawn at that edge.
     """
-    require(rows, "value")
+    rows = {row.what: [_multiples(against) for against in row.against] for row in found.quantities}
+    rows = {what: spreads for what, spreads in rows.items() if any(spreads)}
+    names = [endpoint.name for endpoint in found.endpoints[1:]]
+    if not rows:
+        return None
     gap = 0.7 / len(names)
     with canvas(height_in=1.5 + 0.3 * len(rows) * max(1.0, 0.6 * len(names))) as drawing:
         axes = drawing.axes
@@ -214,6 +247,26 @@ def times_as_long(rows: Mapping[str, Sequence[Spread | None]], names: Sequence[s
             "of the first. Lines: 95% intervals; one that crosses 1 shows no difference. An open "
             "mark has too few pairs.",
         )
+
+
+def _told(rows: Iterable[tuple[str, tuple[Spread, Spread]]]) -> str:
+    return "; ".join(
+        f"{name} p50 {spread_words(p50)}, p95 {spread_words(p95)}" for name, (p50, p95) in rows
+    )
+
+
+def _spreads(stats: Iterable[tuple[K, Stat]]) -> dict[K, tuple[Spread, Spread]]:
+    """p50 and p95, of what has them."""
+    return {
+        name: (stat.p50.spread, stat.p95.spread) for name, stat in stats if stat.p50 and stat.p95
+    }
+
+
+def _multiples(against: Against) -> Spread | None:
+    """As a multiple of the first endpoint's time; None where it was not measured on both."""
+    low, high = against.relative_low, against.relative_high
+    ends = None if low is None or high is None else (1 + low, 1 + high)
+    return None if against.relative is None else (1 + against.relative, ends)
 
 
 def _look(place: int) -> tuple[str, str]:

@@ -166,6 +166,28 @@ class Label(StrEnum):
     WARM_SCHEMA = "warm_schema"
 
 
+NAMES: Mapping[str, str] = {
+    Label.REPEAT: "exact repeat",
+    Label.APPEND: "with a turn appended",
+    Label.CHANGED_FIRST: "first word changed",
+    Label.AFTER_PAUSE: "repeat after a pause",
+    Label.FREEFORM: "freeform",
+    Label.TOOL_CALL: "tool call",
+    Label.JSON_SCHEMA: "JSON schema",
+}
+"""As a table has them."""
+PHRASES: Mapping[str, str] = {
+    Label.REPEAT: "an exact repeat",
+    Label.APPEND: "an appended turn",
+    Label.CHANGED_FIRST: "a changed first word",
+    Label.AFTER_PAUSE: "a repeat after the pause",
+    Label.FREEFORM: "a freeform answer",
+    Label.TOOL_CALL: "a tool call",
+    Label.JSON_SCHEMA: "an answer by a JSON schema",
+}
+"""As a sentence has them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request: what `client.chat.completions.create` takes, without the model."""

@@ -16,18 +16,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from labtools.errors import ConfigurationError
 from labtools.evaluation.axes import AXES
-from labtools.evaluation.axes.prefix import REUSE_LABELS
-from labtools.evaluation.axes.structured import FORM_LABELS
 from labtools.evaluation.compare import compare
-from labtools.evaluation.comparison import Against, Comparison, Fact
+from labtools.evaluation.comparison import Comparison, Fact
+from labtools.evaluation.figures import times_as_long
 from labtools.evaluation.fitting import Fit, fit
-from labtools.evaluation.plan import Label
+from labtools.evaluation.plan import NAMES
 from labtools.evaluation.report import Report, summarise
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.files import write_whole
 from labtools.model.profile import Prices
-from labtools.plots.canvas import Spread
-from labtools.plots.evaluation import times_as_long
 from labtools.read_back import to_json
 from labtools.wording import duration, four_digits, joined, signed_share
 
@@ -98,26 +95,13 @@ def page(report: Report) -> str:
 
 def comparison_page(found: Comparison) -> str:
     """The page: the verdict first, then the differences, then the numbers behind them."""
-    rows = {
-        row.what: [_spread(against) for against in row.against]
-        for row in found.quantities
-        if any(against.relative is not None for against in row.against)
-    }
-    names = [endpoint.name for endpoint in found.endpoints[1:]]
-    figure = times_as_long(rows, names).html if rows else ""
+    figure = times_as_long(found)
     facts = [(fact.what, [shown(fact, value) for value in fact.values]) for fact in found.facts]
     template = environment().get_template("comparison.html")
     heading = joined(endpoint.name for endpoint in found.endpoints)
-    return template.render(found=found, names=heading, figure=figure, facts=facts)
-
-
-def _spread(against: Against) -> Spread | None:
-    """As a multiple of the first endpoint's time."""
-    if against.relative is None:
-        return None
-    if against.relative_low is None or against.relative_high is None:
-        return 1 + against.relative, None
-    return 1 + against.relative, (1 + against.relative_low, 1 + against.relative_high)
+    return template.render(
+        found=found, names=heading, figure=figure.html if figure else "", facts=facts
+    )
 
 
 def as_text(found: Comparison) -> str:
@@ -184,8 +168,7 @@ def environment() -> Environment:
         "rate": lambda rate: (
             "–" if rate is None else f"{rate:,.3g}" if rate < 1e3 else f"{rate:,.0f}"
         ),
-        "form": lambda form: FORM_LABELS[Label(form)],
-        "reuse": lambda label: REUSE_LABELS[Label(label)],
+        "label": NAMES.__getitem__,
     }
     return made
 

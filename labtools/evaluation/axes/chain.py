@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import E2E_LATENCY, TTFT, Axis, Compared, Comparison
+from labtools.evaluation.figures import chain_by_step
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import (
     ASK_TO_ACT,
@@ -29,8 +30,6 @@ from labtools.evaluation.plan import (
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, median
 from labtools.model.tokens import filler
-from labtools.plots.canvas import LabFigure
-from labtools.plots.evaluation import chain_by_step
 from labtools.wording import count, duration
 
 if TYPE_CHECKING:
@@ -207,20 +206,11 @@ def chain_broken(report: Report) -> str | None:
     )
 
 
-def _figure(report: Report) -> LabFigure | None:
-    steps = {
-        step.step: (step.ttft_s, step.decode_s)
-        for step in report.chain.steps
-        if step.ttft_s is not None and step.decode_s is not None
-    }
-    return chain_by_step(steps) if steps else None
-
-
 CHAIN = Axis(
     blocks=_blocks,
     summary=lambda measured, _: {"chain": chain(measured)},
     rules=[chain_total, chain_broken],
-    figures={"chain": _figure},
+    figures={"chain": chain_by_step},
     section="chain.html",
     comparisons=[
         Comparison(

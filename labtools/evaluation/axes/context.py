@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import TPOT, TTFT, Axis, Compared, Comparison, stat_of
+from labtools.evaluation.figures import ttft_by_prompt
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label, single, unseen_prompt
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, Stat, median
-from labtools.plots.canvas import LabFigure
-from labtools.plots.evaluation import ttft_by_prompt
 
 if TYPE_CHECKING:
     from labtools.evaluation.fitting import Fit
@@ -98,21 +97,12 @@ def _stats(report: Report) -> Mapping[str, Stat]:
     return {f"TTFT at {row.asked_tokens:,} tokens": row.ttft_s for row in report.contexts.rows}
 
 
-def _figure(report: Report) -> LabFigure | None:
-    rows = {
-        row.input_tokens: (row.ttft_s.p50.spread, row.ttft_s.p95.spread)
-        for row in report.contexts.rows
-        if row.ttft_s.p50 and row.ttft_s.p95
-    }
-    return ttft_by_prompt(rows) if rows else None
-
-
 _TTFT = Compared("TTFT at {:,.0f} tokens", TTFT)
 CONTEXT = Axis(
     blocks=_blocks,
     summary=lambda measured, fit: {"contexts": contexts(measured, fit)},
     stats=_stats,
-    figures={"contexts": _figure},
+    figures={"contexts": ttft_by_prompt},
     section="context.html",
     comparisons=[Comparison(AxisName.CONTEXT, (), [_TTFT], for_each="input_tokens")],
 )

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from labtools.clock import elapsed_s
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import E2E_LATENCY, TPOT, Axis, Compared, Comparison, latencies
+from labtools.evaluation.figures import SLOWED, latency_by_clients, tpot_by_clients
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label, unseen_prompt
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, Stat, median
-from labtools.plots.canvas import DECODE, LabFigure, Spread
-from labtools.plots.evaluation import by_clients
 from labtools.wording import count, duration
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 
 INPUT_TOKENS = 1_000
-# A call that takes this much longer than a lone one has been slowed.
-SLOWED = 1.2
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
@@ -190,22 +187,6 @@ def goodput(report: Report) -> str | None:
     )
 
 
-def _by_clients(report: Report, quantity: str) -> dict[int, Spread]:
-    stats = {row.clients: getattr(row, quantity) for row in report.closed_loop if row.clients}
-    return {clients: found.p50.spread for clients, found in stats.items() if found.p50}
-
-
-def _latency_figure(report: Report) -> LabFigure | None:
-    rows = _by_clients(report, "e2e_latency_s")
-    mark_s = SLOWED * rows[1][0] if 1 in rows else None
-    return by_clients(rows, "end-to-end latency", mark_s=mark_s) if rows else None
-
-
-def _tpot_figure(report: Report) -> LabFigure | None:
-    rows = _by_clients(report, "tpot_s")
-    return by_clients(rows, "time per output token", colour=DECODE) if rows else None
-
-
 def _stats(report: Report) -> Mapping[str, Stat]:
     return {f"{row.clients} at once": row.e2e_latency_s for row in report.closed_loop}
 
@@ -219,7 +200,7 @@ LOAD = Axis(
     },
     rules=[parallel_calls, goodput],
     stats=_stats,
-    figures={"clients": _latency_figure, "tpot": _tpot_figure},
+    figures={"clients": latency_by_clients, "tpot": tpot_by_clients},
     section="load.html",
     comparisons=[
         Comparison(

@@ -18,14 +18,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import TTFT, Axis, Compared, Comparison, stat_of
+from labtools.evaluation.figures import ttft_after_edits
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import ASK_TO_ACT, AxisName, Block, Call, Label, conversation, single
+from labtools.evaluation.plan import (
+    ASK_TO_ACT,
+    PHRASES,
+    AxisName,
+    Block,
+    Call,
+    Label,
+    conversation,
+    single,
+)
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, median, median_of
 from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import filler
-from labtools.plots.canvas import LabFigure
-from labtools.plots.evaluation import ttft_after_edits
 from labtools.wording import count, duration, joined
 
 if TYPE_CHECKING:
@@ -39,18 +47,7 @@ APPENDED_TOKENS = 300
 SHARED_TOKENS = (128, 256, 512, 768, 960, 1_088, 1_280, 1_600, 2_000, 2_400)
 # A saving below this share of the prefill time is none that an agent would notice.
 NOTICEABLE_SHARE = 0.1
-REUSE_LABELS: Mapping[Label, str] = {
-    Label.REPEAT: "exact repeat",
-    Label.APPEND: "with a turn appended",
-    Label.CHANGED_FIRST: "first word changed",
-    Label.AFTER_PAUSE: "repeat after a pause",
-}
-REUSE_PHRASES: Mapping[str, str] = {
-    Label.REPEAT: "an exact repeat",
-    Label.APPEND: "an appended turn",
-    Label.CHANGED_FIRST: "a changed first word",
-    Label.AFTER_PAUSE: "a repeat after the pause",
-}
+REUSES = (Label.REPEAT, Label.APPEND, Label.CHANGED_FIRST, Label.AFTER_PAUSE)
 Saving = Literal["saves", "saves nothing", "unclear", "unknown"]
 
 
@@ -162,7 +159,7 @@ def prefix(measured: Measured, fit: Fit) -> Prefix:
     """Each way of coming back against the first time, and the ladder."""
     settings = measured.identity.settings
     rows = []
-    for label in REUSE_LABELS:
+    for label in REUSES:
         first = Label.BEFORE_PAUSE if label == Label.AFTER_PAUSE else Label.COLD
         pairs = measured.pairs(AxisName.PREFIX, first, label)
         rows.append(_reuse(label, pairs, settings.prefix_tokens, fit.prefill))
@@ -260,7 +257,7 @@ def prefix_cache(report: Report) -> str | None:
     parts = []
     if saving:
         phrases = joined(
-            f"{REUSE_PHRASES[row.label]} (TTFT {duration(row.saved_s.median or 0.0)} shorter)"
+            f"{PHRASES[row.label]} (TTFT {duration(row.saved_s.median or 0.0)} shorter)"
             for row in saving
         )
         parts.append(f"The prefix cache works at {tokens} for {phrases}.")
@@ -295,23 +292,16 @@ def prefix_disagreement(report: Report) -> str | None:
     found = [row for row in report.prefix.reuses if row.disagreement]
     if not found:
         return None
-    phrases = "; ".join(f"for {REUSE_PHRASES[row.label]} it {row.disagreement}" for row in found)
+    phrases = "; ".join(f"for {PHRASES[row.label]} it {row.disagreement}" for row in found)
     return f"cached_tokens and TTFT disagree: {phrases}."
 
 
 def _named(rows: Iterable[Reuse]) -> str:
-    return joined(REUSE_PHRASES[row.label] for row in rows)
+    return joined(PHRASES[row.label] for row in rows)
 
 
 def _stats(report: Report) -> Mapping[str, Stat]:
-    return {REUSE_PHRASES[row.label]: row.ttft_s for row in report.prefix.reuses}
-
-
-def _figure(report: Report) -> LabFigure | None:
-    stats = {"first time": report.prefix.cold_ttft_s}
-    stats |= {REUSE_LABELS[Label(row.label)]: row.ttft_s for row in report.prefix.reuses}
-    bars = {name: stat.p50.spread for name, stat in stats.items() if stat.p50}
-    return ttft_after_edits(bars) if bars else None
+    return {PHRASES[row.label]: row.ttft_s for row in report.prefix.reuses}
 
 
 PREFIX = Axis(
@@ -319,7 +309,7 @@ PREFIX = Axis(
     summary=lambda measured, fit: {"prefix": prefix(measured, fit)},
     rules=[prefix_cache, prefix_lifetime, prefix_disagreement],
     stats=_stats,
-    figures={"prefix": _figure},
+    figures={"prefix": ttft_after_edits},
     section="prefix.html",
     comparisons=[
         Comparison(
@@ -327,7 +317,7 @@ PREFIX = Axis(
             ("prefix_tokens", "prefix_rounds", "pause_s"),
             [
                 Compared("TTFT of a new prompt", TTFT, Label.COLD),
-                *(Compared(f"TTFT of {REUSE_PHRASES[form]}", TTFT, form) for form in REUSE_LABELS),
+                *(Compared(f"TTFT of {PHRASES[form]}", TTFT, form) for form in REUSES),
             ],
         )
     ],

@@ -23,9 +23,11 @@ from labtools.evaluation.axes.axis import (
     latencies,
     stat_of,
 )
+from labtools.evaluation.figures import latency_by_form
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import (
     FUNCTIONS,
+    PHRASES,
     AxisName,
     Block,
     Call,
@@ -39,8 +41,6 @@ from labtools.evaluation.plan import (
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, difference, median, median_of
 from labtools.model.profile import LatencyProfile
-from labtools.plots.canvas import LabFigure
-from labtools.plots.evaluation import latency_by_form
 from labtools.wording import count, duration, joined
 
 if TYPE_CHECKING:
@@ -50,17 +50,7 @@ if TYPE_CHECKING:
 INPUT_TOKENS = 900
 # Room for the largest of the tools' arguments; a call that is cut off is no call.
 ANSWER_LIMIT = 256
-FORM_LABELS: Mapping[Label, str] = {
-    Label.FREEFORM: "freeform",
-    Label.TOOL_CALL: "tool call",
-    Label.JSON_SCHEMA: "JSON schema",
-}
-FORM_PHRASES: Mapping[str, str] = {
-    Label.FREEFORM: "a freeform answer",
-    Label.TOOL_CALL: "a tool call",
-    Label.JSON_SCHEMA: "an answer by a JSON schema",
-}
-FORMS = tuple(FORM_LABELS)
+FORMS = (Label.FREEFORM, Label.TOOL_CALL, Label.JSON_SCHEMA)
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
@@ -260,7 +250,7 @@ def schema_cold(report: Report) -> str | None:
 def invalid_answers(report: Report) -> str | None:
     """Answers that an agent could not have used."""
     bad = [
-        f"{row.answered - row.valid} of {row.answered} to {FORM_PHRASES[row.form]}"
+        f"{row.answered - row.valid} of {row.answered} to {PHRASES[row.form]}"
         for row in report.structured.forms
         if row.valid is not None and row.valid < row.answered
     ]
@@ -274,7 +264,7 @@ def _warm_cost(row: AgainstFreeform) -> str | None:
     ttft = row.ttft_beyond_length_s or row.ttft_s
     if ttft.median is None:
         return None
-    name = FORM_PHRASES[row.form]
+    name = PHRASES[row.form]
     name = name[0].upper() + name[1:]
     beyond = " beyond what its longer prompt takes" if row.ttft_beyond_length_s else ""
     if ttft.interval is None:
@@ -299,16 +289,7 @@ def _more(seconds: float) -> str:
 
 
 def _stats(report: Report) -> Mapping[str, Stat]:
-    return {FORM_PHRASES[row.form]: row.e2e_latency_s for row in report.structured.forms}
-
-
-def _figure(report: Report) -> LabFigure | None:
-    rows = {
-        FORM_LABELS[Label(row.form)]: (row.e2e_latency_s.p50.spread, row.e2e_latency_s.p95.spread)
-        for row in report.structured.forms
-        if row.e2e_latency_s.p50 and row.e2e_latency_s.p95
-    }
-    return latency_by_form(rows) if rows else None
+    return {PHRASES[row.form]: row.e2e_latency_s for row in report.structured.forms}
 
 
 STRUCTURED = Axis(
@@ -317,13 +298,13 @@ STRUCTURED = Axis(
     summary=lambda measured, fit: {"structured": structured(measured, fit)},
     rules=[schema_warm, schema_cold, invalid_answers],
     stats=_stats,
-    figures={"forms": _figure},
+    figures={"forms": latency_by_form},
     section="structured.html",
     comparisons=[
         Comparison(
             AxisName.STRUCTURED,
             (),
-            [Compared(FORM_PHRASES[form], E2E_LATENCY, form) for form in FORMS],
+            [Compared(PHRASES[form], E2E_LATENCY, form) for form in FORMS],
         ),
         Comparison(
             AxisName.COLD_SCHEMA,
