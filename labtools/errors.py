@@ -16,6 +16,8 @@ A message says what was wrong, what was found, what is allowed and what to do ne
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterable
 
 
@@ -66,3 +68,46 @@ class NothingMeasured(LabtoolsError, ValueError):
 def one_of(what: str, found: object, allowed: Iterable[str]) -> ConfigurationError:
     """The error for a name that is not among the allowed ones."""
     return ConfigurationError(f"Unknown {what}: {found!r}. Allowed: {', '.join(sorted(allowed))}.")
+
+
+def require(
+    name: str,
+    value: object,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    whole: bool = False,
+    finite: bool = True,
+    optional: bool = False,
+    hint: str = "",
+) -> None:
+    """Raises ConfigurationError for what is not such a number; `optional` is one that may be None.
+
+    `hint` says what to do next.
+    """
+    if value is None and optional:
+        return
+    limits = (
+        ("at least", at_least, operator.ge),
+        ("above", above, operator.gt),
+        ("at most", at_most, operator.le),
+        ("below", below, operator.lt),
+    )
+    if (
+        isinstance(value, int if whole else int | float)
+        and not isinstance(value, bool)
+        and not math.isnan(value)
+        and not (finite and math.isinf(value))
+        and all(limit is None or within(value, limit) for _, limit, within in limits)
+    ):
+        return
+    noun = "a whole number" if whole else "a finite number" if finite else "a number"
+    bounds = "".join(f", {words} {limit:,}" for words, limit, _ in limits if limit is not None)
+    if at_least is not None and at_most is not None:
+        bounds = f" from {at_least:,} to {at_most:,}"
+    if above is not None and below is not None:
+        bounds = f" between {above:,} and {below:,}"
+    allowed = f"{noun}{bounds}{' or None' if optional else ''}"
+    raise ConfigurationError(f"{name} is {value!r}. Allowed: {allowed}. {hint}".rstrip())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from labtools.coding_agent.steps import STEPS
 from labtools.coding_agent.tools import IN_CODE
-from labtools.errors import ConfigurationError, one_of
+from labtools.errors import one_of, require
 from labtools.model.profile import Prices
 from labtools.records import CallRecord
 
@@ -50,8 +50,7 @@ class Switches:
         for name in self.harness:
             if name not in IN_CODE:
                 raise one_of("step in harness", name, IN_CODE)
-        if self.plan_tokens is not None and self.plan_tokens < 1:
-            raise ConfigurationError(f"plan_tokens must be at least 1; found {self.plan_tokens!r}.")
+        require("plan_tokens", self.plan_tokens, at_least=1, whole=True, optional=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +71,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("iterations", "attempts", "output_tokens"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(
-                    f"{name} must be at least 1; found {getattr(self, name)!r}."
-                )
+            require(name, getattr(self, name), at_least=1, whole=True)
 
 
 @dataclass(frozen=True, slots=True)

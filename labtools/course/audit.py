@@ -18,7 +18,7 @@ from types import MappingProxyType
 from labtools.coding_agent.essay import STEPS, EssayStep, pass_from
 from labtools.coding_agent.steps import STEPS as AGENTS_STEPS
 from labtools.coding_agent.tools import IN_CODE
-from labtools.errors import ConfigurationError, one_of
+from labtools.errors import one_of, require
 from labtools.model.named_profiles import FAST
 from labtools.model.profile import LatencyProfile, Prices
 
@@ -28,8 +28,7 @@ SMALL_PRICES = Prices(0.20, 0.05, 0.80)
 
 def sped_up(profile: LatencyProfile, factor: float) -> LatencyProfile:
     """The profile with every part of a call `factor` times as fast; below 1 it is slower."""
-    if not factor > 0:
-        raise ConfigurationError(f"factor must be above 0; found {factor!r}.")
+    require("factor", factor, above=0, finite=False)
     return profile.but(
         rtt_s=profile.rtt_s / factor,
         overhead_s=profile.overhead_s / factor,
@@ -97,10 +96,9 @@ class Changes:
     fix_tokens: int = _TOKENS[FIX]
 
     def __post_init__(self) -> None:
-        if not 0 <= self.ttft_cut <= 1:
-            raise ConfigurationError(f"ttft_cut is {self.ttft_cut!r}. Allowed: a share, 0 to 1.")
-        if min(self.plan_tokens, self.fix_tokens) < 1:
-            raise ConfigurationError("A plan and a fix have at least 1 token.")
+        require("ttft_cut", self.ttft_cut, at_least=0, at_most=1)
+        require("plan_tokens", self.plan_tokens, at_least=1)
+        require("fix_tokens", self.fix_tokens, at_least=1)
         for names, known in ((self.routed | self.left_out, CALL_NAMES), (self.merged, MERGED)):
             for name in names:
                 if name not in known:
@@ -195,6 +193,5 @@ def smallest_additions(
 
 def slower_for(target_s: float, inference_s: float, tests_s: float) -> float:
     """How many times as long every call must take for a run to last `target_s`."""
-    if not inference_s > 0:
-        raise ConfigurationError(f"inference_s must be above 0; found {inference_s!r}.")
+    require("inference_s", inference_s, above=0)
     return (target_s - tests_s) / inference_s

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from labtools.course import FOLDER
-from labtools.errors import ConfigurationError, one_of
+from labtools.errors import one_of, require
 from labtools.read_back import read_back
 
 
@@ -23,8 +23,7 @@ class Verifier:
 
     def __post_init__(self) -> None:
         for name, rate in {**self.catch_rates, "false alarms": self.false_alarm_rate}.items():
-            if not 0 <= rate <= 1:
-                raise ConfigurationError(f"The rate of {name} is {rate!r}. Allowed: 0 to 1.")
+            require(f"The rate of {name}", rate, at_least=0, at_most=1)
 
     @property
     def catch_rate(self) -> float:
@@ -58,9 +57,8 @@ class Outcomes:
 
 def step_outcomes(right_rate: float, check: Verifier, attempts: int = 1) -> Outcomes:
     """One step, tried up to `attempts` times until the check accepts it."""
-    if not 0 <= right_rate <= 1:
-        raise ConfigurationError(f"right_rate is {right_rate!r}. Allowed: a share, 0 to 1.")
-    _at_least_one("attempts", attempts)
+    require("right_rate", right_rate, at_least=0, at_most=1)
+    require("attempts", attempts, at_least=1, whole=True)
     wrong = (1 - right_rate) * (1 - check.catch_rate)
     right = right_rate * (1 - check.false_alarm_rate)
     rejected = 1 - wrong - right
@@ -117,7 +115,7 @@ def chain_outcomes(
 
     A chain goes on past a wrong step that was accepted, and stops at one that was given up.
     """
-    _at_least_one("steps", steps)
+    require("steps", steps, at_least=1, whole=True)
     step = step_outcomes(right_rate, check, attempts)
     passes = step.right + step.wrong
     right, ended = step.right**steps, passes**steps
@@ -142,7 +140,7 @@ def chance_within(tries: int, right_rate: float, steps: int, check: Verifier = N
     Rejected steps are repeated as long as tries are left: of `tries` draws, at least `steps`
     must be accepted, and those must be right. 0 if there are fewer tries than steps.
     """
-    _at_least_one("steps", steps)
+    require("steps", steps, at_least=1, whole=True)
     once = step_outcomes(right_rate, check)
     accepted = once.right + once.wrong
     enough = math.fsum(
@@ -154,11 +152,8 @@ def chance_within(tries: int, right_rate: float, steps: int, check: Verifier = N
 
 def tries_that_fit(budget_s: float, try_s: float) -> int:
     """How many tries of `try_s` seconds end within the budget, one after another."""
-    if not (budget_s >= 0 and try_s > 0):
-        raise ConfigurationError(
-            f"Found budget_s={budget_s!r} and try_s={try_s!r}. Allowed: a budget of 0 s or more "
-            "and a try above 0 s."
-        )
+    require("budget_s", budget_s, at_least=0)
+    require("try_s", try_s, above=0)
     return math.floor(budget_s / try_s + 1e-9)
 
 
@@ -170,8 +165,3 @@ def longest_chain(
     return max(
         (n for n in fitting if chance_within(tries, right_rate, n, check) >= success), default=0
     )
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{name} is {value!r}. Allowed: a whole number, at least 1.")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from statistics import NormalDist
 from typing import TypeVar
 
-from labtools.errors import ConfigurationError
+from labtools.errors import ConfigurationError, require
 
 T = TypeVar("T")
 
@@ -29,10 +29,7 @@ async def fan_out(
     a function.
     """
     calls = list(calls)
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise ConfigurationError(
-            f"limit is {limit!r}. Allowed: a whole number of calls, at least 1, or None for all."
-        )
+    require("limit", limit, at_least=1, whole=True, optional=True, hint="None is no limit.")
     for index, call in enumerate(calls):
         if not callable(call):
             _close(calls)
@@ -66,10 +63,8 @@ def mean_of_slowest(calls: int, jitter_sigma: float) -> float:
     probability, and weighting by its own length shifts it by sigma. 1 without jitter or with
     one call; 2 Phi(sigma / sqrt 2) with two.
     """
-    if isinstance(calls, bool) or not isinstance(calls, int) or calls < 1:
-        raise ConfigurationError(f"calls is {calls!r}. Allowed: a whole number, at least 1.")
-    if not (jitter_sigma >= 0 and math.isfinite(jitter_sigma)):
-        raise ConfigurationError(f"jitter_sigma is {jitter_sigma!r}. Allowed: 0 or more.")
+    require("calls", calls, at_least=1, whole=True)
+    require("jitter_sigma", jitter_sigma, at_least=0)
     if jitter_sigma == 0:
         return 1.0
     width = 2 * _REACH / _STEPS

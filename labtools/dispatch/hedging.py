@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from labtools.errors import ConfigurationError
+from labtools.errors import require
 from labtools.model.metrics import percentile
 
 T = TypeVar("T")
@@ -51,10 +51,7 @@ async def hedged(
     the first request's outcome stands, be it a result or what it raised. A call that fails
     before `delay_s` is not sent again: this is not a retry.
     """
-    if not delay_s >= 0:
-        raise ConfigurationError(
-            f"delay_s is {delay_s!r}. Allowed: 0 or more seconds; 0 sends both at once."
-        )
+    require("delay_s", delay_s, at_least=0, finite=False, hint="0 sends both at once.")
     first = asyncio.ensure_future(call())
     racers = [first]
     try:

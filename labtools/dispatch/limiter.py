@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from labtools.errors import ConfigurationError
+from labtools.errors import ConfigurationError, require
 from labtools.model.profile import Bucket, RateLimits
 from labtools.records import CallRecord
 
@@ -72,8 +72,7 @@ class Limiter:
         the time that a request takes to become free, doubled with each attempt). Returns the
         last record, whatever it says.
         """
-        if attempts < 1:
-            raise ConfigurationError(f"attempts is {attempts}. Allowed: 1 or more.")
+        require("attempts", attempts, at_least=1, whole=True)
         for attempt in range(attempts):
             await self.admit(tokens)
             record = await send()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from labtools.errors import ConfigurationError
+from labtools.errors import ConfigurationError, require
 
 A = TypeVar("A")
 
@@ -87,10 +87,7 @@ def cascade_s(small_s: float, check_s: float, big_s: float, escalation_rate: flo
 
     small_s + check_s + escalation_rate * big_s, in seconds; the rate is a share, 0 to 1.
     """
-    if not 0 <= escalation_rate <= 1:
-        raise ConfigurationError(
-            f"escalation_rate is {escalation_rate!r}. Allowed: 0 to 1, the share of the calls."
-        )
+    require("escalation_rate", escalation_rate, at_least=0, at_most=1)
     return small_s + check_s + escalation_rate * big_s
 
 
@@ -99,9 +96,7 @@ def break_even_escalation(small_s: float, check_s: float, big_s: float) -> float
 
     1 - (small_s + check_s) / big_s, and 0 when the small model and the check already take longer.
     """
-    if small_s < 0 or check_s < 0 or not big_s > 0:
-        raise ConfigurationError(
-            f"Found small_s={small_s!r}, check_s={check_s!r}, big_s={big_s!r}. Allowed: seconds, "
-            "0 or more, and big_s above 0."
-        )
+    require("small_s", small_s, at_least=0)
+    require("check_s", check_s, at_least=0)
+    require("big_s", big_s, above=0)
     return max(0.0, 1 - (small_s + check_s) / big_s)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from labtools.errors import ConfigurationError, one_of
+from labtools.errors import one_of, require
 
 # Few models read more, and each prompt of the plan is written out in full.
 LONGEST_PROMPT = 2_000_000
@@ -20,20 +19,17 @@ _PROMPTS = ("contexts", "prefix_tokens", "chain_tokens", "chain_growth_tokens")
 
 
 def _require(name: str, number: object, *, whole: bool) -> None:
-    kind = int if whole else int | float
-    if isinstance(number, bool) or not isinstance(number, kind) or not math.isfinite(number):
-        noun = "a whole number" if whole else "a number"
-        raise ConfigurationError(f"{name} must be {noun}; found {number!r}.")
+    positive, is_prompt = name in _POSITIVE, name in _PROMPTS
     least = 1 if name in ("contexts", "concurrency") else 0
-    if number < least:
-        raise ConfigurationError(f"{name} must be {least} or more; found {number!r}.")
-    if number == 0 and name in _POSITIVE:
-        raise ConfigurationError(f"{name} must be above 0; found {number!r}.")
-    if number > LONGEST_PROMPT and name in _PROMPTS:
-        raise ConfigurationError(
-            f"{name} must be {LONGEST_PROMPT:,} tokens or fewer; found {number:,}. Take what fits "
-            "into the model's context."
-        )
+    require(
+        name,
+        number,
+        at_least=None if positive else least,
+        above=0 if positive else None,
+        at_most=LONGEST_PROMPT if is_prompt else None,
+        whole=whole,
+        hint="Take what fits into the model's context." if is_prompt else "",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import importlib.util
 import os
 from dataclasses import dataclass, fields
 
-from labtools.errors import ConfigurationError, one_of
+from labtools.errors import ConfigurationError, one_of, require
 
 # The labs do without the engine, so what it needs is an extra.
 TO_INSTALL = 'run `make engine`, or `pip install -e ".[engine]"`'
@@ -101,11 +101,7 @@ class EngineSettings:
             object.__setattr__(self, "threads", _threads_to_spare())
         for name, (least, most) in _LIMITS.items():
             found = getattr(self, name)
-            if type(found) is not int or not least <= found <= most:
-                raise ConfigurationError(
-                    f"The engine's {name} is {found!r}. Allowed: whole numbers from {least} to "
-                    f"{most}."
-                )
+            require(f"The engine's {name}", found, at_least=least, at_most=most, whole=True)
         if self.ubatch > self.batch:
             raise ConfigurationError(
                 f"The engine's ubatch is {self.ubatch}, its batch {self.batch}. Allowed: a ubatch "

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from labtools.errors import ConfigurationError
+from labtools.errors import require
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
 
 
@@ -48,8 +48,7 @@ def closed_loop(
     Raises ConfigurationError for less than one client or token.
     """
     for name, value in (("concurrency", concurrency), ("output_tokens", output_tokens)):
-        if value < 1:
-            raise ConfigurationError(f"{name} must be at least 1; found {value!r}.")
+        require(name, value, at_least=1)
     clients = max(1.0, concurrency / profile.replicas)
     slots = profile.max_batch or math.inf
     active = min(clients, slots)

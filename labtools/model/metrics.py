@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Literal
 
-from labtools.errors import ConfigurationError, NothingMeasured
+from labtools.errors import ConfigurationError, NothingMeasured, require
 
 
 def percentile(values: Iterable[float], q: float) -> float:
@@ -141,8 +141,7 @@ def chance_one_exceeds(n: int, q: float) -> float:
 
     1 - q**n: a chain of 20 calls meets at least one p95 call in 64% of runs.
     """
-    if n < 0:
-        raise ConfigurationError(f"The number of calls is {n}. Allowed: 0 or more.")
+    require("The number of calls", n, at_least=0)
     return 1 - float(_share(q, "q")) ** n
 
 
@@ -155,12 +154,8 @@ def amdahl_speedup(
     say where it was measured: on the slow one 1 / ((1 - share) + share / factor) (Amdahl 1967),
     on the fast one (1 - share) + share * factor.
     """
-    if not 0 <= share <= 1:
-        raise ConfigurationError(
-            f"The share is {share!r}. Allowed: 0 to 1, the part's share of the whole time."
-        )
-    if not (factor > 0 and math.isfinite(factor)):
-        raise ConfigurationError(f"The factor is {factor!r}. Allowed: a finite number above 0.")
+    require("The share", share, at_least=0, at_most=1)
+    require("The factor", factor, above=0)
     if measured_on == "slow":
         return 1 / ((1 - share) + share / factor)
     if measured_on == "fast":
@@ -177,8 +172,7 @@ def goodput_per_s(e2e_latencies_s: Iterable[float | None], slo_s: float, wall_s:
     that the calls were sent in. Undefined (`NothingMeasured`) when no call was sent.
     """
     for name, value in (("slo_s", slo_s), ("wall_s", wall_s)):
-        if not value > 0:
-            raise ConfigurationError(f"{name} is {value!r}. Allowed: seconds above 0.")
+        require(name, value, above=0, finite=False)
     latencies_s = list(e2e_latencies_s)
     if not latencies_s:
         raise NothingMeasured("Goodput of no calls. Pass one entry a call, None for a failed one.")
@@ -199,10 +193,7 @@ def _numbers(values: Iterable[float]) -> list[float]:
 
 def _share(value: float, name: str) -> Fraction:
     """`value` as it is written: 0.07 of 100 is 7, though 0.07 * 100 is 7.000000000000001."""
-    if not 0 < value < 1:
-        raise ConfigurationError(
-            f"{name} is {value!r}. Allowed: a share between 0 and 1, both excluded; 95% is 0.95."
-        )
+    require(name, value, above=0, below=1, hint="It is a share; 95% is 0.95.")
     return Fraction(str(value))
 
 

@@ -32,7 +32,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from labtools.errors import ConfigurationError
+from labtools.errors import ConfigurationError, require
 
 # What a call's prompt holds when nobody says: at it, `fast` and `slow` have the essay's TTFT.
 DEFAULT_INPUT_TOKENS = 1000
@@ -40,34 +40,9 @@ DEFAULT_INPUT_TOKENS = 1000
 _DUST = 1e-9
 
 
-def _require(
-    owner: object,
-    name: str,
-    *,
-    at_least: float | None = None,
-    above: float | None = None,
-    at_most: float | None = None,
-    whole: bool = False,
-    optional: bool = False,
-    finite: bool = True,
-) -> None:
-    value = getattr(owner, name)
-    if value is None and optional:
-        return
-    kind = int if whole else int | float
-    if isinstance(value, bool) or not isinstance(value, kind) or math.isnan(value):
-        allowed = "a whole number" if whole else "a number"
-    elif finite and math.isinf(value):
-        allowed = "finite"
-    elif at_least is not None and value < at_least:
-        allowed = f"at least {at_least}"
-    elif above is not None and value <= above:
-        allowed = f"above {above}"
-    elif at_most is not None and value > at_most:
-        allowed = f"at most {at_most}"
-    else:
-        return
-    raise ConfigurationError(f"{name} must be {allowed}; found {value!r}.")
+def _require(owner: object, *names: str, **limits: Any) -> None:
+    for name in names:
+        require(name, getattr(owner, name), **limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +65,8 @@ class PrefixCache:
 
     def __post_init__(self) -> None:
         _require(self, "block_tokens", at_least=1, whole=True)
-        _require(self, "minimum_tokens", at_least=0, whole=True)
-        _require(self, "ttl_s", above=0, finite=False)
-        _require(self, "capacity_tokens", at_least=0, whole=True)
-        _require(self, "reuse_tokens_per_s", above=0, finite=False)
+        _require(self, "minimum_tokens", "capacity_tokens", at_least=0, whole=True)
+        _require(self, "ttl_s", "reuse_tokens_per_s", above=0, finite=False)
 
     def cached_tokens(self, shared_tokens: int) -> int:
         """What of `shared_tokens` at two prompts' start is reused: whole blocks, or nothing."""
@@ -109,8 +82,8 @@ class RateLimits:
     tokens_per_minute: int | None = None
 
     def __post_init__(self) -> None:
-        _require(self, "requests_per_minute", at_least=1, whole=True, optional=True)
-        _require(self, "tokens_per_minute", at_least=1, whole=True, optional=True)
+        limits = ("requests_per_minute", "tokens_per_minute")
+        _require(self, *limits, at_least=1, whole=True, optional=True)
 
     def buckets(self) -> dict[str, Bucket]:
         """A full bucket for each limit there is, by what it limits: requests, tokens."""
@@ -146,8 +119,7 @@ class Prices:
     output_usd_per_million: float = 0.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            _require(self, field.name, at_least=0)
+        _require(self, *(field.name for field in fields(self)), at_least=0)
 
     def cost_usd(self, input_tokens: int, cached_tokens: int, output_tokens: int) -> float:
         """Price of one call; cached tokens are part of the input tokens."""
@@ -205,17 +177,15 @@ class LatencyProfile:
     def __post_init__(self) -> None:
         if not self.name or not isinstance(self.name, str):
             raise ConfigurationError(f"A profile needs a name; found {self.name!r}.")
-        for rate in ("decode_tokens", "prefill_tokens", "attention_pairs", "decode_context_tokens"):
-            _require(self, f"{rate}_per_s", above=0, finite=False)
-        for name in ("prefill_chunk_tokens", "max_batch"):
-            _require(self, name, at_least=1, whole=True, optional=True)
-        for name in ("rtt_s", "overhead_s", "batch_penalty", "schema_compile_s", "jitter_sigma"):
-            _require(self, name, at_least=0)
+        rates = ("decode_tokens", "prefill_tokens", "attention_pairs", "decode_context_tokens")
+        _require(self, *(f"{rate}_per_s" for rate in rates), above=0, finite=False)
+        chunk = ("prefill_chunk_tokens", "max_batch")
+        _require(self, *chunk, at_least=1, whole=True, optional=True)
+        _require(self, "rtt_s", "overhead_s", "schema_compile_s", at_least=0)
+        _require(self, "batch_penalty", "jitter_sigma", at_least=0)
         _require(self, "prediction_tokens_per_step", at_least=0, whole=True)
-        for name in ("replicas", "context_limit_tokens"):
-            _require(self, name, at_least=1, whole=True)
-        for name in ("structured_factor", "tail_factor"):
-            _require(self, name, above=0)
+        _require(self, "replicas", "context_limit_tokens", at_least=1, whole=True)
+        _require(self, "structured_factor", "tail_factor", above=0)
         _require(self, "tail_probability", at_least=0, at_most=1)
         if self.prefix_cache and self.prefix_cache.per_slot and self.max_batch is None:
             raise ConfigurationError(

@@ -11,12 +11,11 @@ out of one reading, and can pass the bound.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from labtools.errors import ConfigurationError
+from labtools.errors import require
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +55,8 @@ def decode_bound_tokens_per_s(
     for name, value in (
         ("parameters", parameters),
         ("bytes_per_parameter", bytes_per_parameter),
-        ("accelerators", accelerators),
         ("bandwidth_bytes_per_s_each", bandwidth_bytes_per_s_each),
     ):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigurationError(f"{name} is {value!r}. Allowed: a number above 0.")
-        if not (value > 0 and math.isfinite(value)):
-            raise ConfigurationError(f"{name} is {value!r}. Allowed: a finite number above 0.")
-    if accelerators != int(accelerators):
-        raise ConfigurationError(f"accelerators is {accelerators!r}. Allowed: a whole number.")
+        require(name, value, above=0)
+    require("accelerators", accelerators, at_least=1, whole=True)
     return accelerators * bandwidth_bytes_per_s_each / (parameters * bytes_per_parameter)

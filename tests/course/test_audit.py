@@ -102,7 +102,7 @@ def test_the_factor_past_forty_seconds():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: Changes(ttft_cut=31), "a share, 0 to 1"),
+        (lambda: Changes(ttft_cut=31), "0 to 1"),
         (lambda: Changes(routed=frozenset({"Run tests"})), "Run tests"),
         (lambda: slower_for(40, 0, 6), "above 0"),
     ],

@@ -136,5 +136,5 @@ def test_an_escalation_rate_is_a_share(rate):
 
 @pytest.mark.parametrize("times", [(-1, 0, 1), (0, -1, 1), (0, 0, 0)])
 def test_break_even_refuses_what_is_no_time(times):
-    with pytest.raises(ConfigurationError, match="big_s above 0"):
+    with pytest.raises(ConfigurationError, match=r"_s is .*Allowed"):
         break_even_escalation(*times)

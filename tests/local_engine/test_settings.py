@@ -19,7 +19,7 @@ def test_one_core_is_left_to_the_client(cores, threads, monkeypatch):
     ("settings", "says"),
     [
         ({"size": "7B"}, "Unknown engine size: '7B'. Allowed: 100M, 15M, 2M, smollm2."),
-        ({"slots": 0}, "slots is 0. Allowed: whole numbers from 1 to 64"),
+        ({"slots": 0}, "slots is 0. Allowed: a whole number from 1 to 64"),
         ({"slots": "4"}, "slots is '4'"),
         ({"slots": 4.0}, "slots is 4.0"),
         ({"slots": True}, "slots is True"),

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from labtools.errors import ConfigurationError
+from labtools.errors import require
 from labtools.model.closed_loop import closed_loop
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
 
@@ -37,8 +37,7 @@ def crossover_clients(
 
     1 if it does for a lone client; None if it never does up to `most_clients`.
     """
-    if most_clients < 1:
-        raise ConfigurationError(f"most_clients must be at least 1; found {most_clients!r}.")
+    require("most_clients", most_clients, at_least=1)
     for clients in range(1, most_clients + 1):
         calls = [closed_loop(p, clients, output_tokens, input_tokens) for p in (first, second)]
         if calls[0].e2e_latency_s > calls[1].e2e_latency_s:

@@ -16,7 +16,7 @@ from functools import cache
 from labtools.coding_agent.essay import pass_from
 from labtools.course import FOLDER
 from labtools.course.audit import PLAN, attempt
-from labtools.errors import ConfigurationError, NothingMeasured, one_of
+from labtools.errors import NothingMeasured, one_of, require
 from labtools.model.profile import LatencyProfile
 
 
@@ -187,8 +187,5 @@ def clean_steps_needed(failure_rate: float, confidence: float = 0.95) -> int:
     The smallest n with (1 - failure_rate)**n <= 1 - confidence: 3 / failure_rate, about.
     """
     for name, value in (("failure_rate", failure_rate), ("confidence", confidence)):
-        if not 0 < value < 1:
-            raise ConfigurationError(
-                f"{name} is {value!r}. Allowed: between 0 and 1, both excluded."
-            )
+        require(name, value, above=0, below=1)
     return math.ceil(math.log(1 - confidence) / math.log(1 - failure_rate))

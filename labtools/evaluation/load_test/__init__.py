@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from labtools.errors import ConfigurationError
+from labtools.errors import ConfigurationError, require
 from labtools.evaluation.axes import load
 from labtools.evaluation.settings import Settings
 from labtools.records import CallRecord
@@ -69,19 +69,14 @@ class LoadPlan:
     def __post_init__(self) -> None:
         least = {"users": 1, "run_time_s": 1, "workers": 0, "max_requests": 0, "max_tokens": 0}
         for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ConfigurationError(
-                    f"{name} must be {number} or more; found {getattr(self, name)}."
-                )
+            require(name, getattr(self, name), at_least=number)
         _ = self.settings  # whose values must be possible, too
         if self.workers > self.users:
             raise ConfigurationError(
                 f"{self.workers} workers for {self.users} users would leave some without any. "
                 "Take at most as many workers as users; a worker serves hundreds."
             )
-        rate = self.request_rate_per_s
-        if rate is not None and not (0 < rate < math.inf):
-            raise ConfigurationError(f"request_rate_per_s must be above 0; found {rate}.")
+        require("request_rate_per_s", self.request_rate_per_s, above=0, optional=True)
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(
