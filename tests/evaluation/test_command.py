@@ -127,7 +127,7 @@ def test_the_help_says_which_folder_is_meant(action, capsys):
         (endpoint("a" * 101), "found 101 characters"),
         (endpoint("\N{GRINNING FACE}" * 100), "and 400 bytes"),
         ((*endpoint("a"), "--contexts", "999999999", "--dry-run"), "to 2,000,000"),
-        ((*endpoint("a"), "--prefix-tokens", "2000001"), "found 2,000,001"),
+        ((*endpoint("a"), "--prefix-tokens", "2000001"), "prefix_tokens is 2000001"),
         ((*endpoint("a"), "--size", "huge"), "Unknown size"),
         ((*endpoint("a"), "--contexts", "2k"), "whole numbers with commas"),
         ((*endpoint("a"), "--slo-s", "fast"), "takes a number"),
