@@ -70,7 +70,7 @@ def test_an_allowance_never_sends_what_it_does_not_hold(calls):
         ({"request_rate_per_s": 0.0}, "above 0"),
         ({"request_rate_per_s": float("inf")}, "above 0"),
         ({"request_rate_per_s": float("nan")}, "above 0"),
-        ({"output_tokens": 0}, "output_tokens must be above 0"),
+        ({"output_tokens": 0}, "output_tokens is 0"),
         ({"base_url": "sim"}, "needs an address"),
         ({"base_url": "ftp://a/v1"}, "needs an address"),
         ({"base_url": "https://me:secret@a/v1"}, "no user, password or query"),
