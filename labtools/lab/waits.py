@@ -148,6 +148,44 @@ class Order:
                 f"The steps of this trace wait in a circle: {names}."
             ) from None
 
+    def thinned(self) -> Order | None:
+        """With the last alone of the waits that instants showed; None where that is no other."""
+        ends = {span.id: span.ended_at for span in self.spans}
+        thin = []
+        for span in self.spans:
+            waits = span.waits_for
+            if len(waits) > 1 and all(wait.basis == "inferred" for wait in waits):
+                span = replace(span, waits_for=(max(waits, key=lambda wait: ends[wait.id]),))
+            thin.append(span)
+        return Order(thin, self.started_at, self.events[-1].at) if thin != self.spans else None
+
+    def beside(self, sets: Iterable[tuple[str, ...]]) -> dict[int, list[int]]:
+        """Which steps would run beside which, the first of each set of names first.
+
+        Raises ConfigurationError where one waited for what another gave, or none for another.
+        """
+        by_id = {span.id: span for span in self.spans}
+        found: dict[int, list[int]] = {}
+        for names in sets:
+            before = len(found)
+            for span in self.spans:
+                for wait in span.waits_for if span.name in names else ():
+                    other = by_id.get(wait.id)
+                    if other is None or other.name not in names or other is span:
+                        continue
+                    if wait.basis == "causal":
+                        raise ConfigurationError(
+                            f"{span.name!r} cannot run beside {other.name!r}: the trace shows that "
+                            "it waited for what that gave."
+                        )
+                    found[span.id] = [*found.get(other.id, []), other.id]
+            if len(found) == before:
+                raise ConfigurationError(
+                    f"--parallel {','.join(names)}: none of these waited for another, so nothing "
+                    "changes. What waited for what is in --json."
+                )
+        return found
+
     def rewired(self, beside: Mapping[int, Sequence[int]], dropped: Collection[int]) -> Order:
         """The events, had some steps begun beside others, or not been there.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -124,16 +124,8 @@ class Foretelling:
 
         Each with the run's end as it was.
         """
-        trace, ends = self._trace, {span.id: span.ended_at for span in self._order.spans}
-        thin = []
-        for span in self._order.spans:
-            waits = span.waits_for
-            if len(waits) > 1 and all(wait.basis == "inferred" for wait in waits):
-                waits = (max(waits, key=lambda wait: ends[wait.id]),)
-            thin.append(span if waits is span.waits_for else replace(span, waits_for=waits))
-        orders = [self._order]
-        if thin != self._order.spans:
-            orders.append(Order(thin, trace.started_at, trace.ended_at))
+        thin = self._order.thinned()
+        orders = [self._order] if thin is None else [self._order, thin]
         return [
             (order, order.times(lambda span, start: start + span.duration_s, 0.0)[-1])
             for order in orders
@@ -143,7 +135,7 @@ class Foretelling:
         """The run with these levers, against itself without them."""
         self._check(levers)
         dropped = {span.id for span in self._order.spans if self._is_dropped(span, levers)}
-        beside = self._beside(levers.parallel)
+        beside = self._order.beside(levers.parallel)
         cached = self._cached(levers)
         dice = np.random.default_rng(0)
         took = {
@@ -210,30 +202,6 @@ class Foretelling:
 
     def _is_dropped(self, span: Span, levers: Levers) -> bool:
         return span.name in levers.drop or (levers.no_retries and self._is_retry(span))
-
-    def _beside(self, sets: Iterable[tuple[str, ...]]) -> dict[int, list[int]]:
-        """Which steps run beside which, the first of each set first."""
-        by_id = {span.id: span for span in self._order.spans}
-        found: dict[int, list[int]] = {}
-        for names in sets:
-            before = len(found)
-            for span in self._order.spans:
-                for wait in span.waits_for if span.name in names else ():
-                    other = by_id.get(wait.id)
-                    if other is None or other.name not in names or other is span:
-                        continue
-                    if wait.basis == "causal":
-                        raise ConfigurationError(
-                            f"{span.name!r} cannot run beside {other.name!r}: the trace shows that "
-                            "it waited for what that gave."
-                        )
-                    found[span.id] = [*found.get(other.id, []), other.id]
-            if len(found) == before:
-                raise ConfigurationError(
-                    f"--parallel {','.join(names)}: none of these waited for another, so nothing "
-                    "changes. What waited for what is in --json."
-                )
-        return found
 
     def _cached(self, levers: Levers) -> dict[int, int]:
         """Tokens that each call finds in the cache, where that is not what it found.
@@ -328,13 +296,3 @@ class Foretelling:
             factors = factors * dice.lognormal(0.0, profile.jitter_sigma, DRAWS)
         slow = dice.random(DRAWS) < profile.tail_probability
         return np.where(slow, factors * profile.tail_factor, factors)
-
-
-def together(savings: Iterable[Saving]) -> Iterator[str]:
-    """A line for each saving."""
-    for saving in savings:
-        assumed = f"   if {saving.assumes}" if saving.assumes else ""
-        yield (
-            f"  {saving.saved_s:8.2f} s  ({saving.low_s:.2f} to {saving.high_s:.2f})  "
-            f"{saving.levers}{assumed}"
-        )

@@ -15,7 +15,7 @@ from typing import Literal
 from labtools.lab.trace import Trace
 from labtools.lab.waits import Order, shares
 from labtools.own_agent.fit import Identity, identity
-from labtools.own_agent.levers import Foretelling, Levers, Saving, together
+from labtools.own_agent.levers import Foretelling, Levers, Saving
 from labtools.own_agent.prompt_blocks import CacheBreak, breaks
 from labtools.records import Span, Wait, tokens_of
 from labtools.wording import count, joined
@@ -183,12 +183,22 @@ def sentences(report: Report) -> Iterator[str]:
         asked = report.asked
         another = f"another {asked.run_low_s:.2f} to {asked.run_high_s:.2f} s nine times in ten"
         yield f"Asked for: the run takes {asked.run_s:.2f} s, {another}. Saved, as often:"
-        yield from together([asked])
+        yield from _each([asked])
     if report.levers:
         yield "Each alone would save, nine times in ten between:"
-        yield from together(report.levers)
+        yield from _each(report.levers)
     if report.asked or report.levers:
         yield "The same path is foretold: another model would say other things."
+
+
+def _each(savings: Iterable[Saving]) -> Iterator[str]:
+    """A line for each saving."""
+    for saving in savings:
+        assumed = f"   if {saving.assumes}" if saving.assumes else ""
+        yield (
+            f"  {saving.saved_s:8.2f} s  ({saving.low_s:.2f} to {saving.high_s:.2f})  "
+            f"{saving.levers}{assumed}"
+        )
 
 
 def _free(steps: Sequence[Step]) -> Iterator[str]:
