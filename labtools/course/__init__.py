@@ -6,7 +6,10 @@ follow it, and a test holds it to `_toc.yml`.
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from labtools.errors import one_of
 
@@ -25,6 +28,12 @@ CHAPTERS = (
 """The numbered chapters in their order: of each its folder here, its page and its lab."""
 
 FOLDER = Path(__file__).parent
+
+
+def data(name: str) -> Any:
+    """What a chapter's file of JSON or TOML holds, such as "routing/fixes.toml"."""
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    return tomllib.loads(text) if name.endswith(".toml") else json.loads(text)
 
 
 def number_of(chapter: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from labtools.course import FOLDER
+from labtools.course import data
 from labtools.errors import one_of, require
 from labtools.read_back import read_back
 
@@ -82,8 +82,8 @@ class AssumedVerifiers:
 @cache
 def assumed_verifiers() -> AssumedVerifiers:
     """What `assumed_verifiers.json` says."""
-    path = FOLDER / "routing" / "assumed_verifiers.json"
-    return read_back(AssumedVerifiers, path.read_bytes(), path.name)
+    name = "routing/assumed_verifiers.json"
+    return read_back(AssumedVerifiers, data(name), name)
 
 
 def checker(catch_rate: float, false_alarm_rate: float = 0.0) -> Verifier:

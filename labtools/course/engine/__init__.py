@@ -6,13 +6,12 @@ benchmarks/engine_prediction.py; each says in `source` on what.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from labtools.course import FOLDER
+from labtools.course import data
 from labtools.model.profile import LatencyProfile
 from labtools.plots.canvas import (
     DECODE,
@@ -28,14 +27,8 @@ from labtools.plots.canvas import (
 from labtools.read_back import read_back
 from labtools.wording import duration, joined, signed_share
 
-
-def _data(name: str) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((FOLDER / "engine" / name).read_text(encoding="utf-8"))
-    return values
-
-
-PHYSICS = _data("engine_physics.json")
-PREDICTION = _data("engine_prediction.json")
+PHYSICS: dict[str, Any] = data("engine/engine_physics.json")
+PREDICTION: dict[str, Any] = data("engine/engine_prediction.json")
 
 
 @dataclass(frozen=True, slots=True)

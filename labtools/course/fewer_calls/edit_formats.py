@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
+from labtools.course import data
 from labtools.model.tokens import count_tokens
 
 Hunk = tuple[int, int, list[str]]
@@ -79,8 +78,7 @@ class MeasuredFile:
 @cache
 def measured_files() -> Sequence[MeasuredFile]:
     """Three files, short to long; a test counts them again."""
-    text = Path(__file__).with_name("edit_formats.toml").read_text(encoding="utf-8")
-    return tuple(MeasuredFile(**table) for table in tomllib.loads(text)["file"])
+    return tuple(MeasuredFile(**table) for table in data("fewer_calls/edit_formats.toml")["file"])
 
 
 def _hunks(before: str, after: str) -> Iterator[Hunk]:

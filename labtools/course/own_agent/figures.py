@@ -6,14 +6,13 @@ which fits.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from types import MappingProxyType
 from typing import Any
 
-from labtools.course import FOLDER
+from labtools.course import data
 from labtools.plots.canvas import (
     DECODE,
     HIGHLIGHT,
@@ -84,9 +83,7 @@ class Held:
         return sum(map(self.holds, self.runs))
 
 
-RESULT: dict[str, Any] = json.loads(
-    (FOLDER / "own_agent" / "agent_prediction.json").read_text(encoding="utf-8")
-)
+RESULT: dict[str, Any] = data("own_agent/agent_prediction.json")
 CHANGES: Mapping[str, Held] = MappingProxyType(
     {
         name: read_back(Held, values, f"agent_prediction.json, {name}")

@@ -7,14 +7,13 @@ are long-run means of the latency model; nothing is run here.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from labtools.coding_agent.essay import pass_from
-from labtools.course import FOLDER
+from labtools.course import data
 from labtools.course.audit import PLAN, attempt
 from labtools.errors import NothingMeasured, one_of, require
 from labtools.model.profile import LatencyProfile
@@ -49,15 +48,13 @@ def labelled_steps() -> tuple[LabelledStep, ...]:
     It was made up for this course and labelled by its author under the rule that the file states;
     no model was run. It shows how to measure a boundary, not where yours is.
     """
-    text = (FOLDER / "routing" / "labelled_steps.json").read_text(encoding="utf-8")
-    rows = json.loads(text)["steps"]
     return tuple(
         LabelledStep(
             row["id"],
             StepRequest(row["type"], row["request"], row["input_tokens"]),
             *(row[name] for name in ("output_tokens", "small_suffices", "why", "held_out")),
         )
-        for row in rows
+        for row in data("routing/labelled_steps.json")["steps"]
     )
 
 

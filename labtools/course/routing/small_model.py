@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import difflib
 import math
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from labtools.course import FOLDER
+from labtools.course import data
 from labtools.course.verifiers import Verifier
 from labtools.errors import NothingMeasured
 
@@ -57,8 +56,7 @@ class Fix:
 @cache
 def fix_tasks() -> tuple[Task, ...]:
     """The tasks in their order."""
-    text = (FOLDER / "routing" / "fixes.toml").read_text(encoding="utf-8")
-    return tuple(Task.model_validate(task) for task in tomllib.loads(text)["task"])
+    return tuple(map(Task.model_validate, data("routing/fixes.toml")["task"]))
 
 
 def fixes() -> tuple[Fix, ...]:
@@ -166,6 +164,4 @@ class SmallModelResults(BaseModel):
 
 def small_model_results() -> SmallModelResults:
     """The course's own run."""
-    return SmallModelResults.model_validate_json(
-        (FOLDER / "routing" / "small_model.json").read_bytes()
-    )
+    return SmallModelResults.model_validate(data("routing/small_model.json"))
