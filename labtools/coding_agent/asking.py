@@ -141,27 +141,21 @@ class Stopped(Exception):
         self.why = why
 
 
+@dataclass(slots=True)
 class Asker:
     """Asks the models of one run, and keeps the records of all calls."""
 
-    def __init__(
-        self,
-        lab: Lab,
-        workspace: Workspace,
-        switches: Switches,
-        limits: Limits,
-        script: Script | None,
-        prices: Mapping[str, Prices] | None,
-    ) -> None:
-        if limits.usd is not None and prices is None:
+    lab: Lab
+    workspace: Workspace
+    switches: Switches
+    limits: Limits
+    script: Script | None
+    prices: Mapping[str, Prices] | None
+    records: list[CallRecord] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.limits.usd is not None and self.prices is None:
             raise ConfigurationError("A limit in dollars needs the models' `prices`.")
-        self._lab = lab
-        self._workspace = workspace
-        self._switches = switches
-        self._limits = limits
-        self._script = script
-        self._prices = prices
-        self.records: list[CallRecord] = []
 
     async def tool_calls(self, step: Step, notes: Mapping[str, str], iteration: int) -> list[Used]:
         """Ask for the tool calls of a step and carry them out. Raises Stopped."""
@@ -173,7 +167,7 @@ class Asker:
             if len(calls) == step.calls:
                 return [await self._use(call, expected) for call in calls]
             wrong = f"Call {expected.name} {step.calls} time(s); found {len(calls)} tool calls."
-            return await self._lab.work(expected.name, lambda: refuse(wrong))
+            return await self.lab.work(expected.name, lambda: refuse(wrong))
 
         return await self.answer(step, notes, iteration, use)
 
@@ -190,17 +184,17 @@ class Asker:
         `predicted` is what most of the answer is expected to be. Raises Stopped when no attempt
         gives a usable answer or a limit is reached.
         """
-        cacheable = self._switches.prefix_caching
-        model = self._switches.routing.get(step.name) or self._lab.model_for(step.name)
+        cacheable = self.switches.prefix_caching
+        model = self.switches.routing.get(step.name) or self.lab.model_for(step.name)
         messages = messages_for(step, notes, cacheable=cacheable, predicted=bool(predicted))
         request = _tool_fields(step, cacheable)
         if predicted:
             request = {"prediction": {"type": "content", "content": predicted}}
         problem = ""
-        for attempt in range(1, self._limits.attempts + 1):
+        for attempt in range(1, self.limits.attempts + 1):
             self._check_spending()
-            asking = Asking(step.name, iteration, attempt, model, self._switches)
-            record = await self._lab.call(
+            asking = Asking(step.name, iteration, attempt, model, self.switches)
+            record = await self.lab.call(
                 step.name,
                 model=model,
                 messages=messages,
@@ -218,28 +212,28 @@ class Asker:
                 problem = str(error)
                 messages = [*messages, *_sent_back(record, problem)]
         raise Stopped(
-            "stuck", f"{step.name}: {self._limits.attempts} answers, none usable. {problem}"
+            "stuck", f"{step.name}: {self.limits.attempts} answers, none usable. {problem}"
         )
 
     async def _use(self, call: ToolCall, expected: type[Tool]) -> Used:
         def use() -> Used:
             tool = parsed(call, expected)
-            return Used(tool, tool.use(self._workspace))
+            return Used(tool, tool.use(self.workspace))
 
-        return await self._lab.work(call.name[:40] or "unnamed", use)
+        return await self.lab.work(call.name[:40] or "unnamed", use)
 
     def _length_or_script(self, asking: Asking) -> dict[str, Any]:
-        if self._script is None:
-            return {"output_tokens": self._limits.output_tokens}
-        return {"extra_body": {"mock": dict(self._script(asking))}}
+        if self.script is None:
+            return {"output_tokens": self.limits.output_tokens}
+        return {"extra_body": {"mock": dict(self.script(asking))}}
 
     def _check_spending(self) -> None:
         tokens = tokens_of(self.records).total
-        if tokens >= self._limits.tokens:
-            raise Stopped("tokens", f"{tokens} of {self._limits.tokens} tokens are spent.")
-        usd = cost_of(self.records, self._prices)
-        if self._limits.usd is not None and usd is not None and usd >= self._limits.usd:
-            raise Stopped("usd", f"{usd:.4f} of {self._limits.usd} dollars are spent.")
+        if tokens >= self.limits.tokens:
+            raise Stopped("tokens", f"{tokens} of {self.limits.tokens} tokens are spent.")
+        usd = cost_of(self.records, self.prices)
+        if self.limits.usd is not None and usd is not None and usd >= self.limits.usd:
+            raise Stopped("usd", f"{usd:.4f} of {self.limits.usd} dollars are spent.")
 
 
 def _tool_fields(step: Step, cacheable: bool) -> dict[str, Any]:

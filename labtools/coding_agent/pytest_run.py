@@ -120,47 +120,42 @@ Tested = dict[tuple[tuple[str, str], ...], TestReport]
 """What pytest said, by the paths and texts of the files that it was run on."""
 
 
+@dataclass(slots=True)
 class PytestRun:
     """A test run on a copy of the workspace. Whatever the tests write goes with the copy.
 
     `tested` holds earlier results: files that are in it are not tested again, others are added.
     """
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        limits: RunLimits = RunLimits(),
-        tested: Tested | None = None,
-    ) -> None:
-        self._workspace = workspace
-        self._limits = limits
-        self._tested = tested
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stopped = False
+    workspace: Workspace
+    limits: RunLimits = RunLimits()
+    tested: Tested | None = None
+    _process: subprocess.Popen[bytes] | None = None
+    _stopped: bool = False
 
     def run(self) -> TestReport:
         """Run to the end, for at most the time limit. Blocks: call it in a thread."""
-        files = tuple(self._workspace.texts().items())
-        if self._tested is not None and files in self._tested:
-            return self._tested[files]
+        files = tuple(self.workspace.texts().items())
+        if self.tested is not None and files in self.tested:
+            return self.tested[files]
         report = self._run()
-        if self._tested is not None and not self._stopped:
-            self._tested[files] = report
+        if self.tested is not None and not self._stopped:
+            self.tested[files] = report
         return report
 
     def _run(self) -> TestReport:
-        with self._workspace.copy() as workspace:
+        with self.workspace.copy() as workspace:
             root = workspace.root
             if platform.in_page():
                 passed, text = run_here(root, _ARGUMENTS, _environment(root))
             else:
                 passed, text = self._run_in_a_process(root)
         text = _repeatable(text, root).strip() or "no output"
-        return TestReport(passed, shortened(text, self._limits.output_chars))
+        return TestReport(passed, shortened(text, self.limits.output_chars))
 
     def _run_in_a_process(self, root: Path) -> tuple[bool, str]:
         """Whether the tests passed, and what pytest printed."""
-        limits, word = self._limits, secrets.token_hex(16)
+        limits, word = self.limits, secrets.token_hex(16)
         ours, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as output, ours, theirs:
             ours.send(word.encode())

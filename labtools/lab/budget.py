@@ -72,10 +72,6 @@ class Meter(Around):
         self._settle()
         return self._settled + self._under_way
 
-    @property
-    def spent_usd(self) -> float | None:
-        return None if self.budget.prices is None else self.spent.cost_usd(self.budget.prices)
-
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.method != "POST":
             return await self._inner.handle_async_request(request)

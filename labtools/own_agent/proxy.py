@@ -11,7 +11,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -137,27 +137,20 @@ class Ledger:
         return span.id
 
 
+@dataclass(frozen=True, slots=True)
 class Proxy:
     """The application: any request to where it belongs, its answer back, byte for byte."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        transport: httpx2.AsyncBaseTransport,
-        upstream: str | None = None,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        self._ledger = ledger
-        self._transport = transport
-        self._upstream = upstream
-        set_here = environment or {}
-        self._openai = set_here.get("OPENAI_BASE_URL") or OPENAI
-        self._anthropic = set_here.get("ANTHROPIC_BASE_URL") or ANTHROPIC
+    ledger: Ledger
+    transport: httpx2.AsyncBaseTransport
+    upstream: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, path: str, query: str = "") -> str:
         """Where a request belongs."""
         to_anthropic = path.startswith("/v1/messages")
-        base = self._upstream or (self._anthropic if to_anthropic else self._openai)
+        name, usual = ("ANTHROPIC", ANTHROPIC) if to_anthropic else ("OPENAI", OPENAI)
+        base = self.upstream or self.environment.get(f"{name}_BASE_URL") or usual
         base = base.rstrip("/")
         if base.endswith("/v1") and path.startswith("/v1/"):
             path = path.removeprefix("/v1")
@@ -179,14 +172,14 @@ class Proxy:
         onward = httpx2.Request(request.method, url, headers=headers, content=body)
         passing = None
         if request.method == "POST" and request.url.path.endswith(_CALLS):
-            passing = self._ledger.begin(body, request.headers.get(STEP_HEADER), loop.time())
+            passing = self.ledger.begin(body, request.headers.get(STEP_HEADER), loop.time())
         arrivals = Arrivals(loop.time())
         try:
-            answer = await self._transport.handle_async_request(onward)
+            answer = await self.transport.handle_async_request(onward)
         except httpx2.TransportError as failure:
             if passing:
                 why = CallError("connection", type(failure).__name__)
-                self._ledger.end(passing, arrivals, loop.time(), why)
+                self.ledger.end(passing, arrivals, loop.time(), why)
             said = f"The proxy cannot reach {httpx2.URL(url).host}: {type(failure).__name__}."
             return Response(ApiError(502, said).body(), 502, media_type="application/json")
         arrivals = answer.extensions.get(EXTENSION, arrivals)
@@ -224,6 +217,6 @@ class Proxy:
             if passing:
                 if not whole and error is None:
                     error = CallError("cut_off", "the agent stopped reading")
-                self._ledger.end(passing, arrivals, ended_at, error)
+                self.ledger.end(passing, arrivals, ended_at, error)
             if not whole:
                 await answer.aclose()

@@ -74,7 +74,7 @@ def remembered_test_runs(test_runs: dict[Any, TestReport], monkeypatch: pytest.M
     really = PytestRun.run
 
     def run(self: PytestRun) -> TestReport:
-        files = tuple(self._workspace.texts().items())
+        files = tuple(self.workspace.texts().items())
         if files not in test_runs:
             test_runs[files] = really(self)
         return test_runs[files]

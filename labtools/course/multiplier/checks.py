@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from labtools.coding_agent.essay import CASE_STUDY_SHARE
 from labtools.course.ledger import Finding, about
@@ -115,6 +115,8 @@ def _run_with_tools(rate: float, tool_s: float, calls: int = 10) -> Trace:
 # The claims, by their names in claims.toml.
 
 
+SIDES: tuple[Literal["slow"], Literal["fast"]] = ("slow", "fast")
+
 CODEX_CALLS = {"codex_p50": 30, "codex_p90": 57}
 """LLM calls that a task takes: Codex on SWE-bench Pro, 610 successful runs; the mean is 33."""
 DEVELOPERS_CALLS = {"developers_p50": 1, "developers_p90": 20}
@@ -192,20 +194,16 @@ def end_to_end(
     share_high: float,
 ) -> Finding:
     """The least and the most that the ranges give, by the side on which the share was measured."""
-    slow_low = amdahl_speedup(share_low, call_low, measured_on="slow")
-    slow_high = amdahl_speedup(share_high, call_high, measured_on="slow")
-    fast_low = amdahl_speedup(share_low, call_low, measured_on="fast")
-    fast_high = amdahl_speedup(share_high, call_high, measured_on="fast")
+    ends = {"low": (share_low, call_low), "high": (share_high, call_high)}
     values = {
-        "slow_low": slow_low,
-        "slow_high": slow_high,
-        "fast_low": fast_low,
-        "fast_high": fast_high,
+        f"{side}_{end}": amdahl_speedup(share, factor, measured_on=side)
+        for side in SIDES
+        for end, (share, factor) in ends.items()
     }
     return Finding(
         values,
-        min(slow_low, fast_low) >= task_low,
-        holds_if=fast_low >= task_low and fast_high >= task_high,
+        min(values["slow_low"], values["fast_low"]) >= task_low,
+        holds_if=values["fast_low"] >= task_low and values["fast_high"] >= task_high,
     )
 
 
