@@ -26,8 +26,7 @@ from labtools.coding_agent.tools import TOOLS, Tool, parsed
 from labtools.coding_agent.workspace import ToolError, Workspace
 from labtools.errors import ConfigurationError
 from labtools.model.profile import Prices
-from labtools.model.prompts import render_prompt
-from labtools.model.tokens import CHARS_PER_TOKEN
+from labtools.model.tokens import CHARS_PER_TOKEN, render_prompt
 from labtools.records import CallRecord, ToolCall, tokens_of
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from labtools.model.profile import Prices
-from labtools.model.prompts import prompt_of, render_prompt
-from labtools.model.tokens import count_tokens, filler
+from labtools.model.tokens import count_tokens, filler, prompt_of, render_prompt
 
 Message = Mapping[str, Any]
 

@@ -23,7 +23,7 @@ from labtools.lab.target import Target
 from labtools.lab.trace import Recorder, SpanInProgress, Trace
 from labtools.loop_thread import LoopThread
 from labtools.model.profile import DEFAULT_INPUT_TOKENS
-from labtools.model.prompts import prompt_of
+from labtools.model.tokens import prompt_of
 from labtools.progress import Progress
 from labtools.records import CallRecord
 from labtools.redaction import redactor_for

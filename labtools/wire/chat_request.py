@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from labtools.model.prompts import render_prompt
+from labtools.model.tokens import render_prompt
 from labtools.wire.api_error import invalid, missing
 from labtools.wire.generation import (
     MOST_ITEMS,

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from labtools.coding_agent.asking import handbook, handbook_note, messages_for, tools_for
 from labtools.coding_agent.steps import GENERATE_FIX, PLAN, STEPS, Step
 from labtools.coding_agent.tools import TOOLS
-from labtools.model.prompts import render_prompt
-from labtools.model.tokens import CHARS_PER_TOKEN, count_tokens
+from labtools.model.tokens import CHARS_PER_TOKEN, count_tokens, render_prompt
 
 NOTES = {
     "failure": "E  assert 2 == 3",

@@ -15,7 +15,7 @@ from labtools.evaluation.plan import estimate, input_tokens, output_limit
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import SIZES, Settings
 from labtools.model.profile import LatencyProfile, PrefixCache, Prices
-from labtools.model.prompts import render_prompt
+from labtools.model.tokens import render_prompt
 
 ALL = Abilities.all("max_tokens")
 FIRST_TOKENS = 16  # OpenAI, vLLM and SGLang keep nothing shorter than this

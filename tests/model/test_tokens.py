@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labtools.errors import ConfigurationError
-from labtools.model.prompts import prompt_of
-from labtools.model.tokens import count_tokens, filler, split_tokens
+from labtools.model.tokens import count_tokens, filler, prompt_of, split_tokens
 from labtools.wire.chat_request import parse_chat_request
 
 any_text = st.text(max_size=200)

@@ -5,8 +5,7 @@ import struct
 
 import pytest
 
-from labtools.model.prompts import render_prompt
-from labtools.model.tokens import count_tokens
+from labtools.model.tokens import count_tokens, render_prompt
 from labtools.wire.api_error import ApiError
 from labtools.wire.images import image_size, image_tokens, with_images_as_text
 

@@ -216,10 +216,9 @@ def large_beats_small(*, large: int, small: int) -> Finding:
 
 def parameter_floor(*, large: int, small: int) -> Finding:
     """The most tokens per second of both sizes, as served and on the same accelerators."""
-    a100, h100 = (ACCELERATORS[n].bandwidth_bytes_per_s for n in ("A100 80GB SXM", "H100 SXM"))
-    small_bound = decode_bound_tokens_per_s(small * 1e9, 2, 1, a100)
-    large_bound = decode_bound_tokens_per_s(large * 1e9, 1, 8, h100)
-    small_same = decode_bound_tokens_per_s(small * 1e9, 1, 8, h100)
+    small_bound = decode_bound_tokens_per_s(small * 1e9, 2, 1, _A100)
+    large_bound = decode_bound_tokens_per_s(large * 1e9, 1, 8, _H100)
+    small_same = decode_bound_tokens_per_s(small * 1e9, 1, 8, _H100)
     values = {"small_bound": small_bound, "large_bound": large_bound, "small_same": small_same}
     return Finding(values, small_bound > large_bound, holds_if=small_same > large_bound)
 

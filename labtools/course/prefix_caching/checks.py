@@ -20,8 +20,7 @@ from labtools.course.verdict import Verdict, check, expect, not_yet, number_from
 from labtools.lab.connect import connect
 from labtools.model.named_profiles import FAST
 from labtools.model.profile import LatencyProfile, PrefixCache
-from labtools.model.prompts import render_prompt
-from labtools.model.tokens import CHARS_PER_TOKEN, filler
+from labtools.model.tokens import CHARS_PER_TOKEN, filler, render_prompt
 from labtools.records import CallRecord
 
 Messages = Sequence[Mapping[str, Any]]
