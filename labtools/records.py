@@ -7,7 +7,7 @@ value" is None, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -15,7 +15,6 @@ from pydantic import Field, InstanceOf
 
 from labtools.clock import elapsed_s
 from labtools.model.profile import Prices
-from labtools.read_back import read_back
 
 # What a file may say; nothing that is measured comes near these bounds.
 Instant = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
@@ -199,16 +198,11 @@ class CallRecord:
         return tuple(elapsed_s(before, after) for before, after in pairs)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON. `from_dict` reads it back."""
+        """Plain values, for JSON. `read_back` reads them."""
         values = {name: getattr(self, name) for name in self.__slots__}
         values["tool_calls"] = [asdict(call) for call in self.tool_calls]
         values["error"] = self.error and asdict(self.error)
         return values
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CallRecord:
-        """What `as_dict` wrote. Raises ConfigurationError that names the field."""
-        return read_back(cls, dict(values), "a call's record")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labtools.read_back import read_back
 from labtools.records import CallError, CallRecord, Span, ToolCall, remarks
 
 instants = st.integers(0, 10**12).map(lambda ns: ns / 1e9)
@@ -104,7 +105,8 @@ def test_ttft_and_decode_make_up_the_whole(record):
 
 @given(records())
 def test_a_record_survives_json(record):
-    assert CallRecord.from_dict(json.loads(json.dumps(record.as_dict()))) == record
+    written = json.dumps(record.as_dict())
+    assert read_back(CallRecord, written, "a call") == record
 
 
 @pytest.mark.parametrize("value", [RECORD, CallError("timeout", ""), ToolCall("", "", "")])

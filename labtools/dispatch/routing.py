@@ -30,10 +30,6 @@ class Router:
         """The model that a step of this type is sent to."""
         return self.routes.get(step_type, self.default)
 
-    def but(self, **routes: str) -> Router:
-        """This router with some routes changed or added."""
-        return Router(self.default, {**self.routes, **routes})
-
 
 @dataclass(frozen=True, slots=True)
 class Cascaded(Generic[A]):

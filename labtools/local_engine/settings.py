@@ -36,15 +36,6 @@ class Size:
         """The length of one head's queries, keys and values."""
         return self.width // self.heads
 
-    @property
-    def parameters(self) -> int:
-        """How many weights there are, the embeddings counted in and out."""
-        keys_and_values = 2 * self.width * self.kv_heads * self.head_width
-        attention = 2 * self.width**2 + keys_and_values
-        norms = 2 * self.width
-        layer = attention + 3 * self.width * self.feed_forward + norms
-        return self.layers * layer + 2 * self.vocabulary * self.width + self.width
-
 
 SIZES = {
     size.name: size

@@ -28,12 +28,6 @@ def test_a_router_is_its_table_with_a_default():
     assert router.model_for("something new") == "llama4-scout"
 
 
-def test_a_changed_router_leaves_the_first_as_it_was():
-    router = Router("small", {"plan": "big"})
-    assert router.but(verify="big").model_for("verify") == "big"
-    assert router.model_for("verify") == "small"
-
-
 @pytest.mark.parametrize(("default", "routes"), [("", {}), ("a", {"plan": None}), (None, {})])
 def test_a_route_must_name_a_model(default, routes):
     with pytest.raises(ConfigurationError, match="must be the name of a model"):

@@ -2,6 +2,7 @@ import argparse
 import os
 
 import pytest
+from weights_counted import parameters
 
 from labtools.errors import ConfigurationError
 from labtools.local_engine.serving import add_command, settings_of
@@ -37,7 +38,7 @@ def test_what_cannot_work_is_refused_with_what_can(settings, says):
 
 def test_the_sizes_are_what_their_names_say():
     for name, size in SIZES.items():
-        assert size.parameters == pytest.approx(int(name.removesuffix("M")) * 1e6, rel=0.1)
+        assert parameters(size) == pytest.approx(int(name.removesuffix("M")) * 1e6, rel=0.1)
         # Q8_0 packs 32 numbers of a row, and heads share keys and values evenly.
         assert size.width % 32 == size.feed_forward % 32 == 0
         assert size.width % size.heads == size.heads % size.kv_heads == 0

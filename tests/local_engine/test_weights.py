@@ -5,6 +5,7 @@ import inspect
 import math
 
 import pytest
+from weights_counted import parameters
 
 from labtools.local_engine import model_file as made
 from labtools.local_engine import tokenizer
@@ -50,7 +51,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(vocabulary, tmp
 
 
 def test_there_are_as_many_weights_as_the_size_says(tensors):
-    assert sum(math.prod(tensor.shape) for tensor in tensors.values()) == TINY.parameters
+    assert sum(math.prod(tensor.shape) for tensor in tensors.values()) == parameters(TINY)
 
 
 def test_no_layer_writes_to_the_reserved_places(tensors):
