@@ -2,11 +2,10 @@ import argparse
 import os
 
 import pytest
-from weights_counted import parameters
 
 from labtools.errors import ConfigurationError
 from labtools.local_engine.serving import add_command, settings_of
-from labtools.local_engine.settings import SIZES, EngineSettings
+from labtools.local_engine.settings import EngineSettings
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 7)])
@@ -34,14 +33,6 @@ def test_what_cannot_work_is_refused_with_what_can(settings, says):
     with pytest.raises(ConfigurationError) as caught:
         EngineSettings(**settings)
     assert says in str(caught.value)
-
-
-def test_the_sizes_are_what_their_names_say():
-    for name, size in SIZES.items():
-        assert parameters(size) == pytest.approx(int(name.removesuffix("M")) * 1e6, rel=0.1)
-        # Q8_0 packs 32 numbers of a row, and heads share keys and values evenly.
-        assert size.width % 32 == size.feed_forward % 32 == 0
-        assert size.width % size.heads == size.heads % size.kv_heads == 0
 
 
 def test_every_setting_is_an_option_of_the_command_and_comes_back_the_same():

@@ -5,12 +5,11 @@ import inspect
 import math
 
 import pytest
-from weights_counted import parameters
 
 from labtools.local_engine import model_file as made
 from labtools.local_engine import tokenizer
 from labtools.local_engine.model_file import write_model
-from labtools.local_engine.settings import Size
+from labtools.local_engine.settings import SIZES, Size
 from labtools.local_engine.tokenizer import (
     CALL_END,
     CALL_START,
@@ -129,3 +128,18 @@ def test_a_directory_that_cannot_be_written_says_which_variable_to_set(monkeypat
     monkeypatch.setenv(made.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
     with pytest.raises(made.ConfigurationError, match=r"Cannot write .* Set LABTOOLS_CACHE"):
         made.model_file(TINY)
+
+
+def parameters(size):
+    """How many weights there are, the embeddings counted in and out."""
+    attention = 2 * size.width**2 + 2 * size.width * size.kv_heads * size.head_width
+    layer = attention + 3 * size.width * size.feed_forward + 2 * size.width
+    return size.layers * layer + 2 * size.vocabulary * size.width + size.width
+
+
+def test_the_sizes_are_what_their_names_say():
+    for name, size in SIZES.items():
+        assert parameters(size) == pytest.approx(int(name.removesuffix("M")) * 1e6, rel=0.1)
+        # Q8_0 packs 32 numbers of a row, and heads share keys and values evenly.
+        assert size.width % 32 == size.feed_forward % 32 == 0
+        assert size.width % size.heads == size.heads % size.kv_heads == 0
