@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.axes import AXES, plan
+from labtools.evaluation.axes import plan
 from labtools.evaluation.observations import Measured
 from labtools.evaluation.plan import AxisName
 from labtools.evaluation.statistics import Part
-from labtools.model.metrics import percentile, samples_needed
+from labtools.model.metrics import percentile
 from labtools.model.profile import Prices
 from labtools.records import CallError
-from labtools.wording import count, duration, joined, signed_share
+from labtools.wording import count, duration, joined
 
 if TYPE_CHECKING:
     from labtools.evaluation.report import Report
@@ -279,27 +279,6 @@ def not_known(report: Report) -> str | None:
     )
 
 
-def in_one_piece(report: Report) -> str | None:
-    """Streams that something held back."""
-    if not report.in_one_piece:
-        return None
-    return (
-        f"{count(report.in_one_piece, 'stream')} came in one piece, as from a proxy or a server "
-        "that holds a stream back: TTFT and TPOT of these calls are not known, and are in no "
-        "figure here. End-to-end latencies stand."
-    )
-
-
-def without_finish_reason(report: Report) -> str | None:
-    """Answers of which nobody knows whether they are whole."""
-    if not report.without_finish_reason:
-        return None
-    return (
-        f"{count(report.without_finish_reason, 'answer')} ended with [DONE] and without a finish "
-        "reason: they count as answered, and nothing says whether they are whole."
-    )
-
-
 def blurred(report: Report) -> str | None:
     """The measuring machine was late by a share of what it measured."""
     ttfts_s = [row.ttft_s.p50.value for row in report.contexts.rows if row.ttft_s.p50]
@@ -312,31 +291,4 @@ def blurred(report: Report) -> str | None:
         f"The measuring machine itself woke {duration(late_s)} late at p95, which is more than a "
         f"tenth of the shortest TTFT, {duration(min(ttfts_s))}. Differences of that size mean "
         "nothing; measure from an idle machine."
-    )
-
-
-def too_few(report: Report) -> str | None:
-    """Where p95 has no interval."""
-    stats = {name: stat for axis in AXES for name, stat in axis.stats(report).items()}
-    short = [name for name, stat in stats.items() if stat.p95 and stat.p95.needed]
-    if not short:
-        return None
-    enough = [name for name, stat in stats.items() if stat.p95 and stat.p95.interval]
-    but = f" Only these have one: {joined(enough)}." if enough else ""
-    return (
-        f"p95 has an interval from {samples_needed(0.95)} samples on, and "
-        f"{count(len(short), 'group')} of {len(short) + len(enough)} had fewer: no p95 of theirs "
-        f"can be held against another endpoint's.{but}"
-    )
-
-
-def prediction(report: Report) -> str | None:
-    """How well the fitted profile predicts chains that it has not seen."""
-    if report.fit is None or not report.fit.held_out:
-        return None
-    found = report.fit.held_out[0]
-    return (
-        f"The fitted profile predicts {count(found.chains, 'chain')} that it was not fitted to "
-        f"with an error of {signed_share(found.sum_error, 1)} in sum; a step's median error is "
-        f"{found.median_step_error:.1%}."
     )

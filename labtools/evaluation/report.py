@@ -27,7 +27,9 @@ from labtools.evaluation.observations import Identity, Measured, Observation
 from labtools.evaluation.outcome import Completeness, Failure, Lack, Overhead, Spent
 from labtools.evaluation.settings import SIZES, Settings, as_typed
 from labtools.evaluation.statistics import Part, Stat, stat
+from labtools.model.metrics import samples_needed
 from labtools.model.profile import Prices
+from labtools.wording import count, joined, signed_share
 
 Format = Literal["labtools-evaluation-report/1"]
 FORMAT: Format = "labtools-evaluation-report/1"
@@ -104,6 +106,54 @@ class Report(Part):
         return (*self.closed_loop, *([self.open_loop] if self.open_loop else []))
 
 
+def in_one_piece(report: Report) -> str | None:
+    """Streams that something held back."""
+    if not report.in_one_piece:
+        return None
+    return (
+        f"{count(report.in_one_piece, 'stream')} came in one piece, as from a proxy or a server "
+        "that holds a stream back: TTFT and TPOT of these calls are not known, and are in no "
+        "figure here. End-to-end latencies stand."
+    )
+
+
+def without_finish_reason(report: Report) -> str | None:
+    """Answers of which nobody knows whether they are whole."""
+    if not report.without_finish_reason:
+        return None
+    return (
+        f"{count(report.without_finish_reason, 'answer')} ended with [DONE] and without a finish "
+        "reason: they count as answered, and nothing says whether they are whole."
+    )
+
+
+def too_few(report: Report) -> str | None:
+    """Where p95 has no interval."""
+    stats = {name: stat for axis in AXES for name, stat in axis.stats(report).items()}
+    short = [name for name, stat in stats.items() if stat.p95 and stat.p95.needed]
+    if not short:
+        return None
+    enough = [name for name, stat in stats.items() if stat.p95 and stat.p95.interval]
+    but = f" Only these have one: {joined(enough)}." if enough else ""
+    return (
+        f"p95 has an interval from {samples_needed(0.95)} samples on, and "
+        f"{count(len(short), 'group')} of {len(short) + len(enough)} had fewer: no p95 of theirs "
+        f"can be held against another endpoint's.{but}"
+    )
+
+
+def prediction(report: Report) -> str | None:
+    """How well the fitted profile predicts chains that it has not seen."""
+    if report.fit is None or not report.fit.held_out:
+        return None
+    found = report.fit.held_out[0]
+    return (
+        f"The fitted profile predicts {count(found.chains, 'chain')} that it was not fitted to "
+        f"with an error of {signed_share(found.sum_error, 1)} in sum; a step's median error is "
+        f"{found.median_step_error:.1%}."
+    )
+
+
 RULES: Mapping[str, Callable[[Report], str | None]] = {
     rule.__name__: rule
     for rule in (
@@ -112,11 +162,11 @@ RULES: Mapping[str, Callable[[Report], str | None]] = {
         outcome.failed,
         outcome.lacking,
         outcome.not_known,
-        outcome.in_one_piece,
-        outcome.without_finish_reason,
+        in_one_piece,
+        without_finish_reason,
         outcome.blurred,
-        outcome.too_few,
-        outcome.prediction,
+        too_few,
+        prediction,
     )
 }
 """From a report to a sentence, or to None where a rule has nothing to say; in their order."""
