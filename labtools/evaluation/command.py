@@ -25,7 +25,7 @@ from labtools.evaluation.reporting import (
 )
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import held, measure
-from labtools.evaluation.settings import SIZES, Settings, as_typed, size
+from labtools.evaluation.settings import SIZES, Settings, as_typed, from_typed, size
 from labtools.lab.budget import Budget
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
@@ -226,25 +226,9 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    changes = {
-        field.name: _value(field.name, str(field.type), text)
-        for field in fields(Settings)
-        if (text := getattr(options, field.name)) is not None
-    }
-    return size(options.size).but(**changes)
-
-
-def _value(name: str, kind: str, text: str) -> Any:
-    number = float if kind == "float" else int
-    try:
-        if kind.startswith("tuple"):
-            return tuple(number(part) for part in text.split(",") if part)
-        return number(text)
-    except ValueError:
-        what = "whole numbers with commas between" if kind.startswith("tuple") else "a number"
-        raise ConfigurationError(
-            f"--{name.replace('_', '-')} takes {what}; found {text!r}."
-        ) from None
+    texts = {field.name: getattr(options, field.name) for field in fields(Settings)}
+    typed = {name: from_typed(name, text) for name, text in texts.items() if text is not None}
+    return size(options.size).but(**typed)
 
 
 def _prices(text: str) -> Prices:

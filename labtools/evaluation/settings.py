@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from labtools.errors import one_of, require
+from labtools.errors import ConfigurationError, one_of, require
 
 # Few models read more, and each prompt of the plan is written out in full.
 LONGEST_PROMPT = 2_000_000
@@ -132,6 +132,21 @@ SIZES: Mapping[str, Settings] = MappingProxyType(
 def as_typed(value: object) -> str:
     """A setting as the command takes it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else repr(value)
+
+
+def from_typed(name: str, text: str) -> Any:
+    """The setting of that name, from what was typed. Raises ConfigurationError for what is none."""
+    usual = getattr(SIZES["default"], name)
+    number = float if isinstance(usual, float) else int
+    try:
+        if isinstance(usual, tuple):
+            return tuple(number(part) for part in text.split(",") if part)
+        return number(text)
+    except ValueError:
+        what = "whole numbers with commas between" if isinstance(usual, tuple) else "a number"
+        raise ConfigurationError(
+            f"--{name.replace('_', '-')} takes {what}; found {text!r}."
+        ) from None
 
 
 def size(name: str) -> Settings:
