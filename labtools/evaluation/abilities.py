@@ -23,7 +23,6 @@ from labtools.evaluation.plan import (
     Label,
     instructed,
     response_format,
-    single,
     tools,
 )
 from labtools.records import CallError, CallRecord
@@ -88,7 +87,7 @@ def blocks(seed: int) -> list[Block]:
     calls = [_plain(seed, limit, room, usage=True) for room in ROOMS[1:] for limit in LIMITS]
     calls += [_tool_call(seed, LIMITS[0]), _json_schema(seed, LIMITS[0])]
     calls += [_plain(seed, LIMITS[0], SHORT, usage=True)] * (MOST_CALLS - len(calls))
-    return [single("abilities", AxisName.ABILITIES, *calls)]
+    return [Block.single("abilities", AxisName.ABILITIES, *calls)]
 
 
 async def find_abilities(send: Send, seed: int = 0) -> Abilities:

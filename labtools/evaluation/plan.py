@@ -176,6 +176,7 @@ NAMES: Mapping[str, str] = {
 }
 """As a table has them."""
 PHRASES: Mapping[str, str] = {
+    Label.COLD: "a new prompt",
     Label.REPEAT: "an exact repeat",
     Label.APPEND: "an appended turn",
     Label.CHANGED_FIRST: "a changed first word",
@@ -209,14 +210,14 @@ class Block:
     axis: AxisName
     lanes: tuple[tuple[Call, ...], ...]
 
+    @classmethod
+    def single(cls, name: str, axis: AxisName, *calls: Call) -> Block:
+        """Of one lane."""
+        return cls(name, axis, (calls,))
+
     @property
     def calls(self) -> tuple[Call, ...]:
         return tuple(call for lane in self.lanes for call in lane)
-
-
-def single(name: str, axis: AxisName, *calls: Call) -> Block:
-    """A block of one lane."""
-    return Block(name, axis, (calls,))
 
 
 @dataclass(frozen=True, slots=True)

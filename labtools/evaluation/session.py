@@ -30,7 +30,7 @@ from labtools.evaluation.observations import (
     Observation,
     watched_loop,
 )
-from labtools.evaluation.plan import AxisName, Block, Call, single
+from labtools.evaluation.plan import AxisName, Block, Call
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.settings import Settings
 from labtools.lab.lab import Lab
@@ -198,7 +198,7 @@ class Session:
             numbers = iter(range(1000))
 
             async def send(call: Call) -> CallRecord:
-                block = single("abilities", AxisName.ABILITIES, call)
+                block = Block.single("abilities", AxisName.ABILITIES, call)
                 return await self._call(block, call, 0, next(numbers))
 
             self._abilities = await find_abilities(send, self.settings.seed)

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 from pydantic import ConfigDict
 
-from labtools.model.metrics import TooFewSamples, percentile, percentile_interval
+from labtools.model.metrics import (
+    TooFewSamples,
+    percentile,
+    percentile_interval,
+    samples_needed,
+)
 from labtools.plots.canvas import Spread
 
 ROUNDING_S = 1e-7
@@ -121,8 +126,16 @@ def median(values: Iterable[float | None]) -> float | None:
     return percentile(there, 0.5) if there else None
 
 
-def _percentile(samples: Sequence[float], q: float) -> Percentile:
-    value, found = percentile(samples, q), percentile_interval(samples, q)
+def interval(values: Sequence[float], q: float = 0.5) -> Interval:
+    """Where the percentile lies, at 95%; of too few values the extremes, at what these reach."""
+    found = percentile_interval(values, q)
     if isinstance(found, TooFewSamples):
-        return Percentile(value, None, found.needed)
-    return Percentile(value, Interval(found.low, found.high, found.coverage), None)
+        return Interval(min(values), max(values), found.best_coverage)
+    return Interval(found.low, found.high, found.coverage)
+
+
+def _percentile(samples: Sequence[float], q: float) -> Percentile:
+    value, needed = percentile(samples, q), samples_needed(q)
+    if len(samples) < needed:
+        return Percentile(value, None, needed)
+    return Percentile(value, interval(samples, q), None)

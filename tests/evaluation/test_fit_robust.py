@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.evaluation.fitting.robust import median_interval, paces, regress, spread
+from labtools.evaluation.fitting.robust import paces, regress, spread
+from labtools.evaluation.statistics import interval
 
 slopes = st.floats(-1e3, 1e3)
 
@@ -142,5 +143,6 @@ def test_a_tail_takes_three_calls():
 
 
 def test_a_few_values_have_their_extremes_for_an_interval():
-    assert median_interval([3.0, 1.0, 2.0]) == (1.0, 3.0)
-    assert median_interval([float(n) for n in range(100)]) == (39.0, 60.0)
+    few, many = interval([3.0, 1.0, 2.0]), interval([float(n) for n in range(100)])
+    assert (few.low, few.high, round(few.coverage, 9)) == (1.0, 3.0, 0.75)
+    assert (many.low, many.high, many.coverage > 0.95) == (39.0, 60.0, True)

@@ -24,6 +24,7 @@ Calls = Sequence[Observation]
 TTFT: Value = attrgetter("ttft_s")
 TPOT: Value = attrgetter("tpot_s")
 E2E_LATENCY: Value = attrgetter("e2e_latency_s")
+LATENCIES = {"ttft_s": TTFT, "tpot_s": TPOT, "e2e_latency_s": E2E_LATENCY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +92,4 @@ def stat_of(calls: Calls, value: Value, *, independent: bool = True) -> Stat:
 
 def latencies(calls: Calls, *, independent: bool = True) -> dict[str, Stat]:
     """TTFT, TPOT and end-to-end latency of these calls."""
-    values = {"ttft_s": TTFT, "tpot_s": TPOT, "e2e_latency_s": E2E_LATENCY}
-    return {name: stat_of(calls, v, independent=independent) for name, v in values.items()}
+    return {name: stat_of(calls, v, independent=independent) for name, v in LATENCIES.items()}

@@ -24,7 +24,6 @@ from labtools.evaluation.plan import (
     Call,
     Label,
     conversation,
-    single,
     tools,
 )
 from labtools.evaluation.settings import Settings
@@ -63,7 +62,7 @@ def _chain(settings: Settings, abilities: Abilities, number: int) -> Block:
             request[abilities.limit] = settings.output_tokens
         calls.append(Call(Label.STEP, request, at={"step": step + 1}))
         messages += _step_taken(rng, step, settings, bool(known))
-    return single(name, AxisName.CHAIN, *calls)
+    return Block.single(name, AxisName.CHAIN, *calls)
 
 
 def _step_taken(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,12 @@ from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import TPOT, TTFT, Axis, Compared, Comparison, stat_of
 from labtools.evaluation.figures import ttft_by_prompt
 from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import AxisName, Block, Call, Label, single, unseen_prompt
+from labtools.evaluation.plan import AxisName, Block, Call, Label, unseen_prompt
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Part, Stat, median
 
 if TYPE_CHECKING:
     from labtools.evaluation.fitting import Fit
-    from labtools.evaluation.report import Report
 
 # TTFT needs no answer to speak of; a few tokens more also say how fast a lone stream decodes.
 OUTPUT_TOKENS = 16
@@ -25,7 +24,7 @@ PREFILL, ATTENTION = "prefill_tokens_per_s", "attention_pairs_per_s"
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
     return [
-        single(
+        Block.single(
             name := f"context/{tokens}/{number}",
             AxisName.CONTEXT,
             Call(
@@ -93,15 +92,13 @@ def _row(asked: int, calls: Sequence[Observation]) -> ContextRow:
     return ContextRow(asked, tokens, stat_of(calls, TTFT), stat_of(calls, TPOT))
 
 
-def _stats(report: Report) -> Mapping[str, Stat]:
-    return {f"TTFT at {row.asked_tokens:,} tokens": row.ttft_s for row in report.contexts.rows}
-
-
 _TTFT = Compared("TTFT at {:,.0f} tokens", TTFT)
 CONTEXT = Axis(
     blocks=_blocks,
     summary=lambda measured, fit: {"contexts": contexts(measured, fit)},
-    stats=_stats,
+    stats=lambda report: {
+        f"TTFT at {row.asked_tokens:,} tokens": row.ttft_s for row in report.contexts.rows
+    },
     figures={"contexts": ttft_by_prompt},
     section="context.html",
     comparisons=[Comparison(AxisName.CONTEXT, (), [_TTFT], for_each="input_tokens")],

@@ -8,7 +8,7 @@ served, and a stall meets all of them. Only the open loop shows a queue that gro
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -187,10 +187,6 @@ def goodput(report: Report) -> str | None:
     )
 
 
-def _stats(report: Report) -> Mapping[str, Stat]:
-    return {f"{row.clients} at once": row.e2e_latency_s for row in report.closed_loop}
-
-
 LOAD = Axis(
     blocks=_blocks,
     warm_up=_warm_up,
@@ -199,7 +195,9 @@ LOAD = Axis(
         "open_loop": open_loop(measured),
     },
     rules=[parallel_calls, goodput],
-    stats=_stats,
+    stats=lambda report: {
+        f"{row.clients} at once": row.e2e_latency_s for row in report.closed_loop
+    },
     figures={"clients": latency_by_clients, "tpot": tpot_by_clients},
     section="load.html",
     comparisons=[

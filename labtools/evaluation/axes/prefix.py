@@ -12,26 +12,17 @@ reports as cached.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.axes.axis import TTFT, Axis, Compared, Comparison, stat_of
 from labtools.evaluation.figures import ttft_after_edits
-from labtools.evaluation.observations import Measured, Observation
-from labtools.evaluation.plan import (
-    ASK_TO_ACT,
-    PHRASES,
-    AxisName,
-    Block,
-    Call,
-    Label,
-    conversation,
-    single,
-)
+from labtools.evaluation.observations import Measured
+from labtools.evaluation.plan import ASK_TO_ACT, PHRASES, AxisName, Block, Call, Label, conversation
 from labtools.evaluation.settings import Settings
-from labtools.evaluation.statistics import Difference, Part, Stat, median, median_of
+from labtools.evaluation.statistics import Difference, Part, Stat, interval, median, median_of
 from labtools.model.profile import LatencyProfile
 from labtools.model.tokens import filler
 from labtools.wording import count, duration, joined
@@ -66,7 +57,7 @@ def _round(settings: Settings, limit: str, number: int) -> Block:
         {"role": "assistant", "content": "Done."},
         {"role": "user", "content": filler(APPENDED_TOKENS, rng) + ASK_TO_ACT},
     ]
-    return single(
+    return Block.single(
         name,
         AxisName.PREFIX,
         _call(Label.COLD, conversation(text), limit),
@@ -87,7 +78,7 @@ def _pause(settings: Settings, limit: str) -> Block:
         _call(Label.AFTER_PAUSE, prompt, limit, 0.0 if number else settings.pause_s)
         for number, prompt in enumerate(prompts)
     ]
-    return single("prefix/pause", AxisName.PREFIX, *before, *after)
+    return Block.single("prefix/pause", AxisName.PREFIX, *before, *after)
 
 
 def _ladder(settings: Settings, limit: str) -> Block:
@@ -101,7 +92,7 @@ def _ladder(settings: Settings, limit: str) -> Block:
             calls.append(
                 _call(Label.SHARED, conversation(text[: 4 * shared] + own), limit, shared=shared)
             )
-    return single(name, AxisName.PREFIX, *calls)
+    return Block.single(name, AxisName.PREFIX, *calls)
 
 
 def _text(settings: Settings, seed: str) -> str:
@@ -158,11 +149,7 @@ class Prefix(Part):
 def prefix(measured: Measured, fit: Fit) -> Prefix:
     """Each way of coming back against the first time, and the ladder."""
     settings = measured.identity.settings
-    rows = []
-    for label in REUSES:
-        first = Label.BEFORE_PAUSE if label == Label.AFTER_PAUSE else Label.COLD
-        pairs = measured.pairs(AxisName.PREFIX, first, label)
-        rows.append(_reuse(label, pairs, settings.prefix_tokens, fit.prefill))
+    rows = [_reuse(label, measured, fit.prefill) for label in REUSES]
     reuses = tuple(row for row in rows if row.ttft_s.samples or row.ttft_s.failed)
     ladder = [
         Rung(int(call.at["shared"]), call.record.cached_tokens, call.ttft_s)
@@ -178,13 +165,11 @@ def prefix(measured: Measured, fit: Fit) -> Prefix:
     )
 
 
-def _reuse(
-    label: Label,
-    pairs: Sequence[tuple[Observation, Observation]],
-    prompt_tokens: int,
-    prefill: LatencyProfile,
-) -> Reuse:
+def _reuse(label: Label, measured: Measured, prefill: LatencyProfile) -> Reuse:
+    before = Label.BEFORE_PAUSE if label == Label.AFTER_PAUSE else Label.COLD
+    pairs = measured.pairs(AxisName.PREFIX, before, label)
     again = [second for _, second in pairs]
+    prompt_tokens = measured.identity.settings.prefix_tokens
     appended = APPENDED_TOKENS if label == Label.APPEND else 0
     saved, shares = [], []
     for first, second in pairs:
@@ -196,44 +181,39 @@ def _reuse(
         if whole_s := prefill.compute_s(0, length):
             shares.append(saved[-1] / whole_s)
     dropped = len(pairs) - len(saved)
-    saved_share = median_of(shares, dropped) if shares else None
     cached_share = median(call.cached_share for call in again)
-    verdict, disagreement = _judged(saved_share, shares, cached_share)
+    verdict, disagreement = _judged(shares, cached_share)
     return Reuse(
         label=label,
         ttft_s=stat_of(again, TTFT),
         saved_s=median_of(saved, dropped),
-        saved_share=saved_share,
+        saved_share=median_of(shares, dropped) if shares else None,
         cached_share=cached_share,
         verdict=verdict,
         disagreement=disagreement,
     )
 
 
-def _judged(
-    saved: Difference | None, shares: Sequence[float], reported: float | None
-) -> tuple[Saving, str | None]:
+def _judged(shares: Sequence[float], reported: float | None) -> tuple[Saving, str | None]:
     """What the saved share says by itself, and where it and the reported one cannot both be."""
-    if saved is None or saved.median is None:
+    if not shares:
         return "unknown", None
-    low, high = min(shares), max(shares)
-    if saved.interval:  # of too few pairs, all of them are the range
-        low, high = saved.interval.low, saved.interval.high
+    saved = interval(shares)
     verdict: Saving = "unclear"
-    if low > NOTICEABLE_SHARE:
+    if saved.low > NOTICEABLE_SHARE:
         verdict = "saves"
-    elif high < NOTICEABLE_SHARE:
+    elif saved.high < NOTICEABLE_SHARE:
         verdict = "saves nothing"
     if reported is None:
         return verdict, None
-    if reported - high > NOTICEABLE_SHARE:
+    if reported - saved.high > NOTICEABLE_SHARE:
         how = "reports more than it saves"
-    elif low - reported > NOTICEABLE_SHARE:
+    elif saved.low - reported > NOTICEABLE_SHARE:
         how = "saves more than it reports"
     else:
         return verdict, None
     return verdict, (
-        f"{how}: {reported:.0%} of the tokens reported as cached, {saved.median:.0%} of the "
+        f"{how}: {reported:.0%} of the tokens reported as cached, {median(shares):.0%} of the "
         "prefill saved"
     )
 
@@ -300,25 +280,18 @@ def _named(rows: Iterable[Reuse]) -> str:
     return joined(PHRASES[row.label] for row in rows)
 
 
-def _stats(report: Report) -> Mapping[str, Stat]:
-    return {PHRASES[row.label]: row.ttft_s for row in report.prefix.reuses}
-
-
 PREFIX = Axis(
     blocks=_blocks,
     summary=lambda measured, fit: {"prefix": prefix(measured, fit)},
     rules=[prefix_cache, prefix_lifetime, prefix_disagreement],
-    stats=_stats,
+    stats=lambda report: {PHRASES[row.label]: row.ttft_s for row in report.prefix.reuses},
     figures={"prefix": ttft_after_edits},
     section="prefix.html",
     comparisons=[
         Comparison(
             AxisName.PREFIX,
             ("prefix_tokens", "prefix_rounds", "pause_s"),
-            [
-                Compared("TTFT of a new prompt", TTFT, Label.COLD),
-                *(Compared(f"TTFT of {PHRASES[form]}", TTFT, form) for form in REUSES),
-            ],
+            [Compared(f"TTFT of {PHRASES[form]}", TTFT, form) for form in (Label.COLD, *REUSES)],
         )
     ],
 )

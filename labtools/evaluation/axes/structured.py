@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 from labtools.evaluation.abilities import Abilities, is_valid
 from labtools.evaluation.axes.axis import (
     E2E_LATENCY,
-    TPOT,
+    LATENCIES,
     TTFT,
     Axis,
     Compared,
     Comparison,
-    Value,
     latencies,
     stat_of,
 )
@@ -34,12 +33,11 @@ from labtools.evaluation.plan import (
     Label,
     instructed,
     response_format,
-    single,
     tools,
     unseen_schema,
 )
 from labtools.evaluation.settings import Settings
-from labtools.evaluation.statistics import Difference, Part, Stat, difference, median, median_of
+from labtools.evaluation.statistics import Difference, Part, Stat, difference, median
 from labtools.model.profile import LatencyProfile
 from labtools.wording import count, duration, joined
 
@@ -66,7 +64,7 @@ def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
 def _warm_up(_: Settings, abilities: Abilities) -> list[Block]:
     """Each tool's schema once, so that none of the rounds is its first."""
     return [
-        single(
+        Block.single(
             f"warm_up/{form}/{function['name']}",
             AxisName.WARM_UP,
             _call(Label.WARM_UP, form, function, f"warm_up/{form}/{number}", abilities.limit, 0),
@@ -83,7 +81,7 @@ def _round(settings: Settings, limit: str, forms: Sequence[Label], number: int) 
     function = FUNCTIONS[number % len(FUNCTIONS)]
     order = random.Random(f"{settings.seed}/{name}").sample(forms, len(forms))
     calls = [_call(form, form, function, f"{name}/{form}", limit, settings.seed) for form in order]
-    return single(name, AxisName.STRUCTURED, *calls)
+    return Block.single(name, AxisName.STRUCTURED, *calls)
 
 
 def _cold_and_warm(settings: Settings, limit: str, form: Label, number: int) -> Block:
@@ -95,7 +93,7 @@ def _cold_and_warm(settings: Settings, limit: str, form: Label, number: int) -> 
         _call(label, form, function, f"{name}/{label}", limit, settings.seed)
         for label in (Label.COLD_SCHEMA, Label.WARM_SCHEMA)
     ]
-    return single(name, AxisName.COLD_SCHEMA, *calls)
+    return Block.single(name, AxisName.COLD_SCHEMA, *calls)
 
 
 def _call(
@@ -175,12 +173,10 @@ def structured(measured: Measured, fit: Fit) -> Structured:
 
 
 def _form(form: Label, calls: Sequence[Observation]) -> Form:
-    # A block's number says which function it asked for.
-    valid = sum(
-        is_valid(call.record, form, FUNCTIONS[call.number % len(FUNCTIONS)]) for call in calls
-    )
+    functions = [FUNCTIONS[call.number % len(FUNCTIONS)] for call in calls]  # as `_round` asks
+    valid = sum(is_valid(c.record, form, f) for c, f in zip(calls, functions, strict=True))
     return Form(
-        form=form,
+        form,
         **latencies(calls),
         output_tokens=median(call.output_tokens for call in calls),
         answered=sum(not call.failed for call in calls),
@@ -190,34 +186,26 @@ def _form(form: Label, calls: Sequence[Observation]) -> Form:
 
 def _against_freeform(form: Label, measured: Measured, prefill: LatencyProfile) -> AgainstFreeform:
     pairs = measured.pairs(AxisName.STRUCTURED, form, Label.FREEFORM)
-
-    def less(value: Value) -> Difference:
-        return difference((value(bound), value(free)) for bound, free in pairs)
-
-    return AgainstFreeform(
-        form=form,
-        ttft_s=less(TTFT),
-        ttft_beyond_length_s=_beyond_length(pairs, prefill),
-        tpot_s=less(TPOT),
-        e2e_latency_s=less(E2E_LATENCY),
-    )
+    less = {
+        name: difference((value(bound), value(free)) for bound, free in pairs)
+        for name, value in LATENCIES.items()
+    }
+    return AgainstFreeform(form, ttft_beyond_length_s=_beyond_length(pairs, prefill), **less)
 
 
 def _beyond_length(
     pairs: Sequence[tuple[Observation, Observation]], prefill: LatencyProfile
 ) -> Difference | None:
     """The schema is part of the prompt; what its tokens take to read is left out."""
-    if not prefill.compute_s(0, 1):
-        return None
-    values = [
-        bound.ttft_s - free.ttft_s - prefill.compute_s(shorter, longer)
-        for bound, free in pairs
-        if bound.ttft_s is not None
-        and free.ttft_s is not None
-        and (longer := bound.record.input_tokens) is not None
-        and (shorter := free.record.input_tokens) is not None
-    ]
-    return median_of(values, dropped=len(pairs) - len(values)) if values else None
+
+    def as_long_s(bound: Observation, free: Observation) -> float | None:
+        shorter, longer = free.record.input_tokens, bound.record.input_tokens
+        if free.ttft_s is None or shorter is None or longer is None:
+            return None
+        return free.ttft_s + prefill.compute_s(shorter, longer)
+
+    found = difference((bound.ttft_s, as_long_s(bound, free)) for bound, free in pairs)
+    return found if found.pairs and prefill.compute_s(0, 1) else None
 
 
 def schema_warm(report: Report) -> str | None:
@@ -254,9 +242,8 @@ def invalid_answers(report: Report) -> str | None:
         for row in report.structured.forms
         if row.valid is not None and row.valid < row.answered
     ]
-    if not bad:
-        return None
-    return f"Answers without exactly the required keys, each one a retry: {joined(bad)}."
+    said = "Answers without exactly the required keys, each one a retry"
+    return f"{said}: {joined(bad)}." if bad else None
 
 
 def _warm_cost(row: AgainstFreeform) -> str | None:
@@ -264,8 +251,7 @@ def _warm_cost(row: AgainstFreeform) -> str | None:
     ttft = row.ttft_beyond_length_s or row.ttft_s
     if ttft.median is None:
         return None
-    name = PHRASES[row.form]
-    name = name[0].upper() + name[1:]
+    name = "A" + PHRASES[row.form][1:]
     beyond = " beyond what its longer prompt takes" if row.ttft_beyond_length_s else ""
     if ttft.interval is None:
         return (
@@ -288,23 +274,17 @@ def _more(seconds: float) -> str:
     return f"{duration(abs(seconds))} {'more' if seconds > 0 else 'less'}"
 
 
-def _stats(report: Report) -> Mapping[str, Stat]:
-    return {PHRASES[row.form]: row.e2e_latency_s for row in report.structured.forms}
-
-
 STRUCTURED = Axis(
     blocks=_blocks,
     warm_up=_warm_up,
     summary=lambda measured, fit: {"structured": structured(measured, fit)},
     rules=[schema_warm, schema_cold, invalid_answers],
-    stats=_stats,
+    stats=lambda report: {PHRASES[row.form]: row.e2e_latency_s for row in report.structured.forms},
     figures={"forms": latency_by_form},
     section="structured.html",
     comparisons=[
         Comparison(
-            AxisName.STRUCTURED,
-            (),
-            [Compared(PHRASES[form], E2E_LATENCY, form) for form in FORMS],
+            AxisName.STRUCTURED, (), [Compared(PHRASES[form], E2E_LATENCY, form) for form in FORMS]
         ),
         Comparison(
             AxisName.COLD_SCHEMA,

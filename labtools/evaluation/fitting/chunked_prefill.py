@@ -20,8 +20,8 @@ from labtools.clock import elapsed_s
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
 from labtools.evaluation.fitting.lone_call import Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
-from labtools.evaluation.fitting.robust import median_interval
 from labtools.evaluation.plan import Label
+from labtools.evaluation.statistics import interval
 from labtools.model.profile import LatencyProfile
 
 CHUNK = "prefill_chunk_tokens"
@@ -100,7 +100,8 @@ def _chunk(profile: LatencyProfile, torn: Sequence[_Torn], noise: Noise) -> Para
         whole = f"{how}, in one piece; longer prompts were not tried."
         return Parameter(CHUNK, longest, "at_least", whole, low=longest)
     pieces = f"{how}; divided as the gaps are, a prompt is computed in chunks of this size."
-    return Parameter(CHUNK, round(median(sizes)), "measured", pieces, *median_interval(sizes))
+    found = interval(sizes)
+    return Parameter(CHUNK, round(median(sizes)), "measured", pieces, found.low, found.high)
 
 
 def _torn_streams(profile: LatencyProfile, calls: Sequence[TimedCall], noise: Noise) -> list[_Torn]:

@@ -20,9 +20,10 @@ from typing import Any
 
 from labtools.evaluation.fitting.evidence import COLD, FORMS, Noise, TimedCall
 from labtools.evaluation.fitting.result import Parameter, not_probed
-from labtools.evaluation.fitting.robust import NO_JITTER, Paces, fit_jitter, median_interval
+from labtools.evaluation.fitting.robust import NO_JITTER, Paces, fit_jitter
 from labtools.evaluation.fitting.terms import Term, fit_terms
 from labtools.evaluation.plan import Label
+from labtools.evaluation.statistics import interval
 from labtools.model.profile import LatencyProfile, PrefixCache
 
 OVERHEAD, REUSE = "overhead_s", "prefix_cache.reuse_tokens_per_s"
@@ -245,12 +246,12 @@ def _factor(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
         if len(pairs) < _LEAST_CALLS:
             continue
         ratios = [slower(bound) / slower(free) for bound, free in pairs]
-        factor, (low, high) = median(ratios), median_interval(ratios)
+        factor, found = median(ratios), interval(ratios)
         least = draft.noise.least_share(median(bound.decode_s for bound, _ in pairs))
         how = f"TPOT of {form} over freeform, median of {len(ratios)} rounds."
-        if abs(factor - 1) <= least or low <= 1 <= high:
-            return Parameter(FACTOR, 1.0, "absent", how, low, high)
-        return Parameter(FACTOR, factor, "measured", how, low, high)
+        if abs(factor - 1) <= least or found.low <= 1 <= found.high:
+            return Parameter(FACTOR, 1.0, "absent", how, found.low, found.high)
+        return Parameter(FACTOR, factor, "measured", how, found.low, found.high)
     return not_probed(FACTOR, f"{_LEAST_CALLS} rounds of a freeform and a structured stream")
 
 
@@ -269,12 +270,12 @@ def fit_compile(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
     if len(differences_s) < _LEAST_CALLS:
         needed = f"{_LEAST_CALLS} new schemas, each asked for twice"
         return draft.but(not_probed(COMPILE, needed))
-    seconds, (low, high) = median(differences_s), median_interval(differences_s)
+    seconds, ends = median(differences_s), interval(differences_s)
     usual_s = median(call.ttft_s for call in warm.values())
     how = f"TTFT of a new schema's first call less its second, median of {len(differences_s)}."
-    if seconds <= draft.noise.least_share(usual_s) * usual_s or low <= 0:
-        found = Parameter(COMPILE, 0.0, "absent", how, 0.0, max(0.0, high))
+    if seconds <= draft.noise.least_share(usual_s) * usual_s or ends.low <= 0:
+        found = Parameter(COMPILE, 0.0, "absent", how, 0.0, max(0.0, ends.high))
     else:
         error = 1 + draft.pace.error
-        found = Parameter(COMPILE, seconds, "measured", how, low / error, high * error)
+        found = Parameter(COMPILE, seconds, "measured", how, ends.low / error, ends.high * error)
     return draft.but(found, schema_compile_s=found.value)

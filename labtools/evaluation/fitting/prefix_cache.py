@@ -13,8 +13,8 @@ from labtools.evaluation.axes.shared_prefix import WAVES
 from labtools.evaluation.fitting.evidence import TimedCall
 from labtools.evaluation.fitting.lone_call import REUSE, Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
-from labtools.evaluation.fitting.robust import median_interval
 from labtools.evaluation.plan import AxisName, Label
+from labtools.evaluation.statistics import interval
 from labtools.model.profile import PrefixCache
 
 CACHE = "prefix_cache"
@@ -134,11 +134,11 @@ def _minimum(calls: Sequence[TimedCall], counts: Sequence[int], block: int) -> P
 def _by_ttft(draft: Draft, repeats: Sequence[_Pair]) -> Parameter:
     """Which share of a repeated prompt's prefill its TTFT lacks."""
     profile = draft.profile
-    saved_s = median(pair.saved_s for pair in repeats)
-    low_s, high_s = median_interval([pair.saved_s for pair in repeats])
+    saves_s = [pair.saved_s for pair in repeats]
+    saved_s, found = median(saves_s), interval(saves_s)
     usual_s = median(pair.cold.ttft_s for pair in repeats)
     how = f"TTFT of {len(repeats)} prompts against the same again; cached_tokens says nothing."
-    if saved_s <= draft.noise.least_share(usual_s) * usual_s or low_s <= 0:
+    if saved_s <= draft.noise.least_share(usual_s) * usual_s or found.low <= 0:
         if any(pair.again.record.cached_tokens == 0 for pair in repeats):
             how = f"{len(repeats)} repeated prompts: cached_tokens is 0, and no TTFT is shorter."
         elif profile.compute_s(0, 1) == 0:
@@ -148,7 +148,7 @@ def _by_ttft(draft: Draft, repeats: Sequence[_Pair]) -> Parameter:
     prefill_s = usual_s - profile.rtt_s - profile.overhead_s
     if prefill_s <= 0:
         return Parameter(CACHE, 1.0, "measured", how)
-    share, low, high = (min(1.0, seconds / prefill_s) for seconds in (saved_s, low_s, high_s))
+    share, low, high = (min(1.0, s / prefill_s) for s in (saved_s, found.low, found.high))
     return Parameter(CACHE, share, "measured", how, low, high)
 
 

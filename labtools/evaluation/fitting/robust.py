@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labtools.evaluation.fitting.result import Parameter, not_probed
-from labtools.model.metrics import TooFewSamples, percentile_interval
 
 # Of the normal distribution: its standard deviation in median absolute deviations, and how many
 # standard deviations enclose 95% of it.
@@ -30,14 +29,6 @@ def spread(values: Sequence[float] | NDArray[np.float64]) -> float:
     """The standard deviation, by the median absolute deviation: half may be wild."""
     found = np.asarray(values, float)
     return _SIGMA_PER_MAD * float(np.median(np.abs(found - np.median(found))))
-
-
-def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Between which the median lies, at 95% where there are six values, else the extremes."""
-    interval = percentile_interval(values, 0.5)
-    if isinstance(interval, TooFewSamples):
-        return min(values), max(values)
-    return interval.low, interval.high
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ them together, on however many machines, are one Poisson stream of the sum of th
 Locust's own HTTP clients hand a stream on in blocks of a set size, and skip the check of TLS
 certificates. So calls go through the layer below: geventhttpclient's connection pool and parser.
 
-The key is OPENAI_API_KEY of this process, on every machine. It is no option: options are passed
-from the master to the workers, and show in lists of processes.
+The key is OPENAI_API_KEY of each process, and no option: those show in lists of processes.
 """
 
 from __future__ import annotations
