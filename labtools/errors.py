@@ -109,5 +109,5 @@ def require(
         bounds = f" from {at_least:,} to {at_most:,}"
     if above is not None and below is not None:
         bounds = f" between {above:,} and {below:,}"
-    allowed = f"{noun}{bounds}{' or None' if optional else ''}"
+    allowed = f"{noun}{bounds}{', or None' if optional else ''}"
     raise ConfigurationError(f"{name} is {value!r}. Allowed: {allowed}. {hint}".rstrip())

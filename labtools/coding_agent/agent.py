@@ -17,6 +17,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
 from labtools.coding_agent import steps
@@ -48,6 +49,7 @@ _READS = (steps.READ_SOURCE.name, steps.READ_TEST.name)
 _DEFINED = re.compile(r"\b(?:def|class|import) +(\w+)")
 
 
+@dataclass
 class CodingAgent:
     """An agent for one failing test: `lab.run(CodingAgent(lab, workspace, failure).run())`.
 
@@ -56,66 +58,59 @@ class CodingAgent:
     `tested` has the results of earlier test runs, which are then not made again.
     """
 
-    def __init__(
-        self,
-        lab: Lab,
-        workspace: Workspace,
-        failure: str,
-        *,
-        switches: Switches | None = None,
-        limits: Limits | None = None,
-        script: Script | None = None,
-        test_s: float = 0.0,
-        prices: Mapping[str, Prices] | None = None,
-        tested: Tested | None = None,
-    ) -> None:
-        self._lab = lab
-        self._workspace = workspace
-        self._switches = switches = switches or Switches()
-        self._limits = limits = limits or Limits()
-        self._test_s = test_s
-        self._prices = prices
-        self._tested = tested
-        self._asker = Asker(lab, workspace, switches, limits, script, prices)
-        self._notes = {"failure": failure, "handbook": handbook_note()}
+    lab: Lab
+    workspace: Workspace
+    failure: str
+    _: KW_ONLY
+    switches: Switches = field(default_factory=Switches)
+    limits: Limits = field(default_factory=Limits)
+    script: Script | None = None
+    test_s: float = 0.0
+    prices: Mapping[str, Prices] | None = None
+    tested: Tested | None = None
+
+    def __post_init__(self) -> None:
+        given = (self.lab, self.workspace, self.switches, self.limits, self.script, self.prices)
+        self._asker = Asker(*given)
+        self._notes = {"failure": self.failure, "handbook": handbook_note()}
         self._located = Locate(source="", test="")
         self._source_path = self._source = ""
-        self._report = TestReport(False, failure)
+        self._report = TestReport(False, self.failure)
         self._iteration = 0
 
     async def run(self) -> Outcome:
         """Repair the code, within the limits. A fix that is not accepted is taken back."""
         stopped = "accepted"
         try:
-            async with asyncio.timeout(self._limits.time_s):
+            async with asyncio.timeout(self.limits.time_s):
                 reason = await self._repair()
         except Stopped as error:
             stopped, reason = error.why, str(error)
         except BudgetExceeded as error:
             stopped, reason = "budget", str(error)
         except TimeoutError:
-            stopped, reason = "time", f"{self._limits.time_s} s have passed."
+            stopped, reason = "time", f"{self.limits.time_s} s have passed."
         if stopped != "accepted":
-            self._workspace.restore()
+            self.workspace.restore()
         records, spent = self._asker.records, tokens_of(self._asker.records)
         return Outcome(
             stopped,
             reason,
             self._iteration,
             self._report.passed,
-            self._workspace.diff(),
+            self.workspace.diff(),
             len(records),
             spent.input_tokens,
             spent.cached_tokens,
             spent.output_tokens,
-            cost_of(records, self._prices),
+            cost_of(records, self.prices),
             isolation=isolation(),
         )
 
     async def _repair(self) -> str:
         """Why the fix was accepted. Raises Stopped when there is none."""
         go_to = "parse_error"
-        for iteration in range(1, self._limits.iterations + 1):
+        for iteration in range(1, self.limits.iterations + 1):
             self._iteration = iteration
             if go_to == "parse_error":
                 _, self._notes["search_results"] = await self._tool(
@@ -124,7 +119,7 @@ class CodingAgent:
             if go_to in ("parse_error", "locate_file"):
                 await self._locate(again=go_to == "locate_file")
                 await self._read_source_and_test()
-            if not self._switches.plan_and_fix:
+            if not self.switches.plan_and_fix:
                 await self._plan()
             await self._fix_and_test()
             verdict = await self._verify()
@@ -138,7 +133,7 @@ class CodingAgent:
         """Code would say the same again: who is sent back here asks a model."""
 
         def own() -> Locate:
-            return location(self._notes["failure"], self._workspace)
+            return location(self._notes["failure"], self.workspace)
 
         tool, said = await self._tool(steps.LOCATE_FILE, None if again else own)
         assert isinstance(tool, Locate)
@@ -151,9 +146,9 @@ class CodingAgent:
             functools.partial(self._tool, step, functools.partial(Read, path=path))
             for step, path in zip((steps.READ_SOURCE, steps.READ_TEST), paths, strict=True)
         ]
-        if self._switches.parallel_reads:
+        if self.switches.parallel_reads:
             source, test = await fan_out(reads)
-        elif self._switches.several_tool_calls and not set(_READS) & set(self._switches.harness):
+        elif self.switches.several_tool_calls and not set(_READS) & set(self.switches.harness):
             source, test = await self._asker.tool_calls(
                 steps.READ_BOTH, self._notes, self._iteration
             )
@@ -168,7 +163,7 @@ class CodingAgent:
         async def checked(record: CallRecord) -> str:
             plan = record.content.strip()
             if problem := self._problem_of(plan):
-                await self._lab.work("plan", lambda: refuse(problem))
+                await self.lab.work("plan", lambda: refuse(problem))
             return plan
 
         self._notes["plan"] = await self._asker.answer(
@@ -186,7 +181,7 @@ class CodingAgent:
 
     def _asked(self, step: Step) -> Step:
         """The question as the switches have it."""
-        switches = self._switches
+        switches = self.switches
         if switches.edits:
             step = steps.asking_for_edits(step)
         if switches.plan_tokens and step.name in (steps.PLAN.name, steps.PLAN_AND_FIX.name):
@@ -195,7 +190,7 @@ class CodingAgent:
 
     async def _fix_and_test(self) -> None:
         """Have the fix written, put into the source and tested."""
-        switches = self._switches
+        switches = self.switches
         fixed = await self._asker.answer(
             self._asked(steps.PLAN_AND_FIX if switches.plan_and_fix else steps.GENERATE_FIX),
             self._notes,
@@ -204,24 +199,24 @@ class CodingAgent:
             predicted=self._source if switches.predicted_output and not switches.edits else "",
         )
         if switches.edits or steps.APPLY_PATCH.name in switches.harness:
-            await self._lab.work(
-                steps.APPLY_PATCH.name, lambda: self._workspace.write(self._source_path, fixed)
+            await self.lab.work(
+                steps.APPLY_PATCH.name, lambda: self.workspace.write(self._source_path, fixed)
             )
-            self._notes["change"] = self._workspace.diff()
-            self._report = await self._run_tests(self._workspace)
+            self._notes["change"] = self.workspace.diff()
+            self._report = await self._run_tests(self.workspace)
         else:
             await self._patch_and_test(fixed)
         self._notes["report"] = self._report.output
 
     async def _patch_and_test(self, fixed: str) -> None:
         """Have a model put the fix into the source, and test it; or test it at the same time."""
-        with self._workspace.copy({self._source_path: fixed}) as proposed:
+        with self.workspace.copy({self._source_path: fixed}) as proposed:
             self._notes["change"] = proposed.diff()
-            speculative = self._switches.speculative_tests
+            speculative = self.switches.speculative_tests
             early = asyncio.create_task(self._run_tests(proposed)) if speculative else None
             try:
                 _, self._notes["change"] = await self._call_tool(steps.APPLY_PATCH)
-                guessed_right = proposed.changed() == self._workspace.changed()
+                guessed_right = proposed.changed() == self.workspace.changed()
                 if early and guessed_right:
                     self._report = await early
             finally:
@@ -229,15 +224,15 @@ class CodingAgent:
                     early.cancel()
                     await asyncio.gather(early, return_exceptions=True)
         if not (early and guessed_right):
-            self._report = await self._run_tests(self._workspace)
+            self._report = await self._run_tests(self.workspace)
 
     async def _propose(self, answer: CallRecord) -> str:
         """The corrected file in the answer, if it may be written and changes anything."""
 
         def propose() -> str:
             path = self._source_path
-            with self._workspace.copy() as proposed:
-                if self._switches.edits:
+            with self.workspace.copy() as proposed:
+                if self.switches.edits:
                     for edit in proposed_edits(answer.content, path):
                         edit.use(proposed)
                 else:
@@ -246,18 +241,18 @@ class CodingAgent:
                     raise ToolError("That is the file as it was. Change what the plan says.")
                 return proposed.read(path)
 
-        return await self._lab.work("propose", propose)
+        return await self.lab.work("propose", propose)
 
     async def _run_tests(self, workspace: Workspace) -> TestReport:
-        run = PytestRun(workspace, tested=self._tested)
+        run = PytestRun(workspace, tested=self.tested)
         try:
-            return await self._lab.work(steps.RUN_TESTS, run.run, modelled_s=self._test_s)
+            return await self.lab.work(steps.RUN_TESTS, run.run, modelled_s=self.test_s)
         except asyncio.CancelledError:
             run.stop()
             raise
 
     async def _verify(self) -> Verdict:
-        if self._switches.tests_decide:
+        if self.switches.tests_decide:
             return Verdict(accepted=self._report.passed, reason=self._report.output)
         verdict, _ = await self._call_tool(steps.VERIFY)
         assert isinstance(verdict, Verdict)
@@ -268,17 +263,17 @@ class CodingAgent:
         result = "passed" if self._report.passed else "failed"
         tried = f"{self._notes['change']}\nThe tests {result}. Verdict: {verdict.reason}\n"
         self._notes["attempts"] = self._notes.get("attempts", "") + tried
-        self._workspace.restore()
+        self.workspace.restore()
 
     async def _tool(self, step: Step, own: Callable[[], Tool] | None) -> Used:
         """The step's tool, used: `own` where the harness takes it, else what a model calls."""
-        if own and step.name in self._switches.harness:
+        if own and step.name in self.switches.harness:
             with suppress(ToolError):
-                return await self._lab.work(step.name, lambda: self._used(own()))
+                return await self.lab.work(step.name, lambda: self._used(own()))
         return await self._call_tool(step)
 
     def _used(self, tool: Tool) -> Used:
-        return Used(tool, tool.use(self._workspace))
+        return Used(tool, tool.use(self.workspace))
 
     async def _call_tool(self, step: Step) -> Used:
         (used,) = await self._asker.tool_calls(step, self._notes, self._iteration)

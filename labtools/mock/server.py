@@ -104,15 +104,10 @@ class GuardedProtocol(HttpToolsProtocol):
 _LISTENERS = 1 if sys.platform == "win32" else 16
 
 
-def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
-    """Serve `app` until interrupted; prints its address when it answers. Port 0: any free one.
-
-    Raises ConfigurationError when the address cannot be used.
-    """
-    listening = listen(host, port, backlog=2048)
-    app = OnTime(app)
-    config = uvicorn.Config(
-        LoopbackOnly(app) if is_loopback(host) else app,
+def guarded(app: ASGIApp, *, loopback: bool = True) -> uvicorn.Config:
+    """How an application is served here; on loopback it is for this machine alone."""
+    return uvicorn.Config(
+        LoopbackOnly(app) if loopback else app,
         http=GuardedProtocol,
         log_level="critical",
         access_log=False,
@@ -122,6 +117,16 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
         # A stream may take minutes; whoever stops the server does not want to wait for it.
         timeout_graceful_shutdown=1,
     )
+
+
+def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
+    """Serve `app` until interrupted; prints its address when it answers. Port 0: any free one.
+
+    Raises ConfigurationError when the address cannot be used.
+    """
+    listening = listen(host, port, backlog=2048)
+    app = OnTime(app)
+    config = guarded(app, loopback=is_loopback(host))
     # What start-up left behind is never garbage, and a token that waits for a collection is late.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

@@ -19,7 +19,7 @@ from labtools.errors import ConfigurationError
 from labtools.files import write_whole
 from labtools.lab.trace import Trace
 from labtools.lab.whatif import what_if
-from labtools.mock.server import GuardedProtocol, LoopbackOnly
+from labtools.mock.server import guarded
 from labtools.model.named_profiles import load_profiles, named_profile
 from labtools.model.profile import LatencyProfile
 from labtools.own_agent.fit import Identity, identity
@@ -241,17 +241,8 @@ async def _run(options: argparse.Namespace, ledger: Ledger, program: Sequence[st
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     transport = network_transport(options.upstream or OPENAI)
     proxy = Proxy(ledger, transport, options.upstream, os.environ)
-    config = uvicorn.Config(
-        LoopbackOnly(proxy),  # type: ignore[arg-type]
-        http=GuardedProtocol,
-        log_level="critical",
-        access_log=False,
-        lifespan="off",
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
     gc.freeze()  # what start-up left behind is never garbage
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(guarded(proxy))  # type: ignore[arg-type]
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         if not program:

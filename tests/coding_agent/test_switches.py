@@ -206,7 +206,7 @@ def test_a_prediction_saves_steps_and_costs_what_is_rejected() -> None:
     ("switches", "reason"),
     [
         ({"harness": ("verify",)}, r"'verify'\. Allowed: apply_patch"),
-        ({"plan_tokens": 0}, "at least 1; found 0"),
+        ({"plan_tokens": 0}, "plan_tokens is 0"),
     ],
 )
 def test_a_switch_that_cannot_be(switches: dict[str, Any], reason: str) -> None:
