@@ -13,7 +13,7 @@ from report_pictures import FOLDER, SHOWN, rehearse
 from serve import address, book_server
 from site_browser import SCHEMES, SiteBrowser, chromium_path, site_browser
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.xdist_group("reports")]  # one rehearsal for all
 PAGES = ("larch/report.html", "comparison.html")
 LARGEST_BYTES = 1_000_000
 PICTURE_BYTES = 80_000
