@@ -23,7 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from labtools.errors import ConfigurationError, UnusableSchema, one_of
 from labtools.mock.answers import answer, with_prediction
 from labtools.mock.conversations import Conversations
-from labtools.mock.dialects import DIALECTS, Dialect, DialectWriter, kept_alive
+from labtools.mock.dialect_writer import DialectWriter, kept_alive
+from labtools.mock.dialects import DIALECTS, Dialect
 from labtools.mock.engine import Engine
 from labtools.mock.faults import FaultPlan
 from labtools.mock.generation import Generation
