@@ -67,11 +67,9 @@ class DialectWriter:
         for chunk in chunks:
             chunk.pop("usage", None)
             (choice,) = chunk["choices"]
-            delta = self._dialect.message(choice["delta"])
-            if delta is not None:
-                respelt.append(
-                    self._dialect.body({**chunk, "choices": [{**choice, "delta": delta}]})
-                )
+            choice["delta"] = self._dialect.message(choice["delta"])
+            if choice["delta"] is not None:
+                respelt.append(self._dialect.body(chunk))
         return respelt
 
 
@@ -88,14 +86,12 @@ def kept_alive(app: ASGIApp, comment: bytes) -> ASGIApp:
 
         async def sending(message: Message) -> None:
             nonlocal pinging
-            if message["type"] == "http.response.start":
-                await send(message)
-                if dict(message["headers"]).get(b"content-type", b"").startswith(b"text/event"):
-                    pinging = asyncio.ensure_future(ping())
-                return
             if pinging is not None:
                 pinging.cancel()
             await send(message)
+            headers = dict(message.get("headers", ()))
+            if headers.get(b"content-type", b"").startswith(b"text/event"):
+                pinging = asyncio.ensure_future(ping())
 
         try:
             await app(scope, receive, sending)

@@ -7,6 +7,7 @@ something of it, also its fields in `Report`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from labtools.evaluation import abilities
 from labtools.evaluation.abilities import Abilities
@@ -25,9 +26,10 @@ AXES: Sequence[Axis] = (CHAIN, CONTEXT, LOAD, INTERFERENCE, PREFIX, SHARED_PREFI
 """In the order in which a report tells of them."""
 
 
-def plan(settings: Settings, able: Abilities) -> list[Block]:
+@lru_cache(maxsize=4)  # it holds a million tokens of prompts, and is looked at at every turn
+def plan(settings: Settings, able: Abilities) -> tuple[Block, ...]:
     """All that an evaluation measures at an endpoint that can do this much."""
-    return [block for axis in AXES for block in axis.blocks(settings, able)]
+    return tuple(block for axis in AXES for block in axis.blocks(settings, able))
 
 
 def warm_up(settings: Settings, able: Abilities) -> list[Block]:
