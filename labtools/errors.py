@@ -17,7 +17,6 @@ A message says what was wrong, what was found, what is allowed and what to do ne
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable
 
 
@@ -89,22 +88,20 @@ def require(
     """
     if value is None and optional:
         return
-    limits = (
-        ("at least", at_least, operator.ge),
-        ("above", above, operator.gt),
-        ("at most", at_most, operator.le),
-        ("below", below, operator.lt),
-    )
     if (
-        isinstance(value, int if whole else int | float)
+        isinstance(value, int if whole else (int, float))
         and not isinstance(value, bool)
+        and (at_least is None or value >= at_least)
+        and (above is None or value > above)
+        and (at_most is None or value <= at_most)
+        and (below is None or value < below)
         and not math.isnan(value)
         and not (finite and math.isinf(value))
-        and all(limit is None or within(value, limit) for _, limit, within in limits)
     ):
         return
     noun = "a whole number" if whole else "a finite number" if finite else "a number"
-    bounds = "".join(f", {words} {limit:,}" for words, limit, _ in limits if limit is not None)
+    limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
+    bounds = "".join(f", {words} {limit:,}" for words, limit in limits.items() if limit is not None)
     if at_least is not None and at_most is not None:
         bounds = f" from {at_least:,} to {at_most:,}"
     if above is not None and below is not None:
