@@ -100,18 +100,14 @@ def wall_clock(curves: Mapping[str, Mapping[int, float]], unit_s: float) -> LabF
     highest_s = max(max(curve.values()) for curve in curves.values()) * 1.15
     with canvas(height_in=3.3) as drawing:
         axes = drawing.axes
-        row = [1, highest_s / unit_s]
-        axes.plot(row, [k * unit_s for k in row], color=WAITING, linewidth=1)
-        axes.text(row[1], highest_s, " one after another", color=MUTED, va="top")
+        ends_at = highest_s / unit_s
+        axes.plot([1, ends_at], [unit_s, highest_s], color=WAITING, linewidth=1)
+        axes.text(ends_at, highest_s, " one after another", color=MUTED, va="top")
         for (name, curve), colour in zip(curves.items(), (INK, DECODE, HIGHLIGHT), strict=False):
             axes.plot(list(curve), list(curve.values()), ".-", color=colour, linewidth=1.5)
             drawing.note(most, curve[most], name, 0, 7, ha="right", color=words_in(colour))
-        axes.set(
-            xlim=(1, most * 1.02),
-            ylim=(0, highest_s),
-            xlabel="reads sent at once",
-            ylabel="seconds until all are done",
-        )
+        axes.set(xlim=(1, most * 1.02), ylim=(0, highest_s), xticks=range(2, most + 1, 2))
+        axes.set(xlabel="reads sent at once", ylabel="seconds until all are done")
         told = "; ".join(f"{name}: {curve[most]:.2f} s" for name, curve in curves.items())
         return drawing.done(
             f"Seconds until all reads are done, for 1 to {most} reads at once. At {most}: {told}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -50,3 +51,9 @@ def test_the_other_figures_tell_their_numbers():
     tails = figures.tails({"plain": [0.8] * 98 + [5.0] * 2, "hedged": [0.8] * 98 + [1.8] * 2}, 0.9)
     assert "plain, p99 5.00 s" in tails.alt
     assert "hedged, p99 1.80 s" in tails.alt
+
+
+def test_reads_are_counted_in_whole_numbers():
+    drawn = figures.wall_clock({"in a row": {k: 0.8 * k for k in range(1, 17)}}, 0.8)
+    before_the_heights = drawn.svg.partition('<g id="matplotlib.axis_2">')[0]
+    assert re.findall(r">([\d.]+)</text>", before_the_heights) == [str(k) for k in range(2, 17, 2)]
