@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from labtools.errors import EndpointUnusable
 from labtools.evaluation.plan import (
     FUNCTIONS,
+    NAMES,
     AxisName,
     Block,
     Call,
@@ -127,11 +128,9 @@ class _Questions:
         if not way.usage:
             self._notes.append("a stream brings no usage: tokens are counted as chunks")
         tool_call = await self._ask(_tool_call(self._seed, limit, room), spare=1)
-        has_tools = self._judged("tools", "tool call", tool_call, Label.TOOL_CALL, FUNCTIONS[0])
+        has_tools = self._judged("tools", tool_call, Label.TOOL_CALL, FUNCTIONS[0])
         schema = await self._ask(_json_schema(self._seed, limit, room), spare=0)
-        has_schema = self._judged(
-            "json_schema", "JSON schema", schema, Label.JSON_SCHEMA, FUNCTIONS[-1]
-        )
+        has_schema = self._judged("json_schema", schema, Label.JSON_SCHEMA, FUNCTIONS[-1])
         if not way.obeyed:
             found = _answered_tokens(plain)
             self._notes.append(f"asked for at most {room} tokens, it answered with {found}")
@@ -187,18 +186,13 @@ class _Questions:
         return record
 
     def _judged(
-        self,
-        name: str,
-        words: str,
-        record: CallRecord | None,
-        form: Label,
-        function: Mapping[str, Any],
+        self, name: str, record: CallRecord | None, form: Label, function: Mapping[str, Any]
     ) -> bool:
         if record is not None and is_valid(record, form, function):
             return True
         if record is None or (record.error and not _is_verdict(record.error)):
             self._not_known.append(name)
-        self._notes.append(f"{words}: {'not asked' if record is None else _found(record)}")
+        self._notes.append(f"{NAMES[form]}: {'not asked' if record is None else _found(record)}")
         return False
 
 

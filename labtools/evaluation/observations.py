@@ -144,6 +144,8 @@ class Measured:
     round_trips_s: tuple[float, ...] = ()
     """Exchanges without inference: GET /models/NAME."""
     finished: frozenset[str] = frozenset()
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    """How often each block was begun."""
     made: tuple[CallRecord, ...] = ()
     """Every call that was made, those set aside included: what was spent."""
 
@@ -188,7 +190,7 @@ PERIOD_S = 0.010
 
 
 @dataclass(slots=True)
-class Load:
+class Watched:
     """What the machine did while it was watched."""
 
     lateness_s: list[float] = field(default_factory=list)
@@ -196,24 +198,24 @@ class Load:
 
 
 @asynccontextmanager
-async def watched_loop() -> AsyncIterator[Load]:
+async def watched_loop() -> AsyncIterator[Watched]:
     """Watch the running loop during the block."""
-    load = Load()
+    watched = Watched()
     if isinstance(asyncio.get_running_loop(), SimLoop):
-        yield load
+        yield watched
         return
     cpu_before_s = cpu_time_s()
-    watcher = asyncio.create_task(_watch(load))
+    watcher = asyncio.create_task(_watch(watched))
     try:
-        yield load
+        yield watched
     finally:
         watcher.cancel()
-        load.cpu_s = cpu_time_s() - cpu_before_s
+        watched.cpu_s = cpu_time_s() - cpu_before_s
 
 
-async def _watch(load: Load) -> None:
+async def _watch(watched: Watched) -> None:
     time = asyncio.get_running_loop().time
     while True:
         asked_at = time()
         await asyncio.sleep(PERIOD_S)
-        load.lateness_s.append(max(0.0, elapsed_s(asked_at, time()) - PERIOD_S))
+        watched.lateness_s.append(max(0.0, elapsed_s(asked_at, time()) - PERIOD_S))

@@ -129,6 +129,9 @@ class ResultsFolder:
         overheads: dict[str, Overhead] = {noted.block: noted for noted in lines["overhead"]}
         attempts: dict[str, int] = dict(lines["finished"])  # those that count
         counted = [call for call in calls if attempts.get(call.block) == call.attempt]
+        begun = defaultdict[str, int](int)
+        for call in calls:
+            begun[call.block] = max(begun[call.block], call.attempt)
         planned = sum(call.axis != AxisName.ABILITIES for call in calls)
         return Measured(
             self.identity(),
@@ -138,15 +141,9 @@ class ResultsFolder:
             set_aside=planned - len(counted),
             round_trips_s=tuple(taken.seconds for taken in lines["round_trip"]),
             finished=frozenset(attempts),
+            attempts=begun,
             made=tuple(call.record for call in calls),
         )
-
-    def attempts(self) -> dict[str, int]:
-        """How often each block has been begun."""
-        begun: dict[str, int] = defaultdict(int)
-        for call in self._lines()["call"]:
-            begun[call.block] = max(begun[call.block], call.attempt)
-        return begun
 
     def _lines(self) -> dict[str, list[Any]]:
         """What the lines hold, by their kind."""

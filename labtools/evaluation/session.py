@@ -103,7 +103,7 @@ def measure(sessions: Sequence[Session], progress: bool | None = None) -> dict[s
 def _order(sessions: Sequence[Session]) -> list[tuple[Session, Block]]:
     """What is still to be measured: blocks shuffled, and for each the endpoints shuffled."""
     rng = random.Random(f"{sessions[0].settings.seed}/order" if sessions else 0)
-    left = {session: {block.name: block for block in session.left()} for session in sessions}
+    left = {session: {block.name: block for block in session.left} for session in sessions}
     names = sorted({name for blocks in left.values() for name in blocks})
     rng.shuffle(names)
     return [
@@ -123,6 +123,8 @@ class Session:
         self._lab = lab
         self._model = lab.model_for("default")
         self.settings = settings
+        self.left: list[Block] = []
+        """What is to be measured, as soon as it is prepared."""
         self._abilities: Abilities | None = None
         self._attempts: dict[str, int] = {}
         self._unanswered: list[dict[str, Any]] = []
@@ -141,32 +143,24 @@ class Session:
 
     def prepare(self) -> None:
         """Find out what the endpoint can do, unless that is known, and warm it up for the rest."""
-        self._attempts = dict(self.folder.attempts())
-        measured = self.folder.read()
-        self._abilities = measured.abilities
-        self._lab.run(self._prepare(already=len(measured.round_trips_s)))
-        assert self._abilities
-        if self.left():
-            for block in axes.warm_up(self.settings, self._abilities):
-                self.measure(block, lambda: None)
-
-    def left(self) -> list[Block]:
-        """The plan's blocks that are not finished, and lone calls that were refused for now.
-
-        Where calls are sent together, a refusal is a finding; a lone call was only not measured.
-        """
-        assert self._abilities
         found = self.folder.read()
+        self._abilities, self._attempts = found.abilities, dict(found.attempts)
+        self._lab.run(self._prepare(already=len(found.round_trips_s)))
+        assert self._abilities
+        # Where calls are sent together, a refusal is a finding; a lone call was only not measured.
         refused = {
             call.block
             for call in found.observations
             if call.record.error and call.record.error.status and is_passing(call.record.error)
         }
-        return [
+        self.left = [
             block
             for block in axes.plan(self.settings, self._abilities)
             if block.name not in found.finished or (len(block.lanes) == 1 and block.name in refused)
         ]
+        if self.left:
+            for block in axes.warm_up(self.settings, self._abilities):
+                self.measure(block, lambda: None)
 
     def measure(self, block: Block, on_call: Callable[[], object]) -> None:
         """Run one block, and keep it."""
@@ -222,7 +216,7 @@ class Session:
                 await level.abort()  # nobody waits for a lane that does not come
                 raise
 
-        async with watched_loop() as load:
+        async with watched_loop() as watched:
             # At a budget's limit the calls under way still end, and are kept: they are paid for.
             ended = await asyncio.gather(
                 *(walk(number, calls) for number, calls in enumerate(block.lanes)),
@@ -230,9 +224,9 @@ class Session:
             )
         for raised in sorted(filter(None, ended), key=_is_consequence):
             raise raised
-        if load.lateness_s:
-            values = {"lateness_s": load.lateness_s, "cpu_s": load.cpu_s, "calls": len(records)}
-            self.folder.append("overhead", {"block": block.name, **values})
+        if watched.lateness_s:
+            values = {"block": block.name, **asdict(watched), "calls": len(records)}
+            self.folder.append("overhead", values)
         errors = [record.error for record in records]
         return any(not e or e.status or e.kind == "protocol" for e in errors)
 
