@@ -95,13 +95,18 @@ def _stream(calls: Sequence[Observation]) -> InterferedStream | None:
     streams = [call for call in calls if call.label == Label.STREAM and not call.failed]
     if not streams:
         return None
-    prompts = [call for call in calls if call.label == Label.PROMPT]
-    beside: list[float] = []
-    apart: list[float] = []
-    for start, end in pairwise(streams[0].record.chunks_at):
+    beside_s, apart_s = gaps_s(streams[0], [call for call in calls if call.label == Label.PROMPT])
+    return InterferedStream(median(apart_s or beside_s), max(beside_s, default=None))
+
+
+def gaps_s(stream: Observation, prompts: Sequence[Observation]) -> tuple[list[float], list[float]]:
+    """Between a stream's chunks, while any of the prompts was under way, and while none was."""
+    beside_s: list[float] = []
+    apart_s: list[float] = []
+    for start, end in pairwise(stream.record.chunks_at):
         met = any(prompt.under_way(start, end) for prompt in prompts)
-        (beside if met else apart).append(elapsed_s(start, end))
-    return InterferedStream(median(apart or beside), max(beside, default=None))
+        (beside_s if met else apart_s).append(elapsed_s(start, end))
+    return beside_s, apart_s
 
 
 def interfered(report: Report) -> str | None:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import median
 
 import numpy as np
 
 from labtools.clock import elapsed_s
+from labtools.evaluation.axes.interference import gaps_s
 from labtools.evaluation.fitting.evidence import Noise, TimedCall
 from labtools.evaluation.fitting.lone_call import Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
@@ -120,24 +120,16 @@ def _torn_streams(profile: LatencyProfile, calls: Sequence[TimedCall], noise: No
 def _torn(
     profile: LatencyProfile, stream: TimedCall, prompts: Sequence[TimedCall], noise: Noise
 ) -> Iterator[_Torn]:
-    gaps = list(pairwise(stream.record.chunks_at))
-    apart_s = [
-        elapsed_s(start, end)
-        for start, end in gaps
-        if not any(prompt.observation.under_way(start, end) for prompt in prompts)
-    ]
+    chunks_at = stream.record.chunks_at
+    _, apart_s = gaps_s(stream.observation, [prompt.observation for prompt in prompts])
     usual_s = median(apart_s) if apart_s else profile.step_s()
     least_s = max(2 * (noise.seconds + noise.rounding_s), noise.share * usual_s)
     for prompt in prompts:
         computes_at = prompt.record.sent_at + profile.rtt_s + profile.overhead_s
-        if not gaps or not gaps[0][0] <= prompt.record.sent_at <= computes_at < gaps[-1][1]:
+        if not chunks_at[0] <= prompt.record.sent_at <= computes_at < chunks_at[-1]:
             continue
-        longer_s = [
-            elapsed_s(start, end) - usual_s
-            for start, end in gaps
-            if prompt.observation.under_way(start, end)
-        ]
-        grown_s = tuple(seconds for seconds in longer_s if seconds > least_s) or (0.0,)
-        whole = prompt.first_at <= gaps[-1][1]
-        beside_s = elapsed_s(computes_at, min(prompt.first_at, gaps[-1][1]))
+        met_s, _ = gaps_s(stream.observation, [prompt.observation])
+        grown_s = tuple(gap_s - usual_s for gap_s in met_s if gap_s - usual_s > least_s) or (0.0,)
+        whole = prompt.first_at <= chunks_at[-1]
+        beside_s = elapsed_s(computes_at, min(prompt.first_at, chunks_at[-1]))
         yield _Torn(prompt, grown_s, usual_s, beside_s, whole)
