@@ -205,10 +205,9 @@ def _compare_all(folders: Sequence[str | Path], prefix: Path, prices: Sequence[P
 
 def _fit(options: argparse.Namespace) -> None:
     found, path = write_profile(options.folder)
-    values = ("" if p.value is None else four_digits(p.value) for p in found.parameters)
     rows = [
-        (parameter.name, parameter.status.replace("_", " "), value)
-        for parameter, value in zip(found.parameters, values, strict=True)
+        (p.name, p.status.replace("_", " "), "" if p.value is None else four_digits(p.value))
+        for p in found.parameters
     ]
     print("\n".join(line.rstrip() for line in aligned(rows)))
     cached_from: dict[str, list[str]] = {}

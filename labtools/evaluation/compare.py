@@ -8,8 +8,7 @@ from dataclasses import fields, replace
 
 from labtools.errors import ConfigurationError
 from labtools.evaluation.axes import AXES
-from labtools.evaluation.axes.axis import TPOT, Calls, Value, stat_of
-from labtools.evaluation.axes.axis import Comparison as OnAxis
+from labtools.evaluation.axes.axis import TPOT, Calls, Pairing, Value, stat_of
 from labtools.evaluation.comparison import (
     FORMAT,
     Against,
@@ -55,21 +54,21 @@ def compare(*measured: Measured, prices: Sequence[Prices] = ()) -> Comparison:
     reports = _unique([summarise(run) for run in measured])
     quantities: list[Quantity] = []
     left_out: list[NotCompared] = []
-    for on_axis in (comparison for axis in AXES for comparison in axis.comparisons):
-        if reason := _refusal(on_axis, measured, reports):
-            left_out.append(NotCompared(on_axis.axis, reason))
+    for pairing in (pairing for axis in AXES for pairing in axis.pairings):
+        if reason := _refusal(pairing, measured, reports):
+            left_out.append(NotCompared(pairing.axis, reason))
             continue
-        for value in on_axis.values(measured):
-            for compared in on_axis.quantities:
-                calls = [on_axis.calls(run, compared, value) for run in measured]
+        for value in pairing.values(measured):
+            for compared in pairing.quantities:
+                calls = [pairing.calls(run, compared, value) for run in measured]
                 what = compared.what.format(value)
                 if not any(calls):
                     continue
                 if compared.value is TPOT and (reason := _tokens_differ(reports)):
                     left_out.append(NotCompared(what, reason))
                     continue
-                independent = not on_axis.side_by_side or value == 1
-                quantities.append(_quantity(on_axis.axis, what, compared.value, calls, independent))
+                independent = not pairing.side_by_side or value == 1
+                quantities.append(_quantity(pairing.axis, what, compared.value, calls, independent))
     found = Comparison(
         format=FORMAT,
         endpoints=tuple(report.endpoint for report in reports),
@@ -108,19 +107,19 @@ def _unique(reports: Sequence[Report]) -> list[Report]:
 
 
 def _refusal(
-    on_axis: OnAxis, measured: Sequence[Measured], reports: Sequence[Report]
+    pairing: Pairing, measured: Sequence[Measured], reports: Sequence[Report]
 ) -> str | None:
     """Why an axis is not compared, if it is not."""
     missing = [
         report.endpoint.name
         for report, run in zip(reports, measured, strict=True)
-        if not run.on(on_axis.axis)
+        if not run.on(pairing.axis)
     ]
     if missing:
         return f"Not measured at {joined(missing)}."
-    if differing := _differing([run.identity.settings for run in measured], on_axis.settings):
+    if differing := _differing([run.identity.settings for run in measured], pairing.settings):
         return f"The settings differ: {joined(differing)}."
-    if on_axis.by_tools and len({r.abilities.tools for r in reports if r.abilities}) > 1:
+    if pairing.by_tools and len({r.abilities.tools for r in reports if r.abilities}) > 1:
         return "Some of the endpoints know tools and some do not, so they were asked differently."
     return None
 

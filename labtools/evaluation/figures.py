@@ -33,8 +33,7 @@ from labtools.wording import duration
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
-    from labtools.evaluation.comparison import Against
-    from labtools.evaluation.comparison import Comparison as Compared
+    from labtools.evaluation.comparison import Against, Comparison
     from labtools.evaluation.report import Report
     from labtools.evaluation.statistics import Stat
 
@@ -200,7 +199,7 @@ def chain_by_step(report: Report) -> LabFigure | None:
         )
 
 
-def times_as_long(found: Compared) -> LabFigure | None:
+def times_as_long(found: Comparison) -> LabFigure | None:
     """Endpoints' times as multiples of the first one's: a row a quantity, a mark an endpoint.
 
     Multiples outside a twentieth to twenty are drawn at that edge.

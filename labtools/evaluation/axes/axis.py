@@ -38,8 +38,8 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """How two endpoints are compared on an axis."""
+class Pairing:
+    """How two endpoints' calls are paired on an axis, and what is compared of the pairs."""
 
     axis: AxisName
     settings: tuple[str, ...]
@@ -81,7 +81,7 @@ class Axis:
     figures: Mapping[str, Callable[[Report], LabFigure | None]] = field(default_factory=dict)
     section: str | None = None
     """The template of its part of the report's page."""
-    comparisons: Sequence[Comparison] = ()
+    pairings: Sequence[Pairing] = ()
 
 
 def stat_of(calls: Calls, value: Value, *, independent: bool = True) -> Stat:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.axes.axis import E2E_LATENCY, TTFT, Axis, Compared, Comparison
+from labtools.evaluation.axes.axis import E2E_LATENCY, TTFT, Axis, Compared, Pairing
 from labtools.evaluation.figures import chain_by_step
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import (
@@ -211,8 +211,8 @@ CHAIN = Axis(
     rules=[chain_total, chain_broken],
     figures={"chain": chain_by_step},
     section="chain.html",
-    comparisons=[
-        Comparison(
+    pairings=[
+        Pairing(
             AxisName.CHAIN,
             ("chain_steps", "chain_tokens", "chain_growth_tokens", "output_tokens"),
             [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.axes.axis import TPOT, TTFT, Axis, Compared, Comparison, stat_of
+from labtools.evaluation.axes.axis import TPOT, TTFT, Axis, Compared, Pairing, stat_of
 from labtools.evaluation.figures import ttft_by_prompt
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label, unseen_prompt
@@ -101,5 +101,5 @@ CONTEXT = Axis(
     },
     figures={"contexts": ttft_by_prompt},
     section="context.html",
-    comparisons=[Comparison(AxisName.CONTEXT, (), [_TTFT], for_each="input_tokens")],
+    pairings=[Pairing(AxisName.CONTEXT, (), [_TTFT], for_each="input_tokens")],
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from labtools.clock import elapsed_s
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.axes.axis import E2E_LATENCY, TPOT, Axis, Compared, Comparison, latencies
+from labtools.evaluation.axes.axis import E2E_LATENCY, TPOT, Axis, Compared, Pairing, latencies
 from labtools.evaluation.figures import SLOWED, latency_by_clients, tpot_by_clients
 from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.plan import AxisName, Block, Call, Label, unseen_prompt
@@ -200,8 +200,8 @@ LOAD = Axis(
     },
     figures={"clients": latency_by_clients, "tpot": tpot_by_clients},
     section="load.html",
-    comparisons=[
-        Comparison(
+    pairings=[
+        Pairing(
             AxisName.CONCURRENCY,
             ("calls_per_client", "output_tokens"),
             [
@@ -211,7 +211,7 @@ LOAD = Axis(
             for_each="clients",
             side_by_side=True,
         ),
-        Comparison(
+        Pairing(
             AxisName.OPEN_LOOP,
             ("open_loop_calls", "request_rate_per_s", "output_tokens"),
             [Compared("a call arriving at random", E2E_LATENCY)],

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.axes.axis import TTFT, Axis, Compared, Comparison, stat_of
+from labtools.evaluation.axes.axis import TTFT, Axis, Compared, Pairing, stat_of
 from labtools.evaluation.figures import ttft_after_edits
 from labtools.evaluation.observations import Measured
 from labtools.evaluation.plan import ASK_TO_ACT, PHRASES, AxisName, Block, Call, Label, conversation
@@ -287,8 +287,8 @@ PREFIX = Axis(
     stats=lambda report: {PHRASES[row.label]: row.ttft_s for row in report.prefix.reuses},
     figures={"prefix": ttft_after_edits},
     section="prefix.html",
-    comparisons=[
-        Comparison(
+    pairings=[
+        Pairing(
             AxisName.PREFIX,
             ("prefix_tokens", "prefix_rounds", "pause_s"),
             [Compared(f"TTFT of {PHRASES[form]}", TTFT, form) for form in (Label.COLD, *REUSES)],

@@ -18,7 +18,7 @@ from labtools.evaluation.axes.axis import (
     TTFT,
     Axis,
     Compared,
-    Comparison,
+    Pairing,
     latencies,
     stat_of,
 )
@@ -282,11 +282,11 @@ STRUCTURED = Axis(
     stats=lambda report: {PHRASES[row.form]: row.e2e_latency_s for row in report.structured.forms},
     figures={"forms": latency_by_form},
     section="structured.html",
-    comparisons=[
-        Comparison(
+    pairings=[
+        Pairing(
             AxisName.STRUCTURED, (), [Compared(PHRASES[form], E2E_LATENCY, form) for form in FORMS]
         ),
-        Comparison(
+        Pairing(
             AxisName.COLD_SCHEMA,
             (),
             [

@@ -9,7 +9,7 @@ from typing import Any
 
 from labtools.clock import monotonic_s, unix_time_s
 from labtools.errors import ConfigurationError
-from labtools.evaluation.abilities import Abilities, find_abilities
+from labtools.evaluation.abilities import find_abilities
 from labtools.evaluation.candidates import USUAL, key_in, refusals_name, require_folder_name
 from labtools.evaluation.load_test import (
     LoadPlan,
@@ -21,7 +21,6 @@ from labtools.evaluation.load_test.results import LoadResults, read_load
 from labtools.evaluation.plan import Call
 from labtools.lab.budget import Budget
 from labtools.lab.connect import connect
-from labtools.lab.lab import Lab
 from labtools.lab.stopwatch import timed_call
 from labtools.progress import Progress
 from labtools.records import CallRecord
@@ -112,7 +111,11 @@ def run_load(
     folder = out / name
     require_folder_name(name)
     with connect(base_url, profile=model, model=model, api_key=api_key, budget=first) as lab:
-        abilities = lab.run(_abilities(lab, model, plan.seed)).result
+
+        async def send(call: Call) -> CallRecord:
+            return await timed_call(lab.client, model=model, **call.request)
+
+        abilities = lab.run(find_abilities(send, plan.seed)).result
         plan = replace(
             plan,
             base_url=str(lab.client.base_url).rstrip("/"),
@@ -149,10 +152,3 @@ def run_load(
     if not is_mock:  # That ends with this run: no other machine would find it.
         print(f"\n{commands_for_machines(plan, folder)}")
     return results
-
-
-async def _abilities(lab: Lab, model: str, seed: int) -> Abilities:
-    async def send(call: Call) -> CallRecord:
-        return await timed_call(lab.client, model=model, **call.request)
-
-    return await find_abilities(send, seed)
