@@ -34,7 +34,7 @@ from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
 from labtools.model.metrics import amdahl_speedup, samples_needed
 from labtools.model.named_profiles import BATCH_13B, FAST, LATENCY_70B, SLOW
 from labtools.model.profile import LatencyProfile, PrefixCache
-from labtools.plots.canvas import DECODE, TOOL, TTFT, WAITING
+from labtools.plots.colours import DECODE, TOOL, TTFT, WAITING
 
 CALLS, CALL_TOKENS, JSON_TOKENS = 20, 100, 80  # the essay's agent, its tool call, its JSON
 BACKENDS = {"slow": SLOW, "fast": FAST}

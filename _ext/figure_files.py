@@ -18,7 +18,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from labtools.plots import canvas
+from labtools.plots import colours
 
 FOLDER = "_images"
 FIGURE = re.compile(r'<figure class="(lab-figure[^"]*)">(.*?)</figure>', re.DOTALL)
@@ -31,13 +31,13 @@ GROUND = re.compile(r'(<g id="patch_[12]">\s*<path [^>]*?fill: )#ffffff')
 
 DARK_PAGE = "#121212"
 DARK = {
-    canvas.INK: "#E4E4E4",
-    canvas.MUTED: "#A8A8A8",
-    canvas.TTFT: "#EB7424",
-    canvas.DECODE: "#4BA6E0",
-    canvas.TOOL: "#1DB78B",
-    canvas.HIGHLIGHT_TEXT: "#E39CC6",
-    canvas.REST: "#3C434C",
+    colours.INK: "#E4E4E4",
+    colours.MUTED: "#A8A8A8",
+    colours.TTFT: "#EB7424",
+    colours.DECODE: "#4BA6E0",
+    colours.TOOL: "#1DB78B",
+    colours.HIGHLIGHT_TEXT: "#E39CC6",
+    colours.REST: "#3C434C",
 }
 """What a colour of the canvas becomes; those that are not named read on both grounds."""
 _COLOUR = re.compile("|".join(DARK), re.IGNORECASE)

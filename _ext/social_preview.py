@@ -16,7 +16,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from labtools.model.named_profiles import FAST, SLOW
-from labtools.plots.canvas import DECODE, INK, PAPER, TTFT
+from labtools.plots.colours import DECODE, INK, PAPER, TTFT
 
 LONGEST = 200
 PICTURE = "_static/social-preview.png"

@@ -11,13 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from labtools.evaluation.plan import NAMES
 from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    HIGHLIGHT_TEXT,
-    INK,
-    MUTED,
-    TTFT,
-    WAITING,
     LabFigure,
     Spread,
     band,
@@ -26,6 +19,15 @@ from labtools.plots.canvas import (
     spread_words,
     thousands,
     whisker,
+)
+from labtools.plots.colours import (
+    DECODE,
+    HIGHLIGHT,
+    HIGHLIGHT_TEXT,
+    INK,
+    MUTED,
+    TTFT,
+    WAITING,
     words_in,
 )
 from labtools.wording import duration

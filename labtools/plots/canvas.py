@@ -2,8 +2,7 @@
 
 A figure carries its own light background (the book gives a dark page a drawing of its own), its own
 alt text and caption, so that these can hold measured numbers, and a second drawing for phones,
-where a wide one shrinks until its text is too small. Colours are Okabe and Ito's, which
-colour-blind readers can tell apart; a meaning keeps its colour through the book.
+where a wide one shrinks until its text is too small.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from labtools.errors import NothingMeasured
 from labtools.files import write_whole
+from labtools.plots.colours import DECODE, INK, MUTED, ON_PALE, PAPER, TOOL, TTFT
 from labtools.wording import duration
 
 if TYPE_CHECKING:
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation, Text
     from matplotlib.transforms import Bbox
 
-
-TTFT = "#D55E00"
-DECODE = "#0072B2"
-TOOL = "#009E73"
-WAITING = "#999999"
-HIGHLIGHT = "#CC79A7"
-HIGHLIGHT_TEXT = "#A33E76"  # the same hue, dark enough for words on PAPER
-INK = "#222222"
-MUTED = "#666666"
-REST = "#DDDDDD"  # what a bar is a part of
-PAPER = "#FFFFFF"
-ON_PALE = "#202020"  # ink on a pale bar, dark in both schemes
 
 _DARK = {TTFT, DECODE, TOOL}  # words on these are white
 
@@ -304,11 +292,6 @@ def thousands(axis: Axis) -> None:
 def plain(axis: Axis) -> None:
     """Numbers written out, where a logarithmic axis would give powers."""
     axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
-
-
-def words_in(colour: str) -> str:
-    """The colour for words about a mark of this colour."""
-    return HIGHLIGHT_TEXT if colour == HIGHLIGHT else colour
 
 
 Ends = tuple[float, float] | None

@@ -9,9 +9,8 @@ from itertools import cycle
 from labtools.errors import NothingMeasured
 from labtools.model.closed_loop import closed_loop
 from labtools.model.profile import LatencyProfile
-from labtools.plots.canvas import DECODE, PAPER, TTFT, LabFigure, canvas, plain
-
-_STYLES = ("-", "--", "-.", ":")
+from labtools.plots.canvas import LabFigure, canvas, plain
+from labtools.plots.colours import DECODE, PAPER, STYLES, TTFT
 
 
 def ttft_by_context(
@@ -91,7 +90,7 @@ def _drawn(
         axes = drawing.axes
         axes.set(xscale="log", yscale="log")
         right = max(xs[-1] for xs, _ in curves.values())
-        for (name, (xs, ys)), style in zip(curves.items(), cycle(_STYLES), strict=False):
+        for (name, (xs, ys)), style in zip(curves.items(), cycle(STYLES), strict=False):
             axes.plot(xs, ys, color=colour, linestyle=style, linewidth=2)
             if xs[-1] < right:  # amid the other curves
                 backing = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
 from labtools.lab.spans import in_order, lanes
-from labtools.plots.canvas import DECODE, PAPER, TOOL, TTFT, WAITING, LabFigure, canvas
+from labtools.plots.canvas import LabFigure, canvas
+from labtools.plots.colours import DECODE, PAPER, TOOL, TTFT, WAITING
 from labtools.records import Span, failures
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labtools.plots.canvas import DECODE, TTFT, LabFigure, canvas, require
+from labtools.plots.canvas import LabFigure, canvas, require
+from labtools.plots.colours import DECODE, TTFT
 from labtools.records import CallRecord
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from figure_files import DARK, DARK_PAGE, in_the_dark, series, stored_apart
 
-from labtools.plots import canvas
-from labtools.plots.canvas import LabFigure
+from labtools.plots import colours
+from labtools.plots.canvas import LabFigure, canvas
 
 FIGURE = LabFigure("<svg>wide</svg>", "<svg>narrow</svg>", "what it shows", "A caption.")
 
@@ -55,16 +55,16 @@ def test_a_page_without_figures_stays_and_writes_nothing(tmp_path: Path) -> None
 
 
 def test_a_dark_page_gets_a_drawing_without_a_ground_and_with_light_ink() -> None:
-    with canvas.canvas() as drawing:
-        drawing.bar(0, (1, canvas.DECODE, "blue"), (1, canvas.WAITING, "grey"), end="a bar")
+    with canvas() as drawing:
+        drawing.bar(0, (1, colours.DECODE, "blue"), (1, colours.WAITING, "grey"), end="a bar")
         light = drawing.done("a bar").svg
     dark = in_the_dark(light)
     assert "#ffffff" in light
     assert "#ffffff" not in dark.lower()
-    for light_ink in (canvas.INK, canvas.DECODE):
+    for light_ink in (colours.INK, colours.DECODE):
         assert light_ink.lower() in light
         assert light_ink.lower() not in dark.lower()
-    assert canvas.ON_PALE.lower() in dark  # words on a pale bar stay dark
+    assert colours.ON_PALE.lower() in dark  # words on a pale bar stay dark
 
 
 @pytest.mark.parametrize("colour", [colour for colour in DARK.values() if colour != "#3C434C"])
@@ -72,7 +72,7 @@ def test_words_in_any_colour_can_be_read_on_a_dark_page(colour: str) -> None:
     assert contrast(colour, DARK_PAGE) >= 4.5
 
 
-@pytest.mark.parametrize("bar", [canvas.TTFT, canvas.DECODE, canvas.TOOL])
+@pytest.mark.parametrize("bar", [colours.TTFT, colours.DECODE, colours.TOOL])
 def test_words_on_a_bar_can_be_read_on_a_dark_page(bar: str) -> None:
     assert contrast(DARK[bar], DARK_PAGE) >= 4.5
 

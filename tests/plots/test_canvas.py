@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from labtools.plots.canvas import DECODE, NARROW_IN, TTFT, WAITING, WIDTH_IN, LabFigure, canvas
+from labtools.plots.canvas import NARROW_IN, WIDTH_IN, LabFigure, canvas
+from labtools.plots.colours import DECODE, TTFT, WAITING
 
 POINTS = 72
 

@@ -10,19 +10,8 @@ from labtools.clock import elapsed_s
 from labtools.errors import NothingMeasured
 from labtools.lab.spans import in_order
 from labtools.lab.waits import Order
-from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    PAPER,
-    TOOL,
-    TTFT,
-    WAITING,
-    Canvas,
-    LabFigure,
-    canvas,
-)
+from labtools.plots.canvas import Canvas, LabFigure, canvas
+from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, PAPER, TOOL, TTFT, WAITING
 from labtools.plots.timeline import span_bar
 
 if TYPE_CHECKING:

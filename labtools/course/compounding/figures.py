@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from labtools.course.verifiers import NO_CHECK, Outcomes, Verifier, cap, chance_within
-from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    TTFT,
-    WAITING,
-    LabFigure,
-    canvas,
-    percent,
-    require,
-)
-
-_STYLES = ("-", "--", "-.", ":")
+from labtools.plots.canvas import LabFigure, canvas, percent, require
+from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, STYLES, TTFT, WAITING
 
 
 def steps_that_fit(fits: Mapping[str, tuple[int, int]], budget_s: float) -> LabFigure:
@@ -71,7 +59,7 @@ def success_by_tries(
     told = []
     with canvas(height_in=3.4) as drawing:
         axes = drawing.axes
-        for (name, check), style in zip(checks.items(), reversed(_STYLES), strict=False):
+        for (name, check), style in zip(checks.items(), reversed(STYLES), strict=False):
             success = [chance_within(count, right_rate, steps, check) for count in tries]
             axes.plot(tries, success, color=DECODE, linewidth=2, linestyle=style)
             limit = cap(right_rate, check) ** steps
@@ -103,7 +91,7 @@ def few_or_many(
         plain = [chance_within(few, rate, few, NO_CHECK) for rate in rates]
         axes.plot(rates, plain, color=TTFT, linewidth=2)
         axes.text(0.925, 0.30, f"{few} steps,\nno check", color=TTFT, ha="left", va="center")
-        for (name, check), style in zip(checks.items(), _STYLES, strict=False):
+        for (name, check), style in zip(checks.items(), STYLES, strict=False):
             success = [chance_within(many // 2, rate, few, check) for rate in rates]
             axes.plot(rates, success, color=DECODE, linewidth=2, linestyle=style, label=name)
             shares = ", ".join(

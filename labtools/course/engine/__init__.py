@@ -13,17 +13,8 @@ from typing import Any
 
 from labtools.course import data
 from labtools.model.profile import LatencyProfile
-from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    TTFT,
-    LabFigure,
-    canvas,
-    require,
-    thousands,
-)
+from labtools.plots.canvas import LabFigure, canvas, require, thousands
+from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, TTFT
 from labtools.read_back import read_back
 from labtools.wording import duration, joined, signed_share
 

@@ -8,13 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    HIGHLIGHT_TEXT,
-    INK,
-    MUTED,
-    TTFT,
-    WAITING,
     LabFigure,
     Spread,
     band,
@@ -25,6 +18,7 @@ from labtools.plots.canvas import (
     thousands,
     whisker,
 )
+from labtools.plots.colours import DECODE, HIGHLIGHT, HIGHLIGHT_TEXT, INK, MUTED, TTFT, WAITING
 from labtools.wording import duration, joined
 
 _MARKS = "osD^v"

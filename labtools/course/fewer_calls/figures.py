@@ -10,20 +10,8 @@ from labtools.coding_agent.steps import PLAN, PLAN_AND_FIX
 from labtools.lab.spans import in_order
 from labtools.lab.trace import Trace
 from labtools.model.profile import LatencyProfile
-from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    PAPER,
-    TOOL,
-    TTFT,
-    LabFigure,
-    canvas,
-    percent,
-    plain,
-    require,
-)
+from labtools.plots.canvas import LabFigure, canvas, percent, plain, require
+from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, PAPER, STYLES, TOOL, TTFT
 from labtools.plots.timeline import span_bar
 
 
@@ -103,10 +91,9 @@ def half_a_prompt(
     profile: LatencyProfile, outputs: Sequence[int], lengths: Sequence[int]
 ) -> LabFigure:
     """What share of a call goes with half of its prompt, by the prompt's length."""
-    styles = ("-", "--", "-.", ":")
     with canvas(height_in=3.2) as drawing:
         axes, told = drawing.axes, []
-        for tokens, style in zip(outputs, styles, strict=False):
+        for tokens, style in zip(outputs, STYLES, strict=False):
             shares = [_saved_by_half(profile, tokens, length) for length in lengths]
             axes.plot(lengths, shares, style, color=TTFT, linewidth=2)
             drawing.label_end(lengths[-1], shares[-1], f"{tokens:,} out", color=INK)

@@ -9,25 +9,11 @@ from labtools.course.model_size.backends import crossover_clients
 from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import PercentileInterval, percentile, percentile_interval
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
-from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    REST,
-    TTFT,
-    WAITING,
-    LabFigure,
-    band,
-    canvas,
-    plain,
-    require,
-)
+from labtools.plots.canvas import LabFigure, band, canvas, plain, require
+from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, REST, STYLES, TTFT, WAITING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_STYLES = ("-", "--", "-.", ":")
 
 
 def log_log(axes: Axes, x_label: str, y_label: str, base: int = 2) -> None:
@@ -74,7 +60,7 @@ def call_by_clients(
         axes = drawing.axes
         log_log(axes, "clients at once", "seconds for a call")
         told = []
-        for profile, style in zip(profiles, _STYLES, strict=False):
+        for profile, style in zip(profiles, STYLES, strict=False):
             calls = [closed_loop(profile, n, output_tokens).e2e_latency_s for n in clients]
             axes.plot(clients, calls, color=DECODE, linestyle=style, linewidth=2)
             dots = (measured or {}).get(profile.name, {})

@@ -16,16 +16,8 @@ from pydantic import BaseModel, ValidationError
 from labtools.course.model_size.figures import log_log
 from labtools.errors import ConfigurationError, NothingMeasured, one_of
 from labtools.model.profile import LatencyProfile
-from labtools.plots.canvas import (
-    DECODE,
-    INK,
-    MUTED,
-    TTFT,
-    WAITING,
-    Canvas,
-    LabFigure,
-    canvas,
-)
+from labtools.plots.canvas import Canvas, LabFigure, canvas
+from labtools.plots.colours import DECODE, INK, MUTED, TTFT, WAITING
 from labtools.wording import duration, joined
 
 MEASURED = Path(__file__).with_name("gpu_physics.json")

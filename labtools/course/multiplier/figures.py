@@ -15,7 +15,8 @@ from labtools.lab.trace import Trace
 from labtools.model.metrics import amdahl_speedup, chance_one_exceeds
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
 from labtools.model.tokens import prompt_of
-from labtools.plots.canvas import DECODE, INK, MUTED, TOOL, TTFT, LabFigure, canvas, percent
+from labtools.plots.canvas import LabFigure, canvas, percent
+from labtools.plots.colours import DECODE, INK, MUTED, TOOL, TTFT
 from labtools.plots.timeline import span_bar
 from labtools.records import CallRecord
 

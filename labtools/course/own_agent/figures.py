@@ -13,19 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from labtools.course import data
-from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    INK,
-    REST,
-    TOOL,
-    TTFT,
-    WAITING,
-    LabFigure,
-    canvas,
-    percent,
-    require,
-)
+from labtools.plots.canvas import LabFigure, canvas, percent, require
+from labtools.plots.colours import DECODE, HIGHLIGHT, INK, REST, TOOL, TTFT, WAITING
 from labtools.read_back import read_back
 from labtools.wording import joined, signed_share
 

@@ -10,17 +10,8 @@ from labtools.errors import NothingMeasured
 from labtools.lab.spans import lanes
 from labtools.lab.trace import Trace
 from labtools.model.metrics import percentile
-from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    TTFT,
-    WAITING,
-    LabFigure,
-    canvas,
-    words_in,
-)
+from labtools.plots.canvas import LabFigure, canvas
+from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, TTFT, WAITING, words_in
 from labtools.plots.timeline import span_bar
 
 _GAP_ROWS = 0.6

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from labtools.errors import NothingMeasured
 from labtools.lab.trace import Trace
 from labtools.model.profile import LatencyProfile, PrefixCache
-from labtools.plots.canvas import DECODE, INK, TOOL, TTFT, LabFigure, canvas, percent, thousands
+from labtools.plots.canvas import LabFigure, canvas, percent, thousands
+from labtools.plots.colours import DECODE, INK, STYLES, TOOL, TTFT
 from labtools.records import CallRecord
 
 # What TTFT would have paid for: its colour, washed out.
@@ -43,13 +44,12 @@ def ttft_by_call(traces: Mapping[str, Trace]) -> LabFigure:
     """TTFT of each call of a run, a line for each layout of the prompt; the first stands out."""
     lines = {name: _ttfts_s(trace, name) for name, trace in traces.items()}
     longest = max(len(line) for line in lines.values())
-    styles = ("-", "--", "-.", ":")
     with canvas(height_in=3.4) as drawing:
         axes = drawing.axes
         for index, line in enumerate(lines.values()):
             calls = range(1, len(line) + 1)
             colour, width = (TTFT, 2.5) if index == 0 else (INK, 1.6)
-            style = styles[index % len(styles)]
+            style = STYLES[index % len(STYLES)]
             axes.plot(calls, line, color=colour, linewidth=width, linestyle=style)
         highest_s = 1.08 * max(max(line) for line in lines.values())
         for name, line in lines.items():

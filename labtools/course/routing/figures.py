@@ -9,20 +9,8 @@ from labtools.course.routing.router_score import RouterScore
 from labtools.course.routing.small_model import ORDERS, SmallModelResults
 from labtools.course.verifiers import Outcomes
 from labtools.dispatch.routing import break_even_escalation, cascade_s
-from labtools.plots.canvas import (
-    DECODE,
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    PAPER,
-    REST,
-    TOOL,
-    WAITING,
-    LabFigure,
-    canvas,
-    percent,
-    require,
-)
+from labtools.plots.canvas import LabFigure, canvas, percent, require
+from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, PAPER, REST, TOOL, WAITING
 from labtools.wording import joined
 
 
