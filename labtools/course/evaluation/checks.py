@@ -1,4 +1,4 @@
-"""The checks of the lab on evaluating a provider."""
+"""The checks on evaluating a provider: of the lab's exercises, and of the essay's claims."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from labtools.course.ledger import Finding
 from labtools.course.verdict import (
     Verdict,
     check,
@@ -20,6 +21,7 @@ from labtools.course.verdict import (
 from labtools.model.leaderboard import LARCH, PROVIDERS
 from labtools.model.metrics import (
     PercentileInterval,
+    interval_coverage,
     percentile,
     percentile_interval,
     samples_needed,
@@ -192,3 +194,17 @@ def _mistake(found: float, profile: LatencyProfile, *mix: int) -> str:
         "The first call has to compile the schema.": truth - compiling_s,
     }
     return next((said for said, seconds in mistakes.items() if close(found, seconds)), "")
+
+
+# The claims, by their names in claims.toml.
+
+
+def fifty_calls(*, calls: int) -> Finding:
+    """Whether so many calls bound a p50 and a p95 at all, with 95% confidence."""
+    values = {
+        "p50_needs": samples_needed(0.5),
+        "p95_needs": samples_needed(0.95),
+        "p95_best": interval_coverage(calls, 0.95, 1, calls),
+    }
+    p50, p95 = (values[name] <= calls for name in ("p50_needs", "p95_needs"))
+    return Finding(values, p50 and p95, holds_if=p50)

@@ -14,10 +14,8 @@ from labtools.course.verdict import Verdict, answer_of, check, expect, not_yet, 
 from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import (
     TooFewSamples,
-    interval_coverage,
     percentile,
     percentile_interval,
-    samples_needed,
 )
 from labtools.model.named_profiles import BATCH_13B, FAST, LATENCY_70B, SLOW
 from labtools.model.profile import LatencyProfile
@@ -286,14 +284,3 @@ def low_batch(*, batch: int) -> Finding:
         "alone_70b_s": alone_70b_s,
     }
     return Finding(values, all_13b > all_70b and alone_13b_s > alone_70b_s)
-
-
-def fifty_calls(*, calls: int) -> Finding:
-    """Whether so many calls bound a p50 and a p95 at all, with 95% confidence."""
-    values = {
-        "p50_needs": samples_needed(0.5),
-        "p95_needs": samples_needed(0.95),
-        "p95_best": interval_coverage(calls, 0.95, 1, calls),
-    }
-    p50, p95 = (values[name] <= calls for name in ("p50_needs", "p95_needs"))
-    return Finding(values, p50 and p95, holds_if=p50)
