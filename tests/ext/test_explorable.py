@@ -93,3 +93,14 @@ def test_in_a_notebook_it_is_a_comment(file: str, shown: bool) -> None:
     text = json.loads(source[0])
     assert ("\n\n```{explorable} race\n```\n\nAfter." in text) == shown
     assert ("<!--" in text) != shown
+
+
+def test_the_race_says_where_the_readers_lane_begins() -> None:
+    race = EXPLORABLES["race"]
+    ttft_ms, rate = (control.value for control in race.controls[:2])
+    slow, fast = (race.given["backends"][name] for name in ("slow", "fast"))
+    middle_s = (slow["ttft_s"] + fast["ttft_s"]) / 2
+    assert ttft_ms == pytest.approx(1000 * middle_s, abs=race.controls[0].step)
+    assert rate == (slow["decode_tokens_per_s"] + fast["decode_tokens_per_s"]) / 2
+    assert "halfway between the two" in race.hint
+    assert race.hint in race.markup("race")

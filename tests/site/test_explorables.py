@@ -438,7 +438,7 @@ def test_the_first_lab_shows_the_race_too(browser: SiteBrowser) -> None:
     assert (0 < run_s < 5, label) == (True, "Stop")
 
 
-TOTALS_S = [pytest.approx(total, abs=0.06) for total in (45.3, 13.0, 28.0)]
+TOTALS_S = [pytest.approx(total, abs=0.06) for total in (45.3, 13.0, 23.0)]
 
 
 def test_the_race_runs_in_real_seconds_until_it_is_stopped(browser: SiteBrowser) -> None:
