@@ -15,9 +15,9 @@ END_OF_SENTENCE = re.compile(r"(?<=[.?!])\s")
 
 
 def entry(page: str, html: str) -> str:
-    """A page's line: its title, its address and its first sentence."""
-    title, told = (unescape(tag.findall(html)[0]) for tag in (TITLE, DESCRIPTION))
-    return f"- [{title}]({page}): {END_OF_SENTENCE.split(told)[0]}\n"
+    """A page's line: its title, its address, and its first sentence where it has one."""
+    title, told = (unescape("".join(tag.findall(html)[:1])) for tag in (TITLE, DESCRIPTION))
+    return f"- [{title}]({page})" + f": {END_OF_SENTENCE.split(told)[0]}" * bool(told) + "\n"
 
 
 def in_order(pages: dict[str, list[str]], page: str) -> Iterator[str]:

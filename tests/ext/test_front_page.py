@@ -124,3 +124,7 @@ def test_programs_find_every_page_in_its_order_with_its_first_sentence(tmp_path:
             for name in ("index", "chapters/b", "labs/b", "chapters/a")
         ),
     ]
+
+
+def test_a_page_without_a_sentence_is_listed_by_its_title() -> None:
+    assert llms_txt.entry("a.html", "<title>A &#8212; Book</title>") == "- [A](a.html)\n"
