@@ -240,7 +240,7 @@ def _beside(box: Bbox, others: Sequence[Bbox]) -> list[Bbox]:
     return [other for other in others if other.x0 < box.x1 and box.x0 < other.x1]
 
 
-def require(rows: Sized, what: str) -> None:
+def require_some(rows: Sized, what: str) -> None:
     """Raises NothingMeasured where there is nothing to draw, and says of what."""
     if not rows:
         raise NothingMeasured(f"There is nothing to draw: no {what} was given.")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labtools.plots.canvas import LabFigure, canvas, require
+from labtools.plots.canvas import LabFigure, canvas, require_some
 from labtools.plots.colours import DECODE, TTFT
 from labtools.records import CallRecord
 
 
 def call_anatomy(calls: Mapping[str, CallRecord]) -> LabFigure:
     """What one call is made of, a bar for each endpoint."""
-    require(calls, "call")
+    require_some(calls, "call")
     parts = {name: (call.ttft_s or 0, call.decode_s or 0) for name, call in calls.items()}
     with canvas(height_in=0.9 + 0.6 * len(parts)) as drawing:
         for row, (ttft_s, decode_s) in enumerate(parts.values()):

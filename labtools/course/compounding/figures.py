@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from labtools.course.verifiers import NO_CHECK, Outcomes, Verifier, cap, chance_within
-from labtools.plots.canvas import LabFigure, canvas, percent, require
+from labtools.plots.canvas import LabFigure, canvas, percent, require_some
 from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, STYLES, TTFT, WAITING
 
 
@@ -30,7 +30,7 @@ def steps_that_fit(fits: Mapping[str, tuple[int, int]], budget_s: float) -> LabF
 
 def chain_ends(outcomes: Mapping[str, Outcomes], notes: Mapping[str, str], noted: str) -> LabFigure:
     """How chains end, a bar for each pattern, with a note under its name; `noted` says of what."""
-    require(outcomes, "pattern")
+    require_some(outcomes, "pattern")
     with canvas(height_in=1.1 + 0.6 * len(outcomes)) as drawing:
         axes = drawing.axes
         for row, ends in enumerate(outcomes.values()):

@@ -13,7 +13,7 @@ from typing import Any
 
 from labtools.course import data
 from labtools.model.profile import LatencyProfile
-from labtools.plots.canvas import LabFigure, canvas, require, thousands
+from labtools.plots.canvas import LabFigure, canvas, require_some, thousands
 from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, TTFT
 from labtools.read_back import read_back
 from labtools.wording import duration, joined, signed_share
@@ -56,7 +56,7 @@ def fitted_profile() -> LatencyProfile:
 
 def ttft_cold_and_warm(points: Sequence[tuple[int, float, float]]) -> LabFigure:
     """TTFT in seconds by input tokens, cold and again, and what proportion would make of it."""
-    require(points, "measurement")
+    require_some(points, "measurement")
     lengths = [tokens for tokens, _, _ in points]
     first, first_s, _ = points[0]
     with canvas(height_in=3.3) as drawing:
@@ -84,7 +84,7 @@ def steps_by_context(
     points: Sequence[tuple[int, float]], base_s: float, token_s: float
 ) -> LabFigure:
     """TPOT in seconds of lone streams by input tokens, and the fitted line through them."""
-    require(points, "measurement")
+    require_some(points, "measurement")
     longest = points[-1][0]
     with canvas(height_in=3.0) as drawing:
         axes = drawing.axes
@@ -103,7 +103,7 @@ def steps_by_context(
 
 def held_against_engine(rows: Mapping[str, tuple[float, float, Sequence[float]]]) -> LabFigure:
     """Seconds measured and predicted under each name, and the errors of each run as shares."""
-    require(rows, "measurement")
+    require_some(rows, "measurement")
     with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
         told = []
         for row, (name, (measured_s, predicted_s, errors)) in enumerate(rows.items()):

@@ -13,7 +13,7 @@ from labtools.plots.canvas import (
     band,
     banded_line,
     canvas,
-    require,
+    require_some,
     spread_words,
     thousands,
     whisker,
@@ -27,7 +27,7 @@ _PARTS = {"fixed": WAITING, "reading": TTFT, "decode": DECODE, "schema": HIGHLIG
 
 def chain_by_provider(rows: Mapping[str, tuple[float, float, float]]) -> LabFigure:
     """Leaderboard's tokens a second under each name; TTFT and decode of a chain, in seconds."""
-    require(rows, "provider")
+    require_some(rows, "provider")
     with canvas(height_in=1.2 + 0.62 * len(rows)) as drawing:
         for row, (_, ttft_s, decode_s) in enumerate(rows.values()):
             parts = ((ttft_s, TTFT, ""), (decode_s, DECODE, ""))
@@ -48,7 +48,7 @@ def chain_by_provider(rows: Mapping[str, tuple[float, float, float]]) -> LabFigu
 
 def ttft_by_provider(rows: Mapping[str, Mapping[float, Spread]]) -> LabFigure:
     """p50 of TTFT, in seconds, by input tokens that nobody has cached: a line for each provider."""
-    require(rows, "provider")
+    require_some(rows, "provider")
     with canvas(height_in=3.3) as drawing:
         axes = drawing.axes
         for (name, spreads), mark in zip(rows.items(), _MARKS, strict=False):
@@ -73,7 +73,7 @@ def ttft_by_provider(rows: Mapping[str, Mapping[float, Spread]]) -> LabFigure:
 
 def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> LabFigure:
     """p50 of TTFT, in seconds, of a prompt's first time and of its repeat; the share reported."""
-    require(rows, "provider")
+    require_some(rows, "provider")
     with canvas(height_in=1.2 + 0.72 * len(rows)) as drawing:
         axes = drawing.axes
         for row, (cold, again, share) in enumerate(rows.values()):
@@ -103,7 +103,7 @@ def cold_and_again(rows: Mapping[str, tuple[Spread, Spread, float | None]]) -> L
 
 def chain_parts(rows: Mapping[str, Mapping[str, float]]) -> LabFigure:
     """What a chain's time is made of: seconds of fixed, reading, decode and schema, by provider."""
-    require(rows, "provider")
+    require_some(rows, "provider")
     with canvas(height_in=1.2 + 0.5 * len(rows)) as drawing:
         for row, parts in enumerate(rows.values()):
             amounts = ((parts.get(name, 0.0), colour) for name, colour in _PARTS.items())
@@ -124,7 +124,7 @@ def chain_parts(rows: Mapping[str, Mapping[str, float]]) -> LabFigure:
 
 def found_differences(rows: Mapping[str, Spread]) -> LabFigure:
     """What was found to be one endpoint's TTFT less another's, in seconds, by how it was found."""
-    require(rows, "provider")
+    require_some(rows, "provider")
     reach_s = max(abs(end) for value, ends in rows.values() for end in (value, *(ends or ())))
     with canvas(height_in=1.0 + 0.6 * len(rows)) as drawing:
         axes = drawing.axes
@@ -149,7 +149,7 @@ def found_differences(rows: Mapping[str, Spread]) -> LabFigure:
 
 def stall_seen(runs: Mapping[str, Sequence[tuple[float, float]]]) -> LabFigure:
     """When each call was sent and how long it took, in seconds: a row of stems for each loop."""
-    require(runs, "provider")
+    require_some(runs, "provider")
     longest_s = max(latency_s for calls in runs.values() for _, latency_s in calls)
     looks = zip(runs.items(), (INK, HIGHLIGHT), _MARKS, strict=False)
     with canvas(height_in=3.3) as drawing:

@@ -10,7 +10,7 @@ from labtools.coding_agent.steps import PLAN, PLAN_AND_FIX
 from labtools.lab.spans import in_order
 from labtools.lab.trace import Trace
 from labtools.model.profile import LatencyProfile
-from labtools.plots.canvas import LabFigure, canvas, percent, plain, require
+from labtools.plots.canvas import LabFigure, canvas, percent, plain, require_some
 from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, PAPER, STYLES, TOOL, TTFT
 from labtools.plots.timeline import span_bar
 
@@ -25,7 +25,7 @@ def first_words_s(trace: Trace) -> float | None:
 
 def strips(traces: Mapping[str, Trace]) -> LabFigure:
     """Each run as a strip of its calls and test runs, with the moment of the plan's first words."""
-    require(traces, "run")
+    require_some(traces, "run")
     with canvas(height_in=1.2 + 0.5 * len(traces)) as drawing:
         axes, told = drawing.axes, []
         for row, (name, trace) in enumerate(traces.items()):
@@ -55,7 +55,7 @@ def strips(traces: Mapping[str, Trace]) -> LabFigure:
 
 def files_and_edits(tokens: Mapping[str, Mapping[str, int]], profile: LatencyProfile) -> LabFigure:
     """For each file how long one change takes to write as a whole file and as an edit."""
-    require(tokens, "file")
+    require_some(tokens, "file")
     rate = profile.decode_tokens_per_s
     with canvas(height_in=1.3 + 0.42 * len(tokens)) as drawing:
         axes, told = drawing.axes, []

@@ -9,7 +9,7 @@ from labtools.course.model_size.backends import crossover_clients
 from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import PercentileInterval, percentile, percentile_interval
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
-from labtools.plots.canvas import LabFigure, band, canvas, plain, require
+from labtools.plots.canvas import LabFigure, band, canvas, plain, require_some
 from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, REST, STYLES, TTFT, WAITING
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def log_log(axes: Axes, x_label: str, y_label: str, base: int = 2) -> None:
 
 def decode_bounds(bounds: Mapping[str, float], reached: Mapping[str, float]) -> LabFigure:
     """The roofline's tokens per second by set-up, and what was reached, in the filled part."""
-    require(bounds, "bound")
+    require_some(bounds, "bound")
     with canvas(height_in=0.9 + 0.5 * len(bounds)) as drawing:
         told = []
         for row, (name, bound) in enumerate(bounds.items()):
@@ -117,7 +117,7 @@ def faster_by_load_and_length(
 
 def schema_cost(calls: Mapping[str, tuple[float, float, float]]) -> LabFigure:
     """What a call is made of, by engine: seconds of compiling, of TTFT without it, of decode."""
-    require(calls, "call")
+    require_some(calls, "call")
     with canvas(height_in=1.1 + 0.42 * len(calls)) as drawing:
         for row, (compiling_s, ttft_s, decode_s) in enumerate(calls.values()):
             parts = ((compiling_s, WAITING, ""), (ttft_s, TTFT, ""), (decode_s, DECODE, ""))
@@ -139,7 +139,7 @@ def percentiles_of_calls(
     latencies_s: Mapping[str, Sequence[float]], confidence: float = 0.95
 ) -> LabFigure:
     """Every call as a dot, with p50 and p95 and the interval of each, where the sample has one."""
-    require(latencies_s, "sample")
+    require_some(latencies_s, "sample")
     longest_s = max(max(sample) for sample in latencies_s.values())
     with canvas(height_in=1.1 + 0.72 * len(latencies_s)) as drawing:
         axes = drawing.axes

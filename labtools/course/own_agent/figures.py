@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from labtools.course import data
-from labtools.plots.canvas import LabFigure, canvas, percent, require
+from labtools.plots.canvas import LabFigure, canvas, percent, require_some
 from labtools.plots.colours import DECODE, HIGHLIGHT, INK, REST, TOOL, TTFT, WAITING
 from labtools.read_back import read_back
 from labtools.wording import joined, signed_share
@@ -111,7 +111,7 @@ _WORDS = {"call": "calls, first token not logged", "tool": "tools", "human": "a 
 
 def seconds_by_kind(runs: Mapping[str, Mapping[str, float]]) -> LabFigure:
     """A bar for each run: the seconds of its critical path by what they went to."""
-    require(runs, "run")
+    require_some(runs, "run")
     with canvas(height_in=1.3 + 0.5 * len(runs)) as drawing:
         told, shown = [], dict[str, str]()
         for row, (name, path) in enumerate(runs.items()):
@@ -131,7 +131,7 @@ def seconds_by_kind(runs: Mapping[str, Mapping[str, float]]) -> LabFigure:
 
 def runs_against_foretold(changes: Mapping[str, Held]) -> LabFigure:
     """Each run's seconds over those foretold, less 1, on the interval that was foretold."""
-    require(changes, "change")
+    require_some(changes, "change")
     with canvas(height_in=1.3 + 0.55 * len(changes)) as drawing:
         axes, told = drawing.axes, []
         axes.axvline(0, color=INK, linewidth=1)

@@ -9,7 +9,7 @@ from labtools.course.routing.router_score import RouterScore
 from labtools.course.routing.small_model import ORDERS, SmallModelResults
 from labtools.course.verifiers import Outcomes
 from labtools.dispatch.routing import break_even_escalation, cascade_s
-from labtools.plots.canvas import LabFigure, canvas, percent, require
+from labtools.plots.canvas import LabFigure, canvas, percent, require_some
 from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, PAPER, REST, TOOL, WAITING
 from labtools.wording import joined
 
@@ -93,7 +93,7 @@ def cascade_latency(
 
     `measured` are (escalation rate, seconds) of runs with the first check.
     """
-    require(checks_s, "check")
+    require_some(checks_s, "check")
     crossings = {}
     with canvas() as drawing:
         axes = drawing.axes
