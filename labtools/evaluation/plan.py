@@ -97,11 +97,7 @@ def unseen_schema(function: Mapping[str, Any], rng: random.Random) -> Mapping[st
     properties = {**parameters["properties"], extra: {"type": "boolean"}}
     return {
         **function,
-        "parameters": {
-            **parameters,
-            "properties": properties,
-            "required": list(properties),
-        },
+        "parameters": {**parameters, "properties": properties, "required": list(properties)},
     }
 
 

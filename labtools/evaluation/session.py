@@ -24,12 +24,7 @@ from labtools.clock import elapsed_s, monotonic_s
 from labtools.errors import EndpointUnreachable
 from labtools.evaluation import axes
 from labtools.evaluation.abilities import LONGEST_WAIT_S, Abilities, find_abilities, is_passing
-from labtools.evaluation.observations import (
-    Identity,
-    Measured,
-    Observation,
-    watched_loop,
-)
+from labtools.evaluation.observations import Identity, Measured, Observation, watched_loop
 from labtools.evaluation.plan import AxisName, Block, Call
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.settings import Settings
@@ -45,11 +40,7 @@ SILENT_BLOCKS = 3
 
 
 def evaluate(
-    labs: Mapping[str, Lab],
-    out: str | Path,
-    settings: Settings,
-    *,
-    progress: bool | None = None,
+    labs: Mapping[str, Lab], out: str | Path, settings: Settings, *, progress: bool | None = None
 ) -> dict[str, Measured]:
     """Measure each lab's endpoint into the folder OUT/NAME, and return what was measured.
 

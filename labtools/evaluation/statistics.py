@@ -10,12 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import ConfigDict
 
-from labtools.model.metrics import (
-    TooFewSamples,
-    percentile,
-    percentile_interval,
-    samples_needed,
-)
+from labtools.model.metrics import TooFewSamples, percentile, percentile_interval, samples_needed
 from labtools.plots.canvas import Spread
 
 ROUNDING_S = 1e-7
