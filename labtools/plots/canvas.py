@@ -191,19 +191,19 @@ class Canvas:
     def _move_apart(self) -> None:
         """Lift the words at ends that would stand on others, then lower what is lifted too far."""
         rising = sorted(self._at_ends, key=lambda words: words.xy[1])
-        boxes: list[Bbox] = []
         for words in rising:
             words.xyann = (words.xyann[0], 0)
-            box = self._box(words)
-            lift_px = max([0, *(other.y1 - box.y0 for other in _beside(box, boxes))])
-            boxes.append(box.translated(0, lift_px))
+        plain = [self._box(words) for words in rising]
+        lifted: list[Bbox] = []
+        for box in plain:
+            lift_px = max([0, *(other.y1 - box.y0 for other in _beside(box, lifted))])
+            lifted.append(box.translated(0, lift_px))
         above: list[Bbox] = []
         top_px = self._figure.bbox.y1 - 4 * self._figure.dpi / 72  # browsers draw letters higher
-        for words, box in zip(reversed(rising), reversed(boxes), strict=True):
+        for words, before, box in reversed([*zip(rising, plain, lifted, strict=True)]):
             ceiling_px = min([top_px, *(other.y0 for other in _beside(box, above))])
             above.append(box.translated(0, min(0, ceiling_px - box.y1)))
-            lift_px = above[-1].y0 - self._box(words).y0
-            words.xyann = (words.xyann[0], lift_px * 72 / self._figure.dpi)
+            words.xyann = (words.xyann[0], (above[-1].y0 - before.y0) * 72 / self._figure.dpi)
 
     def _box(self, artist: Artist) -> Bbox:
         return artist.get_window_extent(self._agg.get_renderer())
