@@ -30,7 +30,7 @@ from labtools.course.audit import (
 )
 from labtools.course.model_size.backends import crossover_clients
 from labtools.course.verifiers import NO_CHECK, Verifier, chain_outcomes, checker
-from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
+from labtools.dispatch.sending import fan_out_speedup, mean_of_slowest
 from labtools.model.metrics import amdahl_speedup, samples_needed
 from labtools.model.named_profiles import BATCH_13B, FAST, LATENCY_70B, SLOW
 from labtools.model.profile import LatencyProfile, PrefixCache

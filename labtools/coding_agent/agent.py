@@ -36,7 +36,7 @@ from labtools.coding_agent.tools import (
     search_for,
 )
 from labtools.coding_agent.workspace import ToolError, Workspace
-from labtools.dispatch.fan_out import fan_out
+from labtools.dispatch.sending import fan_out
 from labtools.errors import BudgetExceeded
 from labtools.model.profile import Prices
 from labtools.records import CallRecord, tokens_of

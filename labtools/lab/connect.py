@@ -145,7 +145,7 @@ class _Wanted:
     ) -> httpx2.AsyncBaseTransport:
         """The transport, with what passes it written to a file, if there is to be one."""
         from labtools.transport.recording import Header
-        from labtools.transport.recording_transport import RecordingTransport
+        from labtools.transport.recording_transports import RecordingTransport
 
         if self.record is None:
             return transport
@@ -198,7 +198,7 @@ def _on_an_engine(wanted: _Wanted, engine: EngineSettings | str | None) -> Lab:
 
 def _on_a_recording(wanted: _Wanted, file: str) -> Lab:
     from labtools.transport.recording import Recording
-    from labtools.transport.replay_transport import ReplayTransport
+    from labtools.transport.recording_transports import ReplayTransport
 
     if wanted.record is not None:
         raise ConfigurationError("A replay is not recorded: it is its recording again.")

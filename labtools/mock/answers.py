@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from labtools.mock.schema import value_for
 from labtools.mock.schema.conjunction import Budget
-from labtools.mock.schema.draw import value_for
 from labtools.model.tokens import CHARS_PER_TOKEN, count_tokens, filler, split_tokens
 from labtools.wire.answer import Answer, Piece
 from labtools.wire.api_error import invalid

@@ -1,6 +1,7 @@
-"""What a number of clients get from one endpoint, each with one call under way at any time.
+"""A closed loop: what a number of clients get, each with one call under way at any time; and the
+throughput leaderboard that is made of it, with three providers that it cannot tell apart.
 
-A closed loop: a client sends its next request the moment its last answer ended. In the long run
+A client sends its next request the moment its last answer ended. In the long run
 the clients of a replica are all either decoding or waiting for one of its `max_batch` slots, so
 with n of them and a call that holds its slot for S seconds
 
@@ -11,6 +12,12 @@ The requests are alike and without jitter, and each replica has its share of the
 be a fraction). It knows nothing of prompts that are computed in turn (`prefill_chunk_tokens`):
 where prefill is a small share of S they hardly matter. Concurrency as benchmarks state it is the
 clients of all replicas together.
+
+A leaderboard sends alike prompts from many clients in a closed loop, lets each answer run to a
+fixed length, and ranks by output tokens a second over all clients. A third of a second more before
+the first token is lost in an answer of eleven seconds; in an agent's call of half a second it is
+most of the call. The providers are made up from habits that real ones have; what is set equal is
+only their place on the leaderboard.
 """
 
 from __future__ import annotations
@@ -18,8 +25,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from labtools.errors import require
-from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
+from labtools.errors import ConfigurationError, require
+from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile, PrefixCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +64,77 @@ def closed_loop(
     held_s = ttft_s - profile.rtt_s + decode_s
     queue_s = held_s * max(0.0, clients / slots - 1)
     return LoopedCall(ttft_s + queue_s, ttft_s + queue_s + decode_s, output_tokens)
+
+
+CLIENTS = 32
+INPUT_TOKENS = 1_000
+OUTPUT_TOKENS = 500
+TOKENS_PER_S = 1_400.0
+
+
+def throughput_per_s(profile: LatencyProfile) -> float:
+    """Output tokens a second over all the leaderboard's clients."""
+    call = closed_loop(profile, CLIENTS, OUTPUT_TOKENS, INPUT_TOKENS)
+    return CLIENTS * call.tokens_per_s
+
+
+def placed_at(profile: LatencyProfile, tokens_per_s: float = TOKENS_PER_S) -> LatencyProfile:
+    """The profile with the batching penalty that gives it this throughput.
+
+    Raises ConfigurationError when it is slower than that even without a penalty, or when it has a
+    `max_batch` below the leaderboard's clients.
+    """
+    if profile.max_batch is not None and profile.max_batch < CLIENTS:
+        raise ConfigurationError(
+            f"{profile.name} serves {profile.max_batch} at once; the leaderboard sends {CLIENTS}."
+        )
+    e2e_s = CLIENTS * OUTPUT_TOKENS / tokens_per_s
+    step_s = (e2e_s - profile.ttft_s(INPUT_TOKENS)) / OUTPUT_TOKENS
+    slowdown = step_s / profile.step_s()
+    if slowdown < 1:
+        alone = throughput_per_s(profile.but(batch_penalty=0.0))
+        raise ConfigurationError(
+            f"{profile.name} has {alone:.0f} tokens/s without any batching penalty; it cannot be "
+            f"placed at {tokens_per_s:g}."
+        )
+    return profile.but(batch_penalty=(slowdown - 1) / (CLIENTS - 1))
+
+
+_SOURCE = "Made up for the comparison. "
+_CACHE = PrefixCache(block_tokens=128, minimum_tokens=1024)
+
+LARCH = placed_at(
+    LatencyProfile(
+        "larch",
+        source=_SOURCE + "Keeps prefixes, answers at once, compiles nothing.",
+        rtt_s=0.03,
+        overhead_s=0.06,
+        prefill_tokens_per_s=16_000,
+        decode_tokens_per_s=110,
+        prefix_cache=_CACHE,
+    )
+)
+JUNIPER = placed_at(
+    LatencyProfile(
+        "juniper",
+        source=_SOURCE + "Keeps no prefix: every call computes its whole prompt.",
+        rtt_s=0.03,
+        overhead_s=0.09,
+        prefill_tokens_per_s=8_000,
+        decode_tokens_per_s=130,
+    )
+)
+SPRUCE = placed_at(
+    LatencyProfile(
+        "spruce",
+        source=_SOURCE + "A gateway that costs 0.42 s a request, and schemas that double a step.",
+        rtt_s=0.03,
+        overhead_s=0.42,
+        prefill_tokens_per_s=16_000,
+        decode_tokens_per_s=110,
+        structured_factor=2.0,
+        schema_compile_s=0.8,
+        prefix_cache=_CACHE,
+    )
+)
+PROVIDERS = (LARCH, JUNIPER, SPRUCE)

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from labtools.errors import ConfigurationError, one_of
-from labtools.model.leaderboard import PROVIDERS
+from labtools.model.closed_loop import PROVIDERS
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile, PrefixCache, Prices
 from labtools.read_back import read_back
 

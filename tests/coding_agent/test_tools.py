@@ -20,7 +20,7 @@ from labtools.coding_agent.tools import (
     proposed_file,
 )
 from labtools.coding_agent.workspace import ToolError, Workspace
-from labtools.mock.schema.draw import value_for
+from labtools.mock.schema import value_for
 from labtools.records import ToolCall
 
 SOURCE = "listing/pages.py"

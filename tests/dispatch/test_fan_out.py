@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labtools.clock import SimLoop
-from labtools.dispatch.fan_out import fan_out
+from labtools.dispatch.sending import fan_out
 from labtools.errors import ConfigurationError
 
 

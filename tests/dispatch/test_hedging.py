@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from labtools import connect
 from labtools.clock import SimLoop
-from labtools.dispatch.hedging import Hedged, hedge_delay_s, hedged
+from labtools.dispatch.sending import Hedged, hedge_delay_s, hedged
 from labtools.errors import ConfigurationError, NothingMeasured
 from labtools.model.named_profiles import FAST
 

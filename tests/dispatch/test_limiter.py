@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from labtools import connect
 from labtools.clock import SimLoop
-from labtools.dispatch.limiter import Limiter
+from labtools.dispatch.sending import Limiter
 from labtools.errors import ConfigurationError
 from labtools.mock.engine import RateLimiter
 from labtools.model.profile import LatencyProfile, RateLimits

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
+from labtools.dispatch.sending import fan_out_speedup, mean_of_slowest
 from labtools.errors import ConfigurationError
 
 

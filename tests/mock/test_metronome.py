@@ -6,8 +6,8 @@ import math
 import pytest
 
 from labtools.clock import SimLoop
-from labtools.mock import metronome
-from labtools.mock.metronome import Metronome
+from labtools.mock import server
+from labtools.mock.server import Metronome
 
 
 class Parts:
@@ -53,7 +53,7 @@ class Connection:
 
 @pytest.fixture(autouse=True)
 def rings_take_no_time(monkeypatch):
-    monkeypatch.setattr(metronome, "monotonic_s", lambda: 0.0)
+    monkeypatch.setattr(server, "monotonic_s", lambda: 0.0)
 
 
 def on_simulated_time(main):
@@ -90,7 +90,7 @@ def test_what_is_due_at_about_one_instant_is_written_at_once_and_nothing_early()
 
 def test_rings_that_take_long_are_as_long_apart_so_that_several_tokens_go_at_once(monkeypatch):
     passing_s = iter(range(1000))
-    monkeypatch.setattr(metronome, "monotonic_s", lambda: next(passing_s) * 0.01)
+    monkeypatch.setattr(server, "monotonic_s", lambda: next(passing_s) * 0.01)
 
     async def main():
         connection = Connection()

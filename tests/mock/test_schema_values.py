@@ -15,8 +15,7 @@ from jsonschema.validators import validator_for
 from pydantic import BaseModel, Field
 
 from labtools.errors import ConfigurationError, UnusableSchema
-from labtools.mock.schema import compiled
-from labtools.mock.schema.draw import value_for
+from labtools.mock.schema import compiled, value_for
 
 # Draws for each schema of a table: enough for every branch to be taken.
 SEEDS = range(40)

@@ -10,7 +10,7 @@ from labtools import connect
 from labtools.errors import ConfigurationError
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import Settings
-from labtools.model.leaderboard import (
+from labtools.model.closed_loop import (
     CLIENTS,
     INPUT_TOKENS,
     LARCH,

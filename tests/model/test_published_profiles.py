@@ -10,6 +10,7 @@ from statistics import fmean
 import pytest
 
 from labtools.clock import SimLoop
+from labtools.course.model_size.backends import ACCELERATORS, decode_bound_tokens_per_s
 from labtools.mock.engine import Engine
 from labtools.model.closed_loop import closed_loop
 from labtools.model.named_profiles import (
@@ -20,7 +21,6 @@ from labtools.model.named_profiles import (
     TRACELAB_MEDIAN,
 )
 from labtools.model.profile import LatencyProfile, Prices
-from labtools.model.roofline import ACCELERATORS, decode_bound_tokens_per_s
 
 H100 = ACCELERATORS["H100 SXM"].bandwidth_bytes_per_s
 A100 = ACCELERATORS["A100 80GB SXM"].bandwidth_bytes_per_s

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labtools.course.model_size.backends import ACCELERATORS, decode_bound_tokens_per_s
 from labtools.errors import ConfigurationError
-from labtools.model.roofline import ACCELERATORS, decode_bound_tokens_per_s
 
 A100 = ACCELERATORS["A100 80GB SXM"].bandwidth_bytes_per_s
 H100 = ACCELERATORS["H100 SXM"].bandwidth_bytes_per_s

@@ -23,7 +23,7 @@ from labtools import connect
 from labtools.evaluation.reporting import write_comparison, write_report
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import size
-from labtools.model.leaderboard import PROVIDERS
+from labtools.model.closed_loop import PROVIDERS
 
 sys.path.append(str(BOOK.parents[1] / "tools"))
 from serve import address, book_server

@@ -31,7 +31,7 @@ from labtools.course.audit import (
 )
 from labtools.course.model_size.backends import crossover_clients
 from labtools.course.verifiers import chain_outcomes, checker
-from labtools.dispatch.fan_out import fan_out_speedup, mean_of_slowest
+from labtools.dispatch.sending import fan_out_speedup, mean_of_slowest
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
 from labtools.model.closed_loop import closed_loop

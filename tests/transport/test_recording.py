@@ -19,8 +19,11 @@ from labtools.mock.server import ServerProcess
 from labtools.redaction import redactor_for
 from labtools.transport.arrivals import EXTENSION, Arrivals, StampingTransport
 from labtools.transport.recording import FORMAT, Header, Recording
-from labtools.transport.recording_transport import RecordingTransport
-from labtools.transport.replay_transport import LEAVE_WITHIN_S, ReplayTransport
+from labtools.transport.recording_transports import (
+    LEAVE_WITHIN_S,
+    RecordingTransport,
+    ReplayTransport,
+)
 
 JITTERY = LatencyProfile(
     "j", decode_tokens_per_s=130, overhead_s=0.07, rtt_s=0.013, jitter_sigma=0.4, max_batch=2

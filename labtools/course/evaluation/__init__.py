@@ -4,5 +4,5 @@ from labtools.course import recorded
 from labtools.course.engine import fitted_profile
 from labtools.course.evaluation import checks as check
 from labtools.course.evaluation import figures
-from labtools.model.leaderboard import JUNIPER, LARCH, SPRUCE
+from labtools.model.closed_loop import JUNIPER, LARCH, SPRUCE
 from labtools.model.tokens import filler

@@ -18,7 +18,7 @@ from labtools.course.verdict import (
     number_from,
     right,
 )
-from labtools.model.leaderboard import LARCH, PROVIDERS
+from labtools.model.closed_loop import LARCH, PROVIDERS
 from labtools.model.metrics import (
     PercentileInterval,
     interval_coverage,

@@ -9,7 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 from labtools.course.ledger import Finding
-from labtools.course.model_size.backends import SCHEMA_ENGINES, crossover_clients, slowdown
+from labtools.course.model_size.backends import (
+    ACCELERATORS,
+    SCHEMA_ENGINES,
+    crossover_clients,
+    decode_bound_tokens_per_s,
+    slowdown,
+)
 from labtools.course.verdict import Verdict, answer_of, check, expect, not_yet, number_from, right
 from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import (
@@ -19,7 +25,6 @@ from labtools.model.metrics import (
 )
 from labtools.model.named_profiles import BATCH_13B, FAST, LATENCY_70B, SLOW
 from labtools.model.profile import LatencyProfile
-from labtools.model.roofline import ACCELERATORS, decode_bound_tokens_per_s
 
 _A100, _H100 = (ACCELERATORS[n].bandwidth_bytes_per_s for n in ("A100 80GB SXM", "H100 SXM"))
 

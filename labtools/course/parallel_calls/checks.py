@@ -13,8 +13,7 @@ from labtools.coding_agent.essay import STEPS
 from labtools.course.audit import MAVERICK, READS
 from labtools.course.ledger import Finding, about
 from labtools.course.verdict import Verdict, check, not_yet, number_from, right
-from labtools.dispatch.fan_out import fan_out_speedup
-from labtools.dispatch.hedging import hedged
+from labtools.dispatch.sending import fan_out_speedup, hedged
 from labtools.errors import Deadlock
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab

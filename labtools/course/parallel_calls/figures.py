@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from labtools.clock import elapsed_s
-from labtools.dispatch.fan_out import fan_out_speedup
+from labtools.dispatch.sending import fan_out_speedup
 from labtools.errors import NothingMeasured
 from labtools.lab.spans import lanes
 from labtools.lab.trace import Trace

@@ -16,7 +16,7 @@ from labtools.course.evaluation.checks import (
     check_calls_needed,
     check_paired_difference,
 )
-from labtools.model.leaderboard import PROVIDERS
+from labtools.model.closed_loop import PROVIDERS
 from labtools.model.metrics import percentile, percentile_interval
 from labtools.model.tokens import filler
 

@@ -13,9 +13,11 @@ from labtools import connect
 from labtools.coding_agent import Switches, play
 from labtools.coding_agent.tools import proposed_edits
 from labtools.course.audit import EDIT_TOKENS, HARNESS, Changes, attempt
-from labtools.course.fewer_calls import IN_CODE, MAVERICK, figures
-from labtools.course.fewer_calls.edit_formats import (
+from labtools.course.fewer_calls import (
     FORMATS,
+    IN_CODE,
+    MAVERICK,
+    figures,
     measured_files,
     search_and_replace,
     tokens_by_format,
