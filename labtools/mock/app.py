@@ -6,7 +6,6 @@ The same application answers in process, on the simulated clock, and over HTTP, 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -16,13 +15,12 @@ from itertools import count
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labtools.errors import ConfigurationError, UnusableSchema, one_of
 from labtools.mock.answers import answer, with_prediction
-from labtools.mock.conversations import Conversations
 from labtools.mock.dialect_writer import DialectWriter, kept_alive
 from labtools.mock.dialects import DIALECTS, Dialect
 from labtools.mock.engine import Engine
@@ -36,6 +34,7 @@ from labtools.wire.api_error import ApiError, invalid
 from labtools.wire.chat_request import parse_chat_request
 from labtools.wire.chat_writer import ChatWriter
 from labtools.wire.generation import GenerationRequest
+from labtools.wire.responses_items import Conversations
 from labtools.wire.responses_request import parse_responses_request
 from labtools.wire.responses_writer import Output, ResponsesWriter
 
@@ -82,12 +81,9 @@ def create_app(
             Route("/v1/models/{model:path}", endpoint.model, methods=["GET"]),
             Route("/health", endpoint.health, methods=["GET"]),
         ],
-        exception_handlers={
-            ApiError: _api_error,
-            HTTPException: _http_error,
-            RecursionError: _too_deep,
-            Exception: _unexpected_error,
-        },
+        exception_handlers=dict.fromkeys(
+            (ApiError, HTTPException, RecursionError, Exception), _refused
+        ),
     )
     app.state.endpoint = endpoint
     return app
@@ -157,18 +153,20 @@ class Endpoint:
     async def models(self, http: Request) -> Response:
         """`GET /v1/models`."""
         self._authorize(http)
-        return _json({"object": "list", "data": [self._model(name) for name in self.engines]})
+        return JSONResponse(
+            {"object": "list", "data": [self._model(name) for name in self.engines]}
+        )
 
     async def model(self, http: Request) -> Response:
         """`GET /v1/models/NAME`: one round trip, and nothing computed."""
         self._authorize(http)
         name = http.path_params["model"]
         await asyncio.sleep(self._engine(name).profile.rtt_s)
-        return _json(self._model(name))
+        return JSONResponse(self._model(name))
 
     async def health(self, http: Request) -> Response:
         """`GET /health`: whether the process answers."""
-        return _json({"status": "ok"})
+        return JSONResponse({"status": "ok"})
 
     def _generation(
         self,
@@ -184,15 +182,16 @@ class Endpoint:
         if fault and (refusal := fault.refusal()):
             raise refusal
         input_tokens = count_tokens(request.prompt)
-        _check_context(engine.profile, request, input_tokens, 1)
+        limit = engine.profile.context_limit_tokens
+        request.check_length(input_tokens, 1, limit)
         id = f"{rng.getrandbits(96):024x}"
-        said_by = rng if request.seed is None else _rng_of(request.seed, request.prompt)
+        said_by = rng if request.seed is None else random.Random(request.drawn_from)
         try:
             said = [answer(request, said_by, budget) for _ in range(request.n)]
         except UnusableSchema as error:
             raise invalid("schema", f"Invalid schema: {error}") from None
         most = request.max_output_tokens or max(len(answer.pieces) for answer in said)
-        _check_context(engine.profile, request, input_tokens, most)
+        request.check_length(input_tokens, most, limit)
         per_step = engine.profile.prediction_tokens_per_step
         answers = [with_prediction(whole, request.prediction, per_step) for whole in said]
         now = asyncio.get_running_loop().time()
@@ -206,7 +205,7 @@ class Endpoint:
             rng=rng,
             stream=request.stream,
             headers={"x-request-id": f"req_{id}", **headers},
-            schema=_schema_identity(request),
+            schema=request.schema_identity,
             cache_key=request.cache_key,
             fault=fault,
         )
@@ -271,9 +270,8 @@ class Endpoint:
         return self.engines[name]
 
     def _authorize(self, http: Request) -> None:
-        if self._api_key is None:
-            return
-        if http.headers.get("authorization", "") != f"Bearer {self._api_key}":
+        expected = f"Bearer {self._api_key}"
+        if self._api_key is not None and http.headers.get("authorization") != expected:
             raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
 
     def _created(self) -> int:
@@ -284,57 +282,15 @@ class Endpoint:
         return {"id": name, "object": "model", "created": created, "owned_by": "labtools"}
 
 
-def _check_context(
-    profile: LatencyProfile, request: GenerationRequest, input_tokens: int, most: int
-) -> None:
-    limit = profile.context_limit_tokens
-    if input_tokens + most > limit:
-        raise invalid(
-            request.prompt_field,
-            f"This model's maximum context length is {limit} tokens; the request holds "
-            f"{input_tokens} and may output {most}.",
-            "context_length_exceeded",
-        )
-
-
-def _rng_of(seed: int, prompt: str) -> random.Random:
-    """The same words for the same seed and prompt, whatever else the request holds."""
-    return random.Random(f"{seed}/{prompt}".encode("utf-8", "surrogatepass"))
-
-
-def _schema_identity(request: GenerationRequest) -> bytes | None:
-    """What the endpoint compiles: the answer's schema, or those of the tools it must call."""
-    if request.schema is not None and request.schema is not True:
-        text = json.dumps(request.schema, sort_keys=True)
-    elif request.tools and request.tool_choice not in ("none", "auto"):
-        text = json.dumps([dict(tool.parameters) for tool in request.tools])
-    else:
-        return None
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def _json(content: object) -> Response:
-    return Response(json.dumps(content), media_type="application/json")
-
-
-async def _api_error(http: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
+async def _refused(http: Request, error: Exception) -> Response:
+    """The error as the endpoint's API, or its dialect, sends it."""
+    if isinstance(error, HTTPException):
+        said = f"{http.method} {http.url.path}: {error.detail}."
+        error = ApiError(error.status_code, said, headers=error.headers)
+    elif isinstance(error, RecursionError):  # the only recursion here is over the request's JSON
+        error = ApiError(400, "The body is nested too deeply.")
+    elif not isinstance(error, ApiError):
+        error = ApiError(500, "The mock failed. This is a bug in labtools.")
     dialect = http.app.state.endpoint.dialect
     body = json.dumps(dialect.error(error)).encode() if dialect else error.body()
     return Response(body, error.status, error.headers, "application/json")
-
-
-async def _http_error(http: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    message = f"{http.method} {http.url.path}: {error.detail}."
-    shown = ApiError(error.status_code, message, headers=error.headers)
-    return await _api_error(http, shown)
-
-
-async def _too_deep(http: Request, error: Exception) -> Response:
-    """The only recursion here is over the request's JSON."""
-    return await _api_error(http, ApiError(400, "The body is nested too deeply."))
-
-
-async def _unexpected_error(http: Request, error: Exception) -> Response:
-    return await _api_error(http, ApiError(500, "The mock failed. This is a bug in labtools."))

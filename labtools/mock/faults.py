@@ -6,12 +6,11 @@ endpoint's seed and the request itself, so that the same run meets the same faul
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labtools.errors import ConfigurationError, one_of
+from labtools.errors import ConfigurationError, one_of, require
 from labtools.wire.api_error import ApiError
 
 KINDS = {
@@ -34,8 +33,7 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise one_of("fault", self.kind, KINDS)
-        if not math.isfinite(self.seconds) or self.seconds < 0:
-            raise ConfigurationError(f"A fault's seconds must be 0 or more; found {self.seconds}.")
+        require("A fault's seconds", self.seconds, at_least=0)
 
     def refusal(self) -> ApiError | None:
         """The error that is sent instead of an answer, for the kinds that refuse."""
@@ -66,17 +64,15 @@ class FaultPlan:
 
     def __post_init__(self) -> None:
         for number in self.script:
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ConfigurationError(f"A script counts requests from 1; found {number!r}.")
+            require("A request's number in the script", number, at_least=1, whole=True)
         for fault in (*self.script.values(), *self.chances):
             if not isinstance(fault, Fault):
                 raise ConfigurationError(
                     f"A plan is made of faults; found {fault!r}. Write Fault('500'), for example."
                 )
-        if any(not 0 <= chance <= 1 for chance in self.chances.values()):
-            raise ConfigurationError(f"Chances are between 0 and 1; found {dict(self.chances)}.")
-        if sum(self.chances.values()) > 1 + 1e-9:
-            raise ConfigurationError(f"Chances add up to more than 1: {dict(self.chances)}.")
+        for fault, chance in self.chances.items():
+            require(f"The chance of {fault.kind}", chance, at_least=0, at_most=1)
+        require("The sum of all chances", round(sum(self.chances.values()), 9), at_most=1)
 
     def fault_for(self, number: int, rng: random.Random) -> Fault | None:
         """The fault of the `number`-th request, if it has one. Always takes one draw."""

@@ -6,6 +6,7 @@ it from JSON.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -104,6 +105,32 @@ class GenerationRequest:
     mock: MockOptions = field(default_factory=MockOptions)
     prompt_field: str = "messages"
     """What the API calls the field that the prompt is in, for errors about it."""
+
+    @property
+    def drawn_from(self) -> bytes:
+        """The words are the same for the same seed and prompt, whatever else the request holds."""
+        return f"{self.seed}/{self.prompt}".encode("utf-8", "surrogatepass")
+
+    @property
+    def schema_identity(self) -> bytes | None:
+        """What the endpoint compiles: the answer's schema, or those of the tools it must call."""
+        if self.schema is not None and self.schema is not True:
+            text = json.dumps(self.schema, sort_keys=True)
+        elif self.tools and self.tool_choice not in ("none", "auto"):
+            text = json.dumps([dict(tool.parameters) for tool in self.tools])
+        else:
+            return None
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+    def check_length(self, input_tokens: int, output_tokens: int, limit: int) -> None:
+        """Raises ApiError (400) when prompt and answer together do not fit."""
+        if input_tokens + output_tokens > limit:
+            raise invalid(
+                self.prompt_field,
+                f"This model's maximum context length is {limit} tokens; the request holds "
+                f"{input_tokens} and may output {output_tokens}.",
+                "context_length_exceeded",
+            )
 
 
 def checked_choice(name: str, tools: Iterable[Tool]) -> str:

@@ -1,4 +1,5 @@
-"""Items of the Responses API: what a client passes in, checked, and what the model reads of it.
+"""Items of the Responses API: what a client passes in, checked; what the model reads of it; what
+is remembered of earlier responses, so that a request can continue one.
 
 An item is a JSON object: a message, a function call, a function call's output, a reasoning item,
 or a reference to one of these. Answers are made of the same items, so that they can be passed back.
@@ -6,8 +7,11 @@ or a reference to one of these. Answers are made of the same items, so that they
 
 from __future__ import annotations
 
+import json
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -15,16 +19,6 @@ from labtools.wire.api_error import invalid, missing
 from labtools.wire.generation import Strict, validated
 
 Item = Mapping[str, Any]
-
-
-class Memory(Protocol):
-    """Earlier responses, by their ids."""
-
-    def conversation(self, response_id: str) -> Sequence[Item]:
-        """All items up to that response's last. Raises ApiError (400) if it is not known."""
-
-    def item(self, item_id: str) -> Item:
-        """One item of an earlier response. Raises ApiError (400) if it is not known."""
 
 
 class _Message(Strict):
@@ -61,7 +55,7 @@ _KINDS: dict[str, type[BaseModel]] = {
 }
 
 
-def checked_items(given: object, memory: Memory) -> tuple[Item, ...]:
+def checked_items(given: object, memory: Conversations) -> tuple[Item, ...]:
     """The request's `input` as items, references resolved. Raises ApiError (400)."""
     if given is None:
         raise missing("input")
@@ -73,7 +67,7 @@ def checked_items(given: object, memory: Memory) -> tuple[Item, ...]:
     return tuple(_checked_item(item, f"input[{index}]", memory) for index, item in enumerate(given))
 
 
-def _checked_item(item: object, where: str, memory: Memory) -> Item:
+def _checked_item(item: object, where: str, memory: Conversations) -> Item:
     if not isinstance(item, dict):
         raise invalid(where, f"'{where}' must be an object; found {type(item).__name__}.")
     kind = item.get("type") or ("message" if "role" in item else "item_reference")
@@ -135,3 +129,79 @@ def _text(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     if all(isinstance(text, str) for text in texts):
         return "".join(str(text) for text in texts)
     return content
+
+
+MOST_RESPONSES = 10_000
+MOST_BYTES = 96 * 2**20
+# What Python needs for an object or a text beside its characters, about.
+_BYTES_EACH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    items: tuple[Item, ...]
+    output_ids: tuple[str, ...]
+    size_bytes: int
+
+
+class Conversations:
+    """Responses by id, each with all items up to its last; the longest unused are forgotten.
+
+    The bounds count every response with its whole conversation, also where they share items.
+    """
+
+    def __init__(self, most_responses: int = MOST_RESPONSES, most_bytes: int = MOST_BYTES) -> None:
+        self._most_responses = most_responses
+        self._kept = (
+            f"The mock keeps the last {most_responses} responses and their items in memory, unless "
+            "they had 'store': false."
+        )
+        self._most_bytes = most_bytes
+        self._responses: OrderedDict[str, _Remembered] = OrderedDict()
+        self._items: dict[str, Item] = {}
+        self._size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._responses)
+
+    def remember(self, response_id: str, items: Sequence[Item], output: Sequence[Item]) -> None:
+        """Keep one response: the items it was asked with, and its output."""
+        self._forget(response_id)
+        output_ids = tuple(item["id"] for item in output)
+        kept = (*items, *output)
+        size_bytes = _size_bytes(kept)
+        self._responses[response_id] = _Remembered(kept, output_ids, size_bytes)
+        self._items.update(zip(output_ids, output, strict=True))
+        self._size_bytes += size_bytes
+        while len(self) > self._most_responses or self._size_bytes > self._most_bytes:
+            self._forget(next(iter(self._responses)))
+
+    def conversation(self, response_id: str) -> Sequence[Item]:
+        """All items up to that response's last. Raises ApiError (400) if it is not known."""
+        if response_id not in self._responses:
+            raise invalid(
+                "previous_response_id",
+                f"Previous response with id {response_id!r:.80} not found. {self._kept}",
+                "previous_response_not_found",
+            )
+        self._responses.move_to_end(response_id)
+        return self._responses[response_id].items
+
+    def item(self, item_id: str) -> Item:
+        """One item of an earlier response. Raises ApiError (400) if it is not known."""
+        if item_id not in self._items:
+            raise invalid("input", f"Item with id {item_id!r:.80} not found. {self._kept}")
+        return self._items[item_id]
+
+    def _forget(self, response_id: str) -> None:
+        forgotten = self._responses.pop(response_id, None)
+        if forgotten is not None:
+            self._size_bytes -= forgotten.size_bytes
+            for item_id in forgotten.output_ids:
+                del self._items[item_id]
+
+
+def _size_bytes(items: Sequence[Item]) -> int:
+    """What the items take in memory, with every field that a client put in; rather too much."""
+    text = json.dumps(items)
+    return len(text) + _BYTES_EACH * sum(map(text.count, '{["'))

@@ -23,7 +23,13 @@ from labtools.wire.generation import (
     validated,
 )
 from labtools.wire.images import with_images_as_text
-from labtools.wire.responses_items import Item, Memory, as_messages, check_pairs, checked_items
+from labtools.wire.responses_items import (
+    Conversations,
+    Item,
+    as_messages,
+    check_pairs,
+    checked_items,
+)
 
 _REFUSED = {
     "background": "responses in the background",
@@ -100,7 +106,7 @@ class _ResponsesBody(Strict):
     mock: MockOptions = MockOptions()
 
 
-def parse_responses_request(raw: bytes, memory: Memory) -> ResponsesRequest:
+def parse_responses_request(raw: bytes, memory: Conversations) -> ResponsesRequest:
     """The request, checked. Raises ApiError (400) that names what is wrong.
 
     `memory` knows the responses that `previous_response_id` and item references name.

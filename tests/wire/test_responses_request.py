@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labtools.mock.answers import answer
-from labtools.mock.conversations import Conversations
 from labtools.wire.answer import usage_of
 from labtools.wire.api_error import ApiError
-from labtools.wire.responses_items import check_pairs
+from labtools.wire.responses_items import Conversations, check_pairs
 from labtools.wire.responses_request import parse_responses_request
 from labtools.wire.responses_writer import Output, usage_object
 

@@ -13,7 +13,7 @@ checked, and drawn again.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 
 from labtools.errors import UnusableSchema
@@ -27,10 +27,8 @@ from labtools.mock.schema.conjunction import (
     Exhausted,
     Json,
     NoValue,
-    Part,
     Schema,
     listing,
-    mapping,
     number,
     spelled,
 )
@@ -202,7 +200,7 @@ class Draw:
         if not self._ample(depth):
             share = 0.0
         least, most = conjunction.window("minProperties", "maxProperties", MAX_ITEMS)
-        known = {name: None for part in conjunction.parts for name in mapping(part, "properties")}
+        known = conjunction.names("properties")
         forced = {name: None for names in conjunction.values("required") for name in names}
         wanted = dict(forced)
         for name in known:
@@ -210,7 +208,7 @@ class Draw:
                 wanted[name] = None
         members: dict[str, Json] = {}
         for name in dict.fromkeys((*(name for name in known if name in wanted), *wanted)):
-            schemas = self._of_member(conjunction.parts, name)
+            schemas = self._of_member(conjunction, name)
             try:
                 members[name] = self.value(schemas, depth + 1)
             except NoValue as error:
@@ -220,23 +218,11 @@ class Draw:
         rules = conjunction.values("additionalProperties")
         if share and not known and any(isinstance(rule, dict) for rule in rules):
             enough = min(most, max(least, 2))
-        self._add_members(members, conjunction, depth, least, enough, list(known))
+        self._add_members(members, conjunction, depth, least, enough, known)
         return members
 
-    def _of_member(self, parts: Sequence[Part], name: str) -> list[Schema]:
-        """What governs the member of this name."""
-        self._budget.spend(1 + len(parts) // 16, chars=len(name))
-        found: list[Schema] = []
-        for part in parts:
-            properties = mapping(part, "properties")
-            here = [properties[name]] if name in properties else []
-            patterns = mapping(part, "patternProperties")
-            self._budget.spend(len(patterns) // 4)
-            here += [patterns[key] for key in patterns if self._compiled.matches(key, name)]
-            if not here and "additionalProperties" in part:
-                here.append(part["additionalProperties"])
-            found += here
-        return found
+    def _of_member(self, conjunction: Conjunction, name: str) -> list[Schema]:
+        return conjunction.of_member(name, self._compiled.matches, self._budget)
 
     def _add_members(
         self,
@@ -254,7 +240,7 @@ class Draw:
                 return
             try:
                 name = self._new_name(conjunction, attempt, known)
-                schemas = self._of_member(conjunction.parts, name)
+                schemas = self._of_member(conjunction, name)
                 if name not in members:
                     members[name] = self.value(schemas, depth + 1)
             except NoValue as error:
@@ -268,7 +254,7 @@ class Draw:
         rules = list(conjunction.values("propertyNames"))
         if rules:
             return str(self.value([{"type": "string"}, *rules], MAX_DEPTH))
-        patterns = [key for part in conjunction.parts for key in mapping(part, "patternProperties")]
+        patterns = conjunction.names("patternProperties")
         if patterns and attempt % 2 == 0:
             return string_from(self._rng.choice(patterns), self._rng, self._budget, attempt // 2)
         if known and attempt % 3 == 0:
@@ -278,12 +264,10 @@ class Draw:
     def _array(self, conjunction: Conjunction, depth: int, attempt: int) -> list[Json]:
         """A fixed start's items, or one to three where their number is left open."""
         least, most = conjunction.window("minItems", "maxItems", MAX_ITEMS)
-        if least > most:
-            raise NoValue(f"minItems is {least} and maxItems is {most}")
         count = least
         if self._ample(depth):
-            prefix = max(len(_prefix(part)) for part in conjunction.parts)
-            usual = self._rng.randint(0, 3) if attempt else prefix or self._rng.randint(1, 3)
+            fixed = conjunction.fixed_items
+            usual = self._rng.randint(0, 3) if attempt else fixed or self._rng.randint(1, 3)
             count = max(least, min(most, usual))
         unique = any(value is True for value in conjunction.values("uniqueItems"))
         items: list[Json] = []
@@ -292,10 +276,9 @@ class Draw:
             index = len(items)
             if index == count:
                 break
-            schemas = list(_of_item(conjunction.parts, index))
             self._budget.spend(len(conjunction.parts) // 16)
             try:
-                item = self.value(schemas, depth + 1)
+                item = self.value(conjunction.of_item(index), depth + 1)
             except NoValue as error:
                 if index < least:
                     raise error.below(index) from None
@@ -309,17 +292,3 @@ class Draw:
         if len(items) < least:
             raise NoValue(f"{least} different items are asked for, and {len(items)} were found")
         return items
-
-
-def _prefix(part: Part) -> Sequence[Schema]:
-    return listing(part, "prefixItems") or listing(part, "items")  # a list before 2020-12
-
-
-def _of_item(parts: Sequence[Mapping[str, Schema]], index: int) -> Iterator[Schema]:
-    """What governs the item at this index."""
-    for part in parts:
-        prefix = _prefix(part)
-        if index < len(prefix):
-            yield prefix[index]
-        elif isinstance(part.get("items"), dict | bool):
-            yield part["items"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -154,6 +154,42 @@ class Conjunction:
         """The keyword's value in each part that has it."""
         return (part[keyword] for part in self.parts if keyword in part)
 
+    def names(self, keyword: str) -> list[str]:
+        """The names, each once, that the keyword's objects hold."""
+        return list(dict.fromkeys(name for part in self.parts for name in mapping(part, keyword)))
+
+    def of_member(
+        self, name: str, matches: Callable[[str, str], bool], budget: Budget
+    ) -> list[Schema]:
+        """What governs the member of this name; `matches(pattern, name)` looks for a pattern."""
+        budget.spend(1 + len(self.parts) // 16, chars=len(name))
+        found: list[Schema] = []
+        for part in self.parts:
+            properties, patterns = mapping(part, "properties"), mapping(part, "patternProperties")
+            budget.spend(len(patterns) // 4)
+            here = [properties[name]] if name in properties else []
+            here += [patterns[key] for key in patterns if matches(key, name)]
+            if not here and "additionalProperties" in part:
+                here.append(part["additionalProperties"])
+            found += here
+        return found
+
+    def of_item(self, index: int) -> list[Schema]:
+        """What governs the item at this index."""
+        found: list[Schema] = []
+        for part in self.parts:
+            fixed = _fixed_items(part)
+            if index < len(fixed):
+                found.append(fixed[index])
+            elif isinstance(part.get("items"), dict | bool):
+                found.append(part["items"])
+        return found
+
+    @property
+    def fixed_items(self) -> int:
+        """How many items have a schema of their own."""
+        return max(len(_fixed_items(part)) for part in self.parts)
+
     def window(self, least: str, most: str, limit: int) -> tuple[int, int]:
         """The smallest and largest count that `least` and `most` allow, at most `limit`."""
         low = max((int(n) for n in self.values(least) if is_number(n)), default=0)
@@ -177,6 +213,10 @@ class Conjunction:
             return None
         numerator = math.lcm(*(step.numerator for step in steps))
         return Fraction(numerator, math.gcd(*(step.denominator for step in steps)))
+
+
+def _fixed_items(part: Part) -> Sequence[Schema]:
+    return listing(part, "prefixItems") or listing(part, "items")  # a list before 2020-12
 
 
 def number(conjunction: Conjunction, rng: random.Random, whole: bool) -> int | float:

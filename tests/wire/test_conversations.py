@@ -2,8 +2,8 @@
 
 import pytest
 
-from labtools.mock.conversations import Conversations
 from labtools.wire.api_error import ApiError
+from labtools.wire.responses_items import Conversations
 
 QUESTION = {"type": "message", "role": "user", "content": "x"}
 
