@@ -78,7 +78,9 @@ def test_a_fault_lasts_a_finite_time(seconds):
 
 @pytest.mark.parametrize("number", [0, -1, 1.0, True, "1"])
 def test_a_script_of_no_request_is_refused(number):
-    with pytest.raises(ConfigurationError, match=r"number in the script is .*whole number, at least 1"):
+    with pytest.raises(
+        ConfigurationError, match=r"number in the script is .*whole number, at least 1"
+    ):
         FaultPlan(script={number: Fault("500")})
 
 
