@@ -25,7 +25,7 @@ from labtools.model.profile import LatencyProfile
 from labtools.own_agent.fit import Identity, identity
 from labtools.own_agent.levers import Levers
 from labtools.own_agent.proxy import ANTHROPIC, OPENAI, Ledger, Proxy
-from labtools.own_agent.reading import read_trace
+from labtools.own_agent.readers import read_trace
 from labtools.own_agent.report import Report, page, report, sentences
 from labtools.read_back import to_json
 from labtools.redaction import without_credentials

@@ -17,7 +17,7 @@ import pytest
 
 from labtools.mock.server import ServerProcess
 from labtools.model.named_profiles import FAST, NAMED
-from labtools.own_agent.reading import read_trace
+from labtools.own_agent.readers import read_trace
 
 CLIENTS = Path(__file__).parent / "clients"
 BUILD = Path(__file__).parents[2] / "_build" / "compat"

@@ -18,7 +18,7 @@ from labtools.model.profile import PrefixCache
 from labtools.own_agent.fit import identity
 from labtools.own_agent.levers import Foretelling, Levers
 from labtools.own_agent.prompt_blocks import breaks
-from labtools.own_agent.reading import read_trace
+from labtools.own_agent.readers import read_trace
 from labtools.own_agent.report import Report, report, sentences
 from labtools.read_back import schema_text, to_json
 from labtools.records import Block, Span, Wait

@@ -20,7 +20,7 @@ from labtools.model.named_profiles import FAST, SLOW
 from labtools.own_agent.answers import read_answer
 from labtools.own_agent.prompt_blocks import breaks, prompt_of
 from labtools.own_agent.proxy import Ledger, Proxy
-from labtools.own_agent.reading import read_trace
+from labtools.own_agent.readers import read_trace
 from labtools.transport.in_process import InProcessTransport
 
 KEY = "sk-planted-0123456789"

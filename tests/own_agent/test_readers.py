@@ -11,7 +11,7 @@ from labtools.errors import ConfigurationError
 from labtools.lab.spans import covered_s
 from labtools.lab.waits import Order
 from labtools.lab.whatif import what_if
-from labtools.own_agent.reading import read_trace
+from labtools.own_agent.readers import read_trace
 from labtools.records import Wait
 
 needs_samples = pytest.mark.skipif(not SHARED.exists(), reason="needs the samples beside the tree")

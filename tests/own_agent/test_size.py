@@ -5,7 +5,7 @@ from agent_logs import lines, stamp
 from labtools.clock import cpu_time_s
 from labtools.model.named_profiles import FAST
 from labtools.own_agent.levers import Levers
-from labtools.own_agent.reading import read_trace
+from labtools.own_agent.readers import read_trace
 from labtools.own_agent.report import report
 from labtools.read_back import to_json
 

@@ -15,7 +15,7 @@ from labtools.model.profile import PrefixCache
 from labtools.own_agent.fit import identity
 from labtools.own_agent.levers import Foretelling, Levers
 from labtools.own_agent.prompt_blocks import with_blocks
-from labtools.own_agent.reading import read_trace
+from labtools.own_agent.readers import read_trace
 from labtools.own_agent.report import report, sentences
 
 SESSION = FOLDER / "own_agent" / "codex_session.jsonl"
