@@ -1,7 +1,8 @@
-"""The boundary for all that is read back: values from JSON or TOML to a type, or one clear line.
+"""The boundary for all that is read: values from JSON or TOML to a type, or one clear line.
 
 pydantic checks; what it found first becomes the sentence. Types are dataclasses or models, and say
-by themselves how strict they are.
+by themselves how strict they are. Of JSON that another tool wrote, a value is taken if it is of the
+kind that is expected there, and left out if it is not.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from labtools.errors import ConfigurationError
 
+Json = dict[str, Any]
 T = TypeVar("T")
+_MOST_TOKENS = 10**12  # as the records allow
 
 
 class Fault(NamedTuple):
@@ -99,3 +102,48 @@ def _of_format(format: str, values: object) -> Mapping[str, Any]:
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
+
+
+def dig(values: object, *path: str | int) -> Any:
+    """What is at the end of a path of keys and places; None where the path breaks off."""
+    for part in path:
+        if isinstance(values, dict):
+            values = values.get(part)
+        elif (
+            isinstance(values, list)
+            and isinstance(part, int)
+            and -len(values) <= part < len(values)
+        ):
+            values = values[part]
+        else:
+            return None
+    return values
+
+
+def objects(values: object, *path: str | int) -> list[Json]:
+    """The objects in the list at the end of a path."""
+    found = dig(values, *path)
+    return [value for value in found if isinstance(value, dict)] if isinstance(found, list) else []
+
+
+def text(values: object, *path: str | int) -> str:
+    """The text there; an empty one where there is none."""
+    found = dig(values, *path)
+    return found if isinstance(found, str) else ""
+
+
+def number(value: object) -> float | None:
+    """A number that is not negative, also one that is written as a text."""
+    if isinstance(value, str):
+        try:
+            value = int(value) if value.isdecimal() else float(value)
+        except ValueError:
+            return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and 0 <= value <= 10**19 else None  # type: ignore[operator,return-value]
+
+
+def tokens(values: object, *path: str | int) -> int | None:
+    """A count of tokens; None where there is none."""
+    found = number(dig(values, *path))
+    return int(found) if found is not None and found <= _MOST_TOKENS else None

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
-from labtools.own_agent.json_values import Json, dig, objects, text, tokens
+from labtools.read_back import Json, dig, objects, text, tokens
 from labtools.records import CallError, CallRecord, ToolCall
 from labtools.wire import sse
 from labtools.wire.usage import ReportedUsage

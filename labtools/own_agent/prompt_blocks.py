@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from labtools.errors import ConfigurationError
 from labtools.lab.spans import in_order
 from labtools.lab.trace import Trace
-from labtools.own_agent.json_values import Json, dig, objects, text
+from labtools.read_back import Json, dig, objects, text
 from labtools.records import Block, CallRecord, Span
 
 if TYPE_CHECKING:

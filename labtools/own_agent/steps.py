@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from labtools.clock import elapsed_s
+from labtools.clock import calendar_ns, elapsed_s
 from labtools.lab.trace import Trace
-from labtools.own_agent.json_values import Json, tokens
+from labtools.read_back import Json, number, tokens
 from labtools.records import CallError, CallRecord, Span, Wait
 
 # A first token that came with the last is a total under another name.
 _TTFT_SHARE = 0.999
+
+
+def instant_ns(value: object) -> int | None:
+    """An instant, from ISO 8601, or from seconds or nanoseconds since 1970."""
+    found = number(value)
+    if found is not None:
+        return int(found) if found >= 10**15 else int(found * 1e9) if 1e8 < found < 1e11 else None
+    return calendar_ns(value) if isinstance(value, str) else None
 
 
 @dataclass(slots=True)

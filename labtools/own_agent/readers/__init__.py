@@ -12,12 +12,11 @@ from labtools.errors import ConfigurationError
 from labtools.files import read_lines, unusable_line
 from labtools.lab.stopwatch import record_of
 from labtools.lab.trace import FORMAT, Trace
-from labtools.own_agent.json_values import Json
 from labtools.own_agent.readers.call_logs import INSPECT_AI, LANGFUSE, LITELLM
 from labtools.own_agent.readers.otlp import OPENTELEMETRY
 from labtools.own_agent.readers.session_logs import CLAUDE_CODE, CODEX, TRACELAB
 from labtools.own_agent.steps import trace_of
-from labtools.read_back import read_back
+from labtools.read_back import Json, read_back
 from labtools.records import CallError, Span
 from labtools.transport.arrivals import Arrivals
 from labtools.transport.recording import Exchange, Recording

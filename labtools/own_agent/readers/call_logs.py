@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from labtools.own_agent.json_values import Json, dig, instant_ns, number, objects, text, tokens
-from labtools.own_agent.steps import Reader, Step, settled
+from labtools.own_agent.steps import Reader, Step, instant_ns, settled
+from labtools.read_back import Json, dig, number, objects, text, tokens
 
 
 def _inspect(records: Iterable[Json]) -> tuple[list[Step], str]:

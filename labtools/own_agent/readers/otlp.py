@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from labtools.own_agent.json_values import Json, dig, instant_ns, number, objects, text, tokens
-from labtools.own_agent.steps import Reader, Step, settled
+from labtools.own_agent.steps import Reader, Step, instant_ns, settled
+from labtools.read_back import Json, dig, number, objects, text, tokens
 
 # (attribute, its value) to the kind of a step; the first that fits. A "*" ends a beginning.
 _KINDS = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labtools.own_agent.json_values import Json, dig, instant_ns, number, objects, text, tokens
-from labtools.own_agent.steps import Reader, Step, Turns
+from labtools.own_agent.steps import Reader, Step, Turns, instant_ns
+from labtools.read_back import Json, dig, number, objects, text, tokens
 
 
 def _is_claude_codes(record: Json) -> bool:
