@@ -262,6 +262,20 @@ def test_a_prefix_that_is_forgotten_during_the_pause_bounds_the_time_to_live(tmp
     assert ttl.low < ttl.value < ttl.high
 
 
+def test_a_call_that_failed_after_the_pause_leaves_the_other_prompts_to_tell(tmp_path):
+    truth = PLAIN.but(prefix_cache=PrefixCache(64, 0, ttl_s=5.0))
+    whole = measure(tmp_path, truth, BRIEF.but(pause_s=10.0))
+    last = max(one.place for one in whole.on("prefix", "after_pause"))
+    lost = changed(
+        whole,
+        lambda r: replace(r, error=CallError("timeout", "too slow")),
+        where=lambda one: one.label == "after_pause" and one.place == last,
+    )
+    ttl = fit(lost).parameter("prefix_cache.ttl_s")
+    assert ttl.status == "measured"
+    assert ttl.low < 5.0 < ttl.high
+
+
 def test_without_usage_lengths_are_those_asked_for_and_tokens_are_chunks(tmp_path):
     truth = NAMED["fast"].but(batch_penalty=0.05, max_batch=4)
     measured = measure(tmp_path, truth, BRIEF)

@@ -12,7 +12,6 @@ import math
 from dataclasses import replace
 
 from labtools.evaluation.fitting.chunked_prefill import fit_chunk
-from labtools.evaluation.fitting.evidence import LOADED, LONE, lone_calls, noise_on, timed_calls
 from labtools.evaluation.fitting.lone_call import fit_compile, fit_lone_calls
 from labtools.evaluation.fitting.prefix_cache import fit_per_slot, fit_prefix_cache
 from labtools.evaluation.fitting.queueing import fit_queue
@@ -25,7 +24,6 @@ from labtools.evaluation.fitting.result import (
     predictions,
 )
 from labtools.evaluation.observations import Measured
-from labtools.evaluation.plan import AxisName
 
 __all__ = ["Fit", "Parameter", "Prediction", "Status", "fit"]
 
@@ -36,15 +34,9 @@ def fit(measured: Measured) -> Fit:
     What was not measured stays as a lone call has it: no limit, no effect. Whatever failed is left
     out; nothing raises.
     """
-    calls, name = lone_calls(measured), measured.identity.name
-    draft = fit_lone_calls(name, calls, measured.round_trips_s, noise_on(measured, *LONE))
-    draft = fit_prefix_cache(draft, calls)
-    draft = fit_compile(draft, calls)
-    beside = timed_calls(measured, AxisName.INTERFERENCE)
-    draft = fit_chunk(draft, beside, noise_on(measured, AxisName.INTERFERENCE))
-    closed, opened = (timed_calls(measured, axis) for axis in LOADED)
-    draft = fit_queue(draft, closed, opened, noise_on(measured, *LOADED))
-    draft = fit_per_slot(draft, timed_calls(measured, AxisName.SHARED_PREFIX))
+    draft = fit_lone_calls(measured)
+    for then in (fit_prefix_cache, fit_compile, fit_chunk, fit_queue, fit_per_slot):
+        draft = then(draft, measured)
     parameters = (*draft.parameters, _context_limit(measured), *_UNPROBED)
     if math.isinf(draft.profile.decode_tokens_per_s):
         return Fit(None, parameters)

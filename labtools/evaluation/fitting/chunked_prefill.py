@@ -17,10 +17,11 @@ import numpy as np
 
 from labtools.clock import elapsed_s
 from labtools.evaluation.axes.interference import gaps_s
-from labtools.evaluation.fitting.evidence import Noise, TimedCall
+from labtools.evaluation.fitting.evidence import Noise, TimedCall, noise_on, timed_calls
 from labtools.evaluation.fitting.lone_call import Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
-from labtools.evaluation.plan import Label
+from labtools.evaluation.observations import Measured
+from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.statistics import interval
 from labtools.model.profile import LatencyProfile
 
@@ -76,8 +77,10 @@ class _Torn:
         return float(sizes[np.searchsorted(np.cumsum(sizes), sizes.sum() / 2)])
 
 
-def fit_chunk(draft: Draft, calls: Sequence[TimedCall], noise: Noise) -> Draft:
+def fit_chunk(draft: Draft, measured: Measured) -> Draft:
     """With the chunk's size, from streams and the long prompts beside them."""
+    calls = timed_calls(measured, AxisName.INTERFERENCE)
+    noise = noise_on(measured, AxisName.INTERFERENCE)
     found = _chunk(draft.profile, _torn_streams(draft.profile, calls, noise), noise)
     chunk = None if found.value is None else round(found.value)
     return draft.but(found, prefill_chunk_tokens=chunk)

@@ -103,18 +103,25 @@ class TimedCall:
 
 def timed_calls(measured: Measured, *axes: AxisName) -> list[TimedCall]:
     """The calls of these axes that ended well and brought output."""
-    return [
-        TimedCall(
-            observation,
-            ttft_s,
-            observation.tpot_s or None,
-            elapsed_s(chunks[0], chunks[-1]),
-            *_prompt(observation),
-        )
-        for axis in axes
-        for observation in measured.on(axis)
-        if (ttft_s := observation.ttft_s) is not None and (chunks := observation.record.chunks_at)
-    ]
+    calls = (_timed(observation) for axis in axes for observation in measured.on(axis))
+    return [call for call in calls if call]
+
+
+def timed_pairs(
+    measured: Measured, axis: AxisName, before: Label, after: Label
+) -> list[tuple[TimedCall, TimedCall]]:
+    """The pairs of these labels of which both calls ended well and brought output."""
+    pairs = ((_timed(a), _timed(b)) for a, b in measured.pairs(axis, before, after))
+    return [(first, second) for first, second in pairs if first and second]
+
+
+def _timed(observation: Observation) -> TimedCall | None:
+    ttft_s, chunks = observation.ttft_s, observation.record.chunks_at
+    if ttft_s is None or not chunks:
+        return None
+    decode_s = elapsed_s(chunks[0], chunks[-1])
+    tpot_s = observation.tpot_s or None
+    return TimedCall(observation, ttft_s, tpot_s, decode_s, *_prompt(observation))
 
 
 def lone_calls(measured: Measured) -> list[TimedCall]:

@@ -18,11 +18,21 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from labtools.evaluation.fitting.evidence import COLD, FORMS, Noise, TimedCall
+from labtools.evaluation.fitting.evidence import (
+    COLD,
+    FORMS,
+    LONE,
+    Noise,
+    TimedCall,
+    lone_calls,
+    noise_on,
+    timed_pairs,
+)
 from labtools.evaluation.fitting.result import Parameter, not_probed
 from labtools.evaluation.fitting.robust import NO_JITTER, Paces, fit_jitter
 from labtools.evaluation.fitting.terms import Term, fit_terms
-from labtools.evaluation.plan import Label
+from labtools.evaluation.observations import Measured
+from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.statistics import interval
 from labtools.model.profile import LatencyProfile, PrefixCache
 
@@ -70,12 +80,11 @@ class Draft:
         return (call.ttft_s - self.profile.rtt_s) / pace
 
 
-def fit_lone_calls(
-    name: str, calls: Sequence[TimedCall], round_trips_s: Sequence[float], noise: Noise
-) -> Draft:
+def fit_lone_calls(measured: Measured) -> Draft:
     """All that lone calls tell, but for the cache's sizes and a schema's first call."""
-    rtt = _round_trip(round_trips_s, noise)
-    base = LatencyProfile(name, math.inf, rtt_s=rtt.value or 0.0)
+    calls, noise = lone_calls(measured), noise_on(measured, *LONE)
+    rtt = _round_trip(measured.round_trips_s, noise)
+    base = LatencyProfile(measured.identity.name, math.inf, rtt_s=rtt.value or 0.0)
     plain = [call for call in calls if not call.structured]
     of_prompt, no_prompt = _terms_of_prompts(plain, base.rtt_s, noise)
     of_step, no_step = _terms_of_steps(plain, noise)
@@ -91,7 +100,7 @@ def fit_lone_calls(
     seconds = {name: estimate.value for name, estimate in found.found.items()}
     seconds |= {name: figure.value for name, figure in unknown.items() if figure.value}
     draft = Draft(_with(base, seconds), noise, one_pace)
-    factor = _factor(draft, calls)
+    factor = _factor(draft, measured)
     draft = replace(draft, profile=draft.profile.but(structured_factor=factor.value or 1.0))
     pace, jitter = _jitter(draft, calls)
     how = (
@@ -226,23 +235,16 @@ def _jitter(draft: Draft, calls: Sequence[TimedCall]) -> tuple[Paces, list[Param
 # Schemas.
 
 
-def _factor(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
+def _factor(draft: Draft, measured: Measured) -> Parameter:
     """TPOT with a schema over TPOT without, within each round: tool calls where there are any."""
-    freeform = {call.block: call for call in calls if call.label == Label.FREEFORM}
 
     def slower(call: TimedCall) -> float:
         pace = draft.pace_of_prefill(call, call.ttft_s - draft.profile.rtt_s)
         return (call.tpot_s or 0.0) / call.step_s(draft.profile) / pace
 
     for form in FORMS:
-        pairs = [
-            (call, free)
-            for call in calls
-            if call.label == form
-            and call.tpot_s
-            and (free := freeform.get(call.block))
-            and free.tpot_s
-        ]
+        both = timed_pairs(measured, AxisName.STRUCTURED, form, Label.FREEFORM)
+        pairs = [pair for pair in both if pair[0].tpot_s and pair[1].tpot_s]
         if len(pairs) < _LEAST_CALLS:
             continue
         ratios = [slower(bound) / slower(free) for bound, free in pairs]
@@ -255,23 +257,19 @@ def _factor(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
     return not_probed(FACTOR, f"{_LEAST_CALLS} rounds of a freeform and a structured stream")
 
 
-def fit_compile(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
+def fit_compile(draft: Draft, measured: Measured) -> Draft:
     """TTFT of a schema's first call less that of its second, less what their lengths explain."""
-    warm = {call.block: call for call in calls if call.label == Label.WARM_SCHEMA}
+    pairs = timed_pairs(measured, AxisName.COLD_SCHEMA, Label.COLD_SCHEMA, Label.WARM_SCHEMA)
 
     def beyond_prompt_s(call: TimedCall) -> float:
         return draft.work_s(call) - call.prefill_s(draft.profile)
 
-    differences_s = [
-        beyond_prompt_s(call) - beyond_prompt_s(warm[call.block])
-        for call in calls
-        if call.label == Label.COLD_SCHEMA and call.block in warm
-    ]
+    differences_s = [beyond_prompt_s(cold) - beyond_prompt_s(warm) for cold, warm in pairs]
     if len(differences_s) < _LEAST_CALLS:
         needed = f"{_LEAST_CALLS} new schemas, each asked for twice"
         return draft.but(not_probed(COMPILE, needed))
     seconds, ends = median(differences_s), interval(differences_s)
-    usual_s = median(call.ttft_s for call in warm.values())
+    usual_s = median(warm.ttft_s for _, warm in pairs)
     how = f"TTFT of a new schema's first call less its second, median of {len(differences_s)}."
     if seconds <= draft.noise.least_share(usual_s) * usual_s or ends.low <= 0:
         found = Parameter(COMPILE, 0.0, "absent", how, 0.0, max(0.0, ends.high))

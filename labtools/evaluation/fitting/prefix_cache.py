@@ -10,9 +10,10 @@ from statistics import fmean, median
 
 from labtools.clock import elapsed_s
 from labtools.evaluation.axes.shared_prefix import WAVES
-from labtools.evaluation.fitting.evidence import TimedCall
+from labtools.evaluation.fitting.evidence import TimedCall, timed_calls, timed_pairs
 from labtools.evaluation.fitting.lone_call import REUSE, Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
+from labtools.evaluation.observations import Measured
 from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.statistics import interval
 from labtools.model.profile import PrefixCache
@@ -46,26 +47,26 @@ class _Pair:
         return self.again.cached_tokens
 
 
-def fit_prefix_cache(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
+def fit_prefix_cache(draft: Draft, measured: Measured) -> Draft:
     """With the cache's sizes, beside the reuse rate that the lone calls gave."""
     found = draft.parameters
     [at] = [place for place, parameter in enumerate(found) if parameter.name == REUSE]
-    parts, cache = _sizes(draft, calls, found[at])
+    parts, cache = _sizes(draft, measured, found[at])
     draft = draft.but(prefix_cache=cache)
     return replace(draft, parameters=(*found[:at], *parts, *found[at + 1 :]))
 
 
 def _sizes(
-    draft: Draft, calls: Sequence[TimedCall], reuse: Parameter
+    draft: Draft, measured: Measured, reuse: Parameter
 ) -> tuple[list[Parameter], PrefixCache | None]:
     """By what `cached_tokens` says, and where it is silent, by TTFT."""
     names = (BLOCK, MINIMUM, TTL, CAPACITY, REUSE)
-    repeats = _pairs(calls, Label.COLD, Label.REPEAT)
+    repeats = _pairs(measured, Label.COLD, Label.REPEAT)
     if len(repeats) < _LEAST_PAIRS:
         needed = f"{_LEAST_PAIRS} prompts sent twice"
         return [not_probed(name, needed) for name in (CACHE, *names)], None
-    prefix = [call for call in calls if call.observation.axis == AxisName.PREFIX]
-    counts = [call.cached_tokens for call in prefix if call.cached_tokens]
+    calls = timed_calls(measured, AxisName.PREFIX)
+    counts = [call.cached_tokens for call in calls if call.cached_tokens]
     if counts:
         share = fmean(pair.reported / (pair.again.input_tokens or 1) for pair in repeats)
         hits = sum(pair.reported > 0 for pair in repeats)
@@ -74,7 +75,7 @@ def _sizes(
             f"{len(repeats)} repeats hit."
         )
         block = math.gcd(*counts)
-        minimum = _minimum(prefix, counts, block)
+        minimum = _minimum(calls, counts, block)
         parts = [
             Parameter(CACHE, share, "measured", how),
             Parameter(BLOCK, block, "measured", f"Greatest divisor of {len(counts)} counts."),
@@ -91,27 +92,18 @@ def _sizes(
         reuse = Parameter(REUSE, None, "not_identifiable", unseen)
         defaults = {BLOCK: cache.block_tokens, MINIMUM: cache.minimum_tokens}
         silent = "No counts are reported; the profile takes {}, this model's default."
-        parts = [
-            effect,
-            *(
-                Parameter(n, None, "not_identifiable", silent.format(d))
-                for n, d in defaults.items()
-            ),
-        ]
-    ttl, ttl_s = _ttl(calls, repeats, cache.ttl_s, reported=bool(counts))
+        parts = [effect]
+        for name, default in defaults.items():
+            parts.append(Parameter(name, None, "not_identifiable", silent.format(default)))
+    paused = _pairs(measured, Label.BEFORE_PAUSE, Label.AFTER_PAUSE)
+    ttl, ttl_s = _ttl(repeats, paused, cache.ttl_s, reported=bool(counts))
     unused = f"Not measured; the profile takes {cache.capacity_tokens:,}, this model's default."
     capacity = Parameter(CAPACITY, None, "not_probed", unused)
     return [*parts, ttl, capacity, reuse], replace(cache, ttl_s=ttl_s)
 
 
-def _pairs(calls: Sequence[TimedCall], first: Label, second: Label) -> list[_Pair]:
-    """Calls of one block under these labels, the n-th with the n-th."""
-    again = {call.block: call for call in calls if call.label == second}
-    return [
-        _Pair(call, again[call.block])
-        for call in calls
-        if call.label == first and call.observation.axis == AxisName.PREFIX and call.block in again
-    ]
+def _pairs(measured: Measured, before: Label, after: Label) -> list[_Pair]:
+    return [_Pair(*pair) for pair in timed_pairs(measured, AxisName.PREFIX, before, after)]
 
 
 def _minimum(calls: Sequence[TimedCall], counts: Sequence[int], block: int) -> Parameter:
@@ -153,21 +145,16 @@ def _by_ttft(draft: Draft, repeats: Sequence[_Pair]) -> Parameter:
 
 
 def _ttl(
-    calls: Sequence[TimedCall], repeats: Sequence[_Pair], default_s: float, *, reported: bool
+    repeats: Sequence[_Pair], paused: Sequence[_Pair], default_s: float, *, reported: bool
 ) -> tuple[Parameter, float]:
     """The time to live, and what the profile takes for it."""
-    before, after = (
-        sorted((c for c in calls if c.label == label), key=lambda c: c.observation.place)
-        for label in (Label.BEFORE_PAUSE, Label.AFTER_PAUSE)
-    )
     saves_s = median(pair.saved_s for pair in repeats) / 2
 
     def hit(pair: _Pair) -> bool:
         return pair.reported > 0 if reported else pair.saved_s > saves_s
 
-    paired = [_Pair(*pair) for pair in zip(before, after, strict=False)]
-    paused = [pair for pair in paired if pair.idle_s > 0]
-    if len(before) != len(after) or not paused:
+    paused = [pair for pair in paused if pair.idle_s > 0]
+    if not paused:
         needed = "prompts left alone for a while"
         return not_probed(TTL, f"{needed}; the profile takes {default_s:g} s"), default_s
     if fmean(map(hit, paused)) >= fmean(map(hit, repeats)) / 2:
@@ -187,9 +174,10 @@ def _ttl(
     return Parameter(TTL, taken_s, "measured", how, min(lived_s, gone_s), gone_s), taken_s
 
 
-def fit_per_slot(draft: Draft, calls: Sequence[TimedCall]) -> Draft:
+def fit_per_slot(draft: Draft, measured: Measured) -> Draft:
     """With a cache that belongs to a slot, from waves of calls that go on from one prefix."""
-    cache, found = draft.profile.prefix_cache, _per_slot(draft, calls)
+    waves = timed_calls(measured, AxisName.SHARED_PREFIX)
+    cache, found = draft.profile.prefix_cache, _per_slot(draft, waves)
     if not cache or not found.value:
         return draft.but(found)
     if draft.profile.max_batch is None:

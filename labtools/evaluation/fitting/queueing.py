@@ -20,10 +20,17 @@ from typing import NamedTuple
 import numpy as np
 
 from labtools.clock import elapsed_s
-from labtools.evaluation.fitting.evidence import Noise, TimedCall
+from labtools.evaluation.fitting.evidence import (
+    LOADED,
+    Noise,
+    TimedCall,
+    noise_on,
+    timed_calls,
+)
 from labtools.evaluation.fitting.lone_call import Draft
 from labtools.evaluation.fitting.result import Parameter, not_probed
 from labtools.evaluation.fitting.robust import regress
+from labtools.evaluation.observations import Measured
 from labtools.model.profile import LatencyProfile
 
 SLOTS, PENALTY = "max_batch", "batch_penalty"
@@ -47,15 +54,14 @@ class _Served(NamedTuple):
     """When it got its slot."""
 
 
-def fit_queue(
-    draft: Draft, closed: Sequence[TimedCall], opened: Sequence[TimedCall], noise: Noise
-) -> Draft:
+def fit_queue(draft: Draft, measured: Measured) -> Draft:
     """With slots and penalty, from the closed loop's calls and the open loop's."""
+    noise, arrivals = noise_on(measured, *LOADED), list[TimedCall]()
     levels: dict[int, list[TimedCall]] = defaultdict(list)
-    for call in closed:
+    for call in timed_calls(measured, *LOADED):
         if call.uncached_tokens is not None:
-            levels[int(call.observation.at.get("clients", 0))].append(call)
-    arrivals = [call for call in opened if call.uncached_tokens is not None]
+            clients = call.observation.at.get("clients")
+            (levels[int(clients)] if clients else arrivals).append(call)
     slots = _slots(draft, levels, noise)
     limit = int(slots.value) if slots.status == "measured" and slots.value else None
     crowds = [_served(draft, calls, limit) for calls in (*levels.values(), arrivals)]

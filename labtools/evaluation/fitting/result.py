@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 from typing import Any, Literal, NamedTuple
+
+from pydantic import TypeAdapter
 
 from labtools.errors import NothingMeasured, one_of
 from labtools.evaluation.observations import Measured
@@ -173,15 +175,8 @@ class Fit:
         if self.profile is None:
             decode = self.parameter("decode_tokens_per_s")
             raise NothingMeasured(f"There is no profile without a decode rate. {decode.how}")
-        return json.dumps({self.profile.name: _table(self.profile)}, indent=1) + "\n"
-
-
-def _table(profile: Any) -> dict[str, Any]:
-    """The fields that differ from their defaults, so that JSON needs no infinity."""
-    values = {
-        field.name: getattr(profile, field.name)
-        for field in fields(profile)
-        if field.name != "name"
-        and (field.default is MISSING or getattr(profile, field.name) != field.default)
-    }
-    return {name: _table(v) if is_dataclass(v) else v for name, v in values.items()}
+        # Without what is at its default: JSON has no infinity.
+        table = TypeAdapter(LatencyProfile).dump_python(
+            self.profile, exclude={"name"}, exclude_defaults=True
+        )
+        return json.dumps({self.profile.name: table}, indent=1) + "\n"
