@@ -7,7 +7,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from labtools.evaluation.reporting import (
 )
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import held, measure
-from labtools.evaluation.settings import SIZES, Settings, as_typed, from_typed, size
+from labtools.evaluation.settings import SETTING_NAMES, SIZES, Settings, as_typed, from_typed, size
 from labtools.lab.budget import Budget
 from labtools.lab.connect import connect
 from labtools.lab.lab import Lab
@@ -106,12 +106,11 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--prices", metavar="IN,CACHED,OUT", help=PRICES)
     parser.add_argument("--size", default="default", help=f"{', '.join(SIZES)}")
     settings = parser.add_argument_group("settings", "each replaces what the size says")
-    for field in fields(Settings):
-        many = field.name in ("contexts", "concurrency")
+    for name in SETTING_NAMES:
         settings.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            metavar="N,N" if many else "N",
-            help=f"default: {as_typed(getattr(SIZES['default'], field.name))}",
+            f"--{name.replace('_', '-')}",
+            metavar="N,N" if name in ("contexts", "concurrency") else "N",
+            help=f"default: {as_typed(getattr(SIZES['default'], name))}",
         )
 
 
@@ -225,7 +224,7 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    texts = {field.name: getattr(options, field.name) for field in fields(Settings)}
+    texts = {name: getattr(options, name) for name in SETTING_NAMES}
     typed = {name: from_typed(name, text) for name, text in texts.items() if text is not None}
     return size(options.size).but(**typed)
 

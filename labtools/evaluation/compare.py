@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from labtools.errors import ConfigurationError
 from labtools.evaluation.axes import AXES
@@ -23,7 +23,7 @@ from labtools.evaluation.observations import Measured, Observation
 from labtools.evaluation.outcome import readable
 from labtools.evaluation.plan import AxisName
 from labtools.evaluation.report import Report, command_line, summarise
-from labtools.evaluation.settings import Settings
+from labtools.evaluation.settings import SETTING_NAMES, as_typed, differing
 from labtools.evaluation.statistics import Difference, Stat, difference, median
 from labtools.model.profile import Prices
 from labtools.records import tokens_of
@@ -117,20 +117,16 @@ def _refusal(
     ]
     if missing:
         return f"Not measured at {joined(missing)}."
-    if differing := _differing([run.identity.settings for run in measured], pairing.settings):
-        return f"The settings differ: {joined(differing)}."
+    if others := _differing(measured, pairing.settings):
+        return f"The settings differ: {joined(others)}."
     if pairing.by_tools and len({r.abilities.tools for r in reports if r.abilities}) > 1:
         return "Some of the endpoints know tools and some do not, so they were asked differently."
     return None
 
 
-def _differing(settings: Sequence[Settings], names: Sequence[str]) -> list[str]:
-    found = []
-    for name in names:
-        values = [str(getattr(each, name)) for each in settings]
-        if len(set(values)) > 1:
-            found.append(f"{name} {' against '.join(values)}")
-    return found
+def _differing(measured: Sequence[Measured], names: Sequence[str]) -> list[str]:
+    found = differing([run.identity.settings for run in measured], names)
+    return [f"{name} {' against '.join(map(as_typed, each))}" for name, each in found.items()]
 
 
 def _warnings(measured: Sequence[Measured], reports: Sequence[Report]) -> list[str]:
@@ -142,10 +138,9 @@ def _warnings(measured: Sequence[Measured], reports: Sequence[Report]) -> list[s
             f"Unequal clocks: {clocks}. A simulated time is what a profile predicts, not what an "
             "endpoint did; the differences below are between a prediction and a measurement."
         )
-    names = [field.name for field in fields(Settings)]
-    if differing := _differing([run.identity.settings for run in measured], names):
+    if others := _differing(measured, SETTING_NAMES):
         warnings.append(
-            f"The settings differ: {joined(differing)}. Only calls that all plans hold are paired."
+            f"The settings differ: {joined(others)}. Only calls that all plans hold are paired."
         )
     versions = {report.endpoint.labtools_version for report in reports}
     if len(versions) > 1:

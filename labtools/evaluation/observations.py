@@ -107,17 +107,6 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Overhead:
-    """What the measuring machine itself added during a block, on the wall clock."""
-
-    block: str
-    lateness_s: tuple[Seconds, ...]
-    """How late the loop woke, each time it was asked to after ten milliseconds."""
-    cpu_s: Seconds
-    calls: Count
-
-
-@dataclass(frozen=True, slots=True)
 class Identity:
     """Which endpoint was measured, by what. No keys."""
 
@@ -138,7 +127,7 @@ class Measured:
     abilities: Abilities | None
     observations: tuple[Observation, ...]
     """Of the plan's finished blocks, in order of block, lane and place."""
-    overheads: tuple[Overhead, ...] = ()
+    overheads: tuple[Watched, ...] = ()
     set_aside: int = 0
     """Records of attempts that were interrupted: kept on disk, counted in what was spent."""
     round_trips_s: tuple[float, ...] = ()
@@ -191,16 +180,19 @@ PERIOD_S = 0.010
 
 @dataclass(slots=True)
 class Watched:
-    """What the machine did while it was watched."""
+    """What the measuring machine itself added during a block, on the wall clock."""
 
-    lateness_s: list[float] = field(default_factory=list)
-    cpu_s: float = 0.0
+    block: str
+    lateness_s: list[Seconds] = field(default_factory=list)
+    """How late the loop woke, each time it was asked to after ten milliseconds."""
+    cpu_s: Seconds = 0.0
+    calls: Count = 0
 
 
 @asynccontextmanager
-async def watched_loop() -> AsyncIterator[Watched]:
-    """Watch the running loop during the block."""
-    watched = Watched()
+async def watched_loop(block: str) -> AsyncIterator[Watched]:
+    """Watch the running loop while a block is run."""
+    watched = Watched(block)
     if isinstance(asyncio.get_running_loop(), SimLoop):
         yield watched
         return

@@ -234,7 +234,7 @@ def incomplete(report: Report) -> str | None:
             most = report.failures[0]
             return (
                 f"Nothing was measured: {failed_calls} of {count(failed_calls, 'call')} failed, "
-                f"with {_kind(most)}: {most.message.rstrip('.')}."
+                f"with {kind_of(most)}: {most.message.rstrip('.')}."
             )
         return "The run was interrupted before the first probe: nothing is known yet."
     missing = joined(f"{axis.axis} ({axis.finished} of {axis.planned})" for axis in done.unfinished)
@@ -249,13 +249,14 @@ def failed(report: Report) -> str | None:
     if not report.failures or report.completeness.planned is None:
         return None
     calls = sum(failure.calls for failure in report.failures)
-    kinds = joined(f"{failure.calls} × {_kind(failure)}" for failure in report.failures)
+    kinds = joined(f"{failure.calls} × {kind_of(failure)}" for failure in report.failures)
     limits = sum(failure.calls for failure in report.failures if failure.status == 429)
     limited = f" {limits} of them met a rate limit." if limits else ""
     return f"{count(calls, 'call')} failed: {kinds}.{limited} Goodput counts each as a miss."
 
 
-def _kind(failure: Failure) -> str:
+def kind_of(failure: Failure) -> str:
+    """ "status 429", "timeout"."""
     return f"{failure.kind}{f' {failure.status}' if failure.status is not None else ''}"
 
 

@@ -25,7 +25,7 @@ from labtools.evaluation.fitting import fit as fitted
 from labtools.evaluation.fitting.result import Parameter, Prediction
 from labtools.evaluation.observations import Identity, Measured, Observation
 from labtools.evaluation.outcome import Completeness, Failure, Lack, Overhead, Spent
-from labtools.evaluation.settings import SIZES, Settings, as_typed
+from labtools.evaluation.settings import SETTING_NAMES, SIZES, Settings, as_typed, differing
 from labtools.evaluation.statistics import Part, Stat, stat
 from labtools.model.metrics import samples_needed
 from labtools.model.profile import Prices
@@ -232,14 +232,14 @@ def command_line(*identities: Identity) -> str:
     one command are measured in turn, call by call.
     """
     settings = identities[0].settings
-    differing = {name: size.differing(settings) for name, size in SIZES.items()}
-    nearest = min(differing, key=lambda name: (len(differing[name]), name != "default"))
+    others = {name: differing((size, settings), SETTING_NAMES) for name, size in SIZES.items()}
+    nearest = min(others, key=lambda name: (len(others[name]), name != "default"))
     words = ["python", "-m", "labtools", "evaluate"]
     for identity in identities:
         words += ["--base-url", identity.endpoint, "--model", identity.model]
         words += ["--name", identity.name]
     if nearest != "default":
         words += ["--size", nearest]
-    for name in differing[nearest]:
+    for name in others[nearest]:
         words += [f"--{name.replace('_', '-')}", as_typed(getattr(settings, name))]
     return shlex.join(words)

@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities
-from labtools.evaluation.observations import Identity, Measured, Observation, Overhead
+from labtools.evaluation.observations import Identity, Measured, Observation, Watched
 from labtools.evaluation.plan import AxisName, Label
-from labtools.evaluation.settings import as_typed
+from labtools.evaluation.settings import SETTING_NAMES, as_typed, differing
 from labtools.files import append_line, mend_end, read_lines, unusable_line, write_whole
 from labtools.read_back import read_back
 from labtools.records import Count, Seconds
@@ -82,10 +82,10 @@ class ResultsFolder:
 
     def _begin(self, identity: Identity) -> None:
         settings = self.path / "settings.json"
-        if settings.exists() and (differing := _differing(self.identity(), identity)):
+        if settings.exists() and (others := _differing(self.identity(), identity)):
             if any(record.error is None for record in self.read().made):
                 raise ConfigurationError(
-                    f"{self.path} holds another run: {'; '.join(differing)}. To go on with it, "
+                    f"{self.path} holds another run: {'; '.join(others)}. To go on with it, "
                     "repeat its settings. To start anew, choose another --name or --out, or "
                     "delete the folder."
                 )
@@ -126,7 +126,7 @@ class ResultsFolder:
         """Everything so far; a torn last line is left out."""
         lines = self._lines()
         calls: list[Observation] = lines["call"]
-        overheads: dict[str, Overhead] = {noted.block: noted for noted in lines["overhead"]}
+        overheads: dict[str, Watched] = {noted.block: noted for noted in lines["overhead"]}
         attempts: dict[str, int] = dict(lines["finished"])  # those that count
         counted = [call for call in calls if attempts.get(call.block) == call.attempt]
         begun = defaultdict[str, int](int)
@@ -211,7 +211,7 @@ class _RoundTrip(NamedTuple):
     seconds: Seconds
 
 
-read_overhead = partial(read_back, Overhead, where="an overhead")
+read_overhead = partial(read_back, Watched, where="an overhead")
 _KINDS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "call": read_call,
     "finished": partial(read_back, _Finished, where="a finished block"),
@@ -221,16 +221,12 @@ _KINDS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
-def _differing(found: Identity, asked: Identity) -> list[str]:
-    """What makes two runs different, as phrases."""
-    pairs = [
-        (name, getattr(found, name), getattr(asked, name))
-        for name in ("name", "endpoint", "model", "clock")
-        if getattr(found, name) != getattr(asked, name)
-    ]
-    then, now = found.settings, asked.settings
-    pairs += [(name, getattr(then, name), getattr(now, name)) for name in then.differing(now)]
-    return [f"{name}: found {as_typed(was)}, asked {as_typed(now)}" for name, was, now in pairs]
+def _differing(*runs: Identity) -> list[str]:
+    """What makes the run that was found and the one that is asked for different, as phrases."""
+    found = differing(runs, ("name", "endpoint", "model", "clock"))
+    found |= differing([run.settings for run in runs], SETTING_NAMES)
+    told = {name: map(as_typed, values) for name, values in found.items()}
+    return [f"{name}: found {was}, asked {now}" for name, (was, now) in told.items()]
 
 
 @contextmanager

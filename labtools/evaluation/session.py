@@ -207,7 +207,7 @@ class Session:
                 await level.abort()  # nobody waits for a lane that does not come
                 raise
 
-        async with watched_loop() as watched:
+        async with watched_loop(block.name) as watched:
             # At a budget's limit the calls under way still end, and are kept: they are paid for.
             ended = await asyncio.gather(
                 *(walk(number, calls) for number, calls in enumerate(block.lanes)),
@@ -215,9 +215,9 @@ class Session:
             )
         for raised in sorted(filter(None, ended), key=_is_consequence):
             raise raised
+        watched.calls = len(records)
         if watched.lateness_s:
-            values = {"block": block.name, **asdict(watched), "calls": len(records)}
-            self.folder.append("overhead", values)
+            self.folder.append("overhead", asdict(watched))
         errors = [record.error for record in records]
         return any(not e or e.status or e.kind == "protocol" for e in errors)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
@@ -84,15 +84,18 @@ class Settings:
 
     def but(self, **changes: Any) -> Settings:
         """These settings with some changed. An unknown name lists the known ones."""
-        known = {field.name for field in fields(self)}
-        for name in changes.keys() - known:
-            raise one_of("setting", name, sorted(known))
+        for name in changes.keys() - set(SETTING_NAMES):
+            raise one_of("setting", name, SETTING_NAMES)
         return replace(self, **changes)
 
-    def differing(self, other: Settings) -> list[str]:
-        """The names of those that another evaluation has otherwise."""
-        names = (field.name for field in fields(self))
-        return [name for name in names if getattr(self, name) != getattr(other, name)]
+
+SETTING_NAMES = tuple(field.name for field in fields(Settings))
+
+
+def differing(given: Sequence[object], names: Iterable[str]) -> dict[str, tuple[object, ...]]:
+    """What each of these has under the names under which not all have the same."""
+    values = {name: tuple(getattr(each, name) for each in given) for name in names}
+    return {name: found for name, found in values.items() if len(set(found)) > 1}
 
 
 SIZES: Mapping[str, Settings] = MappingProxyType(

@@ -20,7 +20,7 @@ from labtools.evaluation.load_test import (
 )
 from labtools.evaluation.load_test.command import run_load
 from labtools.evaluation.load_test.results import read_load
-from labtools.evaluation.observations import Observation, Overhead
+from labtools.evaluation.observations import Observation, Watched
 from labtools.evaluation.settings import Settings
 from labtools.files import append_line
 from labtools.mock.server import ServerProcess
@@ -161,7 +161,7 @@ def write_process(path, epoch_s, sent_at, block="load/0", errors=(), rate=0.0):
         record = CallRecord("m", at, at + 0.5, (at + 0.1,), at + 0.1, 1000, 64, 0, error=error)
         one = Observation("open_loop" if rate else "concurrency", block, "call", 0, place, record)
         append_line(path, {"kind": "call", **one.as_dict()})
-    append_line(path, {"kind": "overhead", **asdict(Overhead(block, (0.001,), 0.2, 3))})
+    append_line(path, {"kind": "overhead", **asdict(Watched(block, (0.001,), 0.2, 3))})
 
 
 def test_machines_whose_clocks_began_apart_are_put_on_one(tmp_path):

@@ -29,7 +29,7 @@ from small_evaluation import EVERYTHING, SMALL
 
 from labtools import connect
 from labtools.evaluation.fitting import fit
-from labtools.evaluation.observations import Overhead
+from labtools.evaluation.observations import Watched
 from labtools.evaluation.plan import FUNCTIONS
 from labtools.evaluation.report import Report, command_line, summarise
 from labtools.evaluation.reporting import page
@@ -368,7 +368,7 @@ def test_text_from_outside_fits_into_every_file(text):
 
 
 def test_overhead_is_of_the_wall_clock_only():
-    watched = Overhead("concurrency/1", (0.001, 0.002, 0.009), cpu_s=0.02, calls=4)
+    watched = Watched("concurrency/1", (0.001, 0.002, 0.009), cpu_s=0.02, calls=4)
     found = summarise(measured(overheads=(watched,))).overhead
     assert (found.lateness_p50_s, found.lateness_max_s) == (0.002, 0.009)
     assert found.cpu_s_per_call == pytest.approx(0.005)

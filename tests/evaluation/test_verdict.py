@@ -22,7 +22,7 @@ from made_up import (
 
 from labtools.evaluation.fitting import Fit
 from labtools.evaluation.fitting.result import Prediction
-from labtools.evaluation.observations import Overhead
+from labtools.evaluation.observations import Watched
 from labtools.evaluation.report import RULES, summarise
 
 UNFINISHED = BARE.but(contexts=(600,), context_calls=2)
@@ -61,7 +61,7 @@ def schemas(cold_ttft_s, count=8):
 
 
 def late(seconds):
-    return (Overhead("context/600/0", (seconds,) * 20, 0.01, 1),)
+    return (Watched("context/600/0", (seconds,) * 20, 0.01, 1),)
 
 
 FAST_STEP = a_record(0.3, output_tokens=11)  # 0.3 s of TTFT, 0.1 s of decode

@@ -39,7 +39,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from labtools.clock import cpu_time_s, monotonic_s, wall_epoch_s
 from labtools.evaluation.load_test import Allowance, LoadPlan, share
 from labtools.evaluation.load_test.results import Process
-from labtools.evaluation.observations import PERIOD_S, Observation, Overhead
+from labtools.evaluation.observations import PERIOD_S, Observation, Watched
 from labtools.evaluation.plan import AxisName, Label, input_tokens, output_limit
 from labtools.files import append_line
 from labtools.lab.stopwatch import record_of, retry_after_s
@@ -284,16 +284,17 @@ class Measuring:
     def _watch(self) -> None:
         """How late this process wakes: instants are stamped so late at most of the time."""
         while True:
-            lateness_s: list[float] = []
+            watched = Watched(self.block)
             cpu_before_s, calls_before, began_at = cpu_time_s(), self._calls, monotonic_s()
             try:
                 while monotonic_s() < began_at + OVERHEAD_EVERY_S:
                     asked_at = monotonic_s()
                     gevent.sleep(PERIOD_S)
-                    lateness_s.append(max(0.0, monotonic_s() - asked_at - PERIOD_S))
+                    watched.lateness_s.append(max(0.0, monotonic_s() - asked_at - PERIOD_S))
             finally:
-                counts = cpu_time_s() - cpu_before_s, self._calls - calls_before
-                self._write("overhead", asdict(Overhead(self.block, tuple(lateness_s), *counts)))
+                watched.cpu_s = cpu_time_s() - cpu_before_s
+                watched.calls = self._calls - calls_before
+                self._write("overhead", asdict(watched))
 
     def _write(self, kind: str, values: Mapping[str, Any]) -> None:
         append_line(self._file, {"kind": kind, **values})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,14 +10,16 @@ from typing import Any
 
 from labtools.errors import NothingMeasured
 from labtools.evaluation.axes.load import Load, closed_loop, open_loop
-from labtools.evaluation.observations import Identity, Measured, Observation, Overhead
+from labtools.evaluation.observations import Identity, Measured, Observation, Watched
+from labtools.evaluation.outcome import failures, kind_of, overhead
 from labtools.evaluation.results_folder import read_call, read_kinds, read_overhead
 from labtools.evaluation.settings import Settings
-from labtools.evaluation.statistics import Percentile, Stat
 from labtools.files import unusable_line
 from labtools.model.metrics import percentile
+from labtools.plots.canvas import spread_words
 from labtools.read_back import read_back
 from labtools.records import CallRecord, Seconds
+from labtools.wording import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2
     """
     heads: list[Process] = []
     calls: list[Observation] = []
-    overheads: list[Overhead] = []
+    overheads: list[Watched] = []
     for path in sorted(folder.glob(f"load-{run}-*.jsonl")):
         later_s: float | None = None
         for number, kind, value in read_kinds(path, _KINDS):
@@ -110,19 +111,24 @@ def _moved(record: CallRecord, later_s: float) -> CallRecord:
     )
 
 
-def _lines(results: LoadResults) -> Iterable[str]:
-    measured, load = results.measured, results.load
+def _lines(results: LoadResults) -> Iterator[str]:
+    measured, load, identity = results.measured, results.load, results.measured.identity
     who = (
         f"{load.clients} clients in a closed loop"
         if load.clients
         else f"{load.request_rate_per_s:.4g} calls a second in an open loop"
     )
-    identity = measured.identity
+    kinds = ", ".join(f"{failure.calls} {kind_of(failure)}" for failure in failures(measured))
+    failed = f"failed: {kinds}" if kinds else "none failed"
     yield f"{identity.name} ({identity.model}): {who}, processes: {results.processes}"
-    yield f"{load.calls} calls in {load.wall_s:.1f} s{_failures(measured.made)}"
-    yield _row("TTFT", load.ttft_s)
-    yield _row("time per token", load.tpot_s)
-    yield _row("end to end", load.e2e_latency_s)
+    yield f"{load.calls} calls in {load.wall_s:.1f} s, {failed}"
+    rows = {"TTFT": load.ttft_s, "TPOT": load.tpot_s, "end to end": load.e2e_latency_s}
+    for name, stat in rows.items():
+        if stat.p50 and stat.p95:
+            p50, p95 = spread_words(stat.p50.spread), spread_words(stat.p95.spread)
+            yield f"  {name:10} p50 {p50:30} p95 {p95}"
+        else:
+            yield f"  {name:10} {stat.reason}"
     yield (
         f"{load.output_tokens_per_s or 0:,.0f} output tokens a second; "
         f"{load.goodput_per_s or 0:.2f} calls a second within {identity.settings.slo_s:g} s, "
@@ -130,54 +136,19 @@ def _lines(results: LoadResults) -> Iterable[str]:
     )
     if not load.ttft_s.independent:
         yield "Calls side by side slow each other: an interval is of this run, not of the next."
-    yield from _cached(measured.made)
-    yield from _machine(measured)
-
-
-def _failures(records: Iterable[CallRecord]) -> str:
-    kinds = Counter(
-        f"{call.error.kind} {call.error.status or ''}".strip() for call in records if call.error
-    )
-    if not kinds:
-        return ", none failed"
-    return ", failed: " + ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-
-
-def _row(name: str, stat: Stat) -> str:
-    if stat.p50 is None or stat.p95 is None:
-        return f"  {name:15} {stat.reason}"
-    return f"  {name:15} p50 {_in_ms(stat.p50):32} p95 {_in_ms(stat.p95)}"
-
-
-def _in_ms(found: Percentile) -> str:
-    value = f"{found.value * 1e3:.1f} ms"
-    if found.interval is None:
-        return f"{value} (an interval takes {found.needed} calls)"
-    return f"{value} ({found.interval.low * 1e3:.1f} to {found.interval.high * 1e3:.1f})"
-
-
-def _cached(records: Iterable[CallRecord]) -> Iterable[str]:
-    told = [call for call in records if call.input_tokens and call.cached_tokens is not None]
-    cached = sum(call.cached_tokens or 0 for call in told)
-    if cached:
-        share = cached / sum(call.input_tokens or 0 for call in told)
+    spent = measured.spent
+    if spent.cached_tokens and spent.input_tokens:
         yield (
-            f"{share:.0%} of the input tokens came from the endpoint's cache. Every prompt of a "
-            "run is new: take another --seed than the last time."
+            f"{spent.cached_tokens / spent.input_tokens:.0%} of the input tokens came from the "
+            "endpoint's cache. Every prompt of a run is new: take another --seed than the last "
+            "time."
         )
-
-
-def _machine(measured: Measured) -> Iterable[str]:
-    late_s = [late for noted in measured.overheads for late in noted.lateness_s]
-    calls = sum(noted.calls for noted in measured.overheads)
-    if late_s and calls:
-        cpu_s = sum(noted.cpu_s for noted in measured.overheads)
+    machine, _ = overhead(measured)
+    if machine and machine.cpu_s_per_call is not None:
         yield (
-            f"This side woke {percentile(late_s, 0.5) * 1e3:.1f} ms late at p50 and "
-            f"{percentile(late_s, 0.99) * 1e3:.1f} ms at p99; {cpu_s / calls * 1e3:.1f} ms of CPU "
+            f"This side woke {duration(machine.lateness_p50_s)} late at p50 and "
+            f"{duration(machine.lateness_p95_s)} at p95; {duration(machine.cpu_s_per_call)} of CPU "
             "a call. What it adds to a TTFT is of that size."
         )
-    sent_late_s = [call.at["late_s"] for call in measured.observations if "late_s" in call.at]
-    if sent_late_s:
-        late_ms = percentile(sent_late_s, 0.99) * 1e3
-        yield f"Calls were sent {late_ms:.1f} ms after they were due at p99."
+    if late_s := [call.at["late_s"] for call in measured.observations if "late_s" in call.at]:
+        yield f"Calls were sent {duration(percentile(late_s, 0.99))} after they were due at p99."
