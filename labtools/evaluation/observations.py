@@ -43,8 +43,9 @@ class Observation:
 
     @property
     def number(self) -> int:
-        """Which run or round of its axis its block is: 3 of "chain/3"."""
-        return int(self.block.rpartition("/")[2])
+        """Which run or round of its axis its block is: 3 of "chain/3"; 0 where it has none."""
+        number = self.block.rpartition("/")[2]
+        return int(number) if number.isdecimal() else 0
 
     @property
     def failed(self) -> bool:

@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 
 from labtools.errors import ConfigurationError
 from labtools.evaluation.abilities import Abilities
+from labtools.evaluation.axes import AXES
 from labtools.evaluation.observations import Identity, Measured, Observation, Watched
-from labtools.evaluation.plan import AxisName, Label
+from labtools.evaluation.plan import AxisName
 from labtools.evaluation.settings import SETTING_NAMES, as_typed, differing
 from labtools.files import append_line, mend_end, read_lines, unusable_line, write_whole
 from labtools.read_back import read_back
@@ -171,14 +172,7 @@ def read_kinds(
         yield number, kind, value
 
 
-# What the summaries ask of the calls of an axis.
-_MADE_FOR = {
-    AxisName.CHAIN: "step",
-    AxisName.CONTEXT: "input_tokens",
-    AxisName.CONCURRENCY: "clients",
-    AxisName.OPEN_LOOP: "request_rate_per_s",
-}
-_NUMBERED = (AxisName.CHAIN, AxisName.STRUCTURED)
+_MADE_FOR = {what: name for axis in AXES for what, name in axis.made_for.items()}
 
 
 def read_call(values: Mapping[str, Any], *, planned: bool = True) -> Observation:
@@ -192,13 +186,9 @@ def read_call(values: Mapping[str, Any], *, planned: bool = True) -> Observation
     if any(later < earlier - 1e-6 for earlier, later in pairwise(instants)):
         raise ConfigurationError("a call's instants must follow each other, from sent to ended")
     if planned:
-        made_for = "shared" if call.label == Label.SHARED else _MADE_FOR.get(call.axis)
+        made_for = _MADE_FOR.get(call.label) or _MADE_FOR.get(call.axis)
         if made_for and made_for not in call.at:
             raise ConfigurationError(f"a call on the axis {call.axis} needs at.{made_for}")
-        if call.axis in _NUMBERED and not call.block.rpartition("/")[2].isdecimal():
-            raise ConfigurationError(
-                f"a block of {call.axis} needs a number; found {call.block!r:.40}"
-            )
     return call
 
 

@@ -82,6 +82,8 @@ class Axis:
     section: str | None = None
     """The template of its part of the report's page."""
     pairings: Sequence[Pairing] = ()
+    made_for: Mapping[AxisName | Label, str] = field(default_factory=dict)
+    """The value of `at` without which a call of an axis, or of a label, cannot be summed up."""
 
 
 def stat_of(calls: Calls, value: Value, *, independent: bool = True) -> Stat:

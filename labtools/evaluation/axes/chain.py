@@ -211,6 +211,7 @@ CHAIN = Axis(
     rules=[chain_total, chain_broken],
     figures={"chain": chain_by_step},
     section="chain.html",
+    made_for={AxisName.CHAIN: "step"},
     pairings=[
         Pairing(
             AxisName.CHAIN,

@@ -101,5 +101,6 @@ CONTEXT = Axis(
     },
     figures={"contexts": ttft_by_prompt},
     section="context.html",
+    made_for={AxisName.CONTEXT: "input_tokens"},
     pairings=[Pairing(AxisName.CONTEXT, (), [_TTFT], for_each="input_tokens")],
 )

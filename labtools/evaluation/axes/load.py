@@ -200,6 +200,7 @@ LOAD = Axis(
     },
     figures={"clients": latency_by_clients, "tpot": tpot_by_clients},
     section="load.html",
+    made_for={AxisName.CONCURRENCY: "clients", AxisName.OPEN_LOOP: "request_rate_per_s"},
     pairings=[
         Pairing(
             AxisName.CONCURRENCY,

@@ -287,6 +287,7 @@ PREFIX = Axis(
     stats=lambda report: {PHRASES[row.label]: row.ttft_s for row in report.prefix.reuses},
     figures={"prefix": ttft_after_edits},
     section="prefix.html",
+    made_for={Label.SHARED: "shared"},
     pairings=[
         Pairing(
             AxisName.PREFIX,
