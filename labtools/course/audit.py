@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from types import MappingProxyType
 
 from labtools.coding_agent.essay import STEPS, EssayStep, pass_from
 from labtools.coding_agent.steps import STEPS as AGENTS_STEPS
@@ -50,9 +49,9 @@ SCOUT = sped_up(MAVERICK, 3).but(
     prices=SMALL_PRICES,
 )
 
-ESSAY_MODELS: Mapping[str, LatencyProfile] = MappingProxyType(
-    {profile.name: profile for profile in (MAVERICK, SCOUT, CODER)}
-)
+ESSAY_MODELS: Mapping[str, LatencyProfile] = {
+    profile.name: profile for profile in (MAVERICK, SCOUT, CODER)
+}
 """From model name to profile, for `connect(profile=...)`."""
 
 READS = ("Read source", "Read test")
@@ -69,9 +68,7 @@ ROUTED_FACTOR = 3.0
 """How much faster that model is, says the essay."""
 HARNESS = tuple(step.row.name for step in AGENTS_STEPS if step.name in IN_CODE)
 """What ten lines of code do, or no code at all once the file is known."""
-MERGED: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"both reads": READS, "plan and fix": (PLAN, FIX)}
-)
+MERGED: Mapping[str, tuple[str, str]] = {"both reads": READS, "plan and fix": (PLAN, FIX)}
 """Neighbours that one answer can hold."""
 EDIT_TOKENS = _TOKENS["Apply patch"]
 """A fix that comes as an edit is as long as the essay's patch."""

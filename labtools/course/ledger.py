@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from labtools.course import CHAPTERS, FOLDER
@@ -150,7 +150,7 @@ def claims() -> Mapping[str, Claim]:
                 raise ConfigurationError(f"Two claims have the id {id_!r}. Ids must differ.")
             module = import_module(f"{__package__}.{chapter}.checks")
             found[id_] = claim_from(id_, table, chapter, module)
-    return MappingProxyType(found)
+    return found
 
 
 def claim_from(id_: str, table: Mapping[str, Any], chapter: str, module: ModuleType) -> Claim:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from labtools.wire.api_error import ApiError
@@ -278,18 +277,16 @@ class Ollama(Dialect):
         return {**body, "system_fingerprint": "fp_ollama"}
 
 
-DIALECTS: Mapping[str, Dialect] = MappingProxyType(
-    {
-        "openai": OpenAI(),
-        "azure": Azure(),
-        "groq": Groq(),
-        "deepseek": DeepSeek(),
-        "mistral": Mistral(),
-        "moonshot": Moonshot(),
-        "openrouter": OpenRouter(),
-        "vllm": VLLM(),
-        "llama.cpp": LlamaCpp(),
-        "ollama": Ollama(),
-    }
-)
+DIALECTS: Mapping[str, Dialect] = {
+    "openai": OpenAI(),
+    "azure": Azure(),
+    "groq": Groq(),
+    "deepseek": DeepSeek(),
+    "mistral": Mistral(),
+    "moonshot": Moonshot(),
+    "openrouter": OpenRouter(),
+    "vllm": VLLM(),
+    "llama.cpp": LlamaCpp(),
+    "ollama": Ollama(),
+}
 """The dialects by the names that `serve --dialect` takes."""

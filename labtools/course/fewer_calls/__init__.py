@@ -8,7 +8,6 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
 
 from labtools.coding_agent.tools import IN_CODE
 from labtools.course import data
@@ -60,14 +59,12 @@ def line_numbers(before: str, after: str) -> str:
     )
 
 
-FORMATS: Mapping[str, Callable[[str, str], str]] = MappingProxyType(
-    {
-        "whole file": whole_file,
-        "unified diff": unified_diff,
-        "search and replace": search_and_replace,
-        "line numbers": line_numbers,
-    }
-)
+FORMATS: Mapping[str, Callable[[str, str], str]] = {
+    "whole file": whole_file,
+    "unified diff": unified_diff,
+    "search and replace": search_and_replace,
+    "line numbers": line_numbers,
+}
 
 
 def tokens_by_format(before: str, after: str) -> dict[str, int]:

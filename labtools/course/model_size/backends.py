@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from labtools.errors import require
 from labtools.model.closed_loop import closed_loop
@@ -62,17 +61,15 @@ class SchemaEngine:
     compile_p50_s: float
 
 
-SCHEMA_ENGINES: Mapping[str, SchemaEngine] = MappingProxyType(
-    {
-        engine.name: engine
-        for engine in (
-            SchemaEngine("LLGuidance", 64e-6, 0.001037),
-            SchemaEngine("XGrammar", 728e-6, 0.919459),
-            SchemaEngine("Outlines", 1_858e-6, 0.587900),
-            SchemaEngine("llama.cpp", 16_565e-6, 0.000312),
-        )
-    }
-)
+SCHEMA_ENGINES: Mapping[str, SchemaEngine] = {
+    engine.name: engine
+    for engine in (
+        SchemaEngine("LLGuidance", 64e-6, 0.001037),
+        SchemaEngine("XGrammar", 728e-6, 0.919459),
+        SchemaEngine("Outlines", 1_858e-6, 0.587900),
+        SchemaEngine("llama.cpp", 16_565e-6, 0.000312),
+    )
+}
 """MaskBench's engines by name. Later versions of each may be faster."""
 
 
@@ -104,15 +101,13 @@ class Accelerator:
     source: str
 
 
-ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
-    {
-        accelerator.name: accelerator
-        for accelerator in (
-            Accelerator("A100 80GB SXM", 2.039e12, "NVIDIA A100 datasheet: 2,039 GB/s"),
-            Accelerator("H100 SXM", 3.35e12, "NVIDIA H100 datasheet: 3.35 TB/s"),
-        )
-    }
-)
+ACCELERATORS: Mapping[str, Accelerator] = {
+    accelerator.name: accelerator
+    for accelerator in (
+        Accelerator("A100 80GB SXM", 2.039e12, "NVIDIA A100 datasheet: 2,039 GB/s"),
+        Accelerator("H100 SXM", 3.35e12, "NVIDIA H100 datasheet: 3.35 TB/s"),
+    )
+}
 """Accelerators by name."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median
-from types import MappingProxyType
 from typing import Any
 
 from labtools.course.ledger import Finding
@@ -86,26 +85,24 @@ def _fastest(measure: Callable[[LatencyProfile, int, list[int]], float]) -> list
     ]
 
 
-_MISTAKES: Mapping[str, list[str]] = MappingProxyType(
-    {
-        "The decode rate of a lone call is not all: TTFT counts, and the load does.": _fastest(
-            lambda p, c, a: -p.decode_tokens_per_s
-        ),
-        "TTFT is not all: the answer has to be decoded.": _fastest(lambda p, c, a: p.ttft_s()),
-        "That is a lone call. Other clients slow each step down, and fill the batch.": _fastest(
-            lambda p, c, a: _mean_s(p, 1, a)
-        ),
-        "A batch that is full makes the rest wait: leave out no queue.": _fastest(
-            lambda p, c, a: _mean_s(p.but(max_batch=None), c, a)
-        ),
-        "The clients are spread over the replicas: each sees its share of them.": _fastest(
-            lambda p, c, a: _mean_s(p.but(replicas=1), c, a)
-        ),
-        "The median answer hides the long one. Time adds up, so take the mean.": _fastest(
-            lambda p, c, a: _mean_s(p, c, [round(median(a))])
-        ),
-    }
-)
+_MISTAKES: Mapping[str, list[str]] = {
+    "The decode rate of a lone call is not all: TTFT counts, and the load does.": _fastest(
+        lambda p, c, a: -p.decode_tokens_per_s
+    ),
+    "TTFT is not all: the answer has to be decoded.": _fastest(lambda p, c, a: p.ttft_s()),
+    "That is a lone call. Other clients slow each step down, and fill the batch.": _fastest(
+        lambda p, c, a: _mean_s(p, 1, a)
+    ),
+    "A batch that is full makes the rest wait: leave out no queue.": _fastest(
+        lambda p, c, a: _mean_s(p.but(max_batch=None), c, a)
+    ),
+    "The clients are spread over the replicas: each sees its share of them.": _fastest(
+        lambda p, c, a: _mean_s(p.but(replicas=1), c, a)
+    ),
+    "The median answer hides the long one. Time adds up, so take the mean.": _fastest(
+        lambda p, c, a: _mean_s(p, c, [round(median(a))])
+    ),
+}
 
 
 @check

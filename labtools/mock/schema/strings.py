@@ -12,7 +12,6 @@ import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -93,29 +92,27 @@ def _ipv6(rng: random.Random) -> str:
     return "2001:db8:" + ":".join(f"{rng.randint(0x1000, 0xFFFF):x}" for _ in range(6))
 
 
-FORMATS: Mapping[str, Callable[[random.Random], str]] = MappingProxyType(
-    {
-        "date": _date,
-        "time": _time,
-        "date-time": lambda rng: f"{_date(rng)}T{_time(rng)}",
-        "duration": lambda rng: f"PT{rng.randint(1, 90)}M",
-        "email": lambda rng: f"{word(rng)}@example.com",
-        "hostname": lambda rng: f"{word(rng)}.example.com",
-        "ipv4": lambda rng: f"192.0.2.{rng.randint(1, 254)}",
-        "ipv6": _ipv6,
-        "uri": lambda rng: f"https://example.com/{word(rng)}",
-        "url": lambda rng: f"https://example.com/{word(rng)}",
-        "uri-reference": lambda rng: f"/{word(rng)}/{word(rng)}",
-        "uuid": _uuid,
-        "uuid4": _uuid,
-        "json-pointer": lambda rng: f"/{word(rng)}/{rng.randint(0, 9)}",
-        "regex": lambda rng: f"^{word(rng)}$",
-        "path": lambda rng: f"src/{word(rng)}.py",
-        "file-path": lambda rng: f"src/{word(rng)}.py",
-        "directory-path": lambda rng: f"src/{word(rng)}",
-        "json-string": lambda rng: f'"{word(rng)}"',
-    }
-)
+FORMATS: Mapping[str, Callable[[random.Random], str]] = {
+    "date": _date,
+    "time": _time,
+    "date-time": lambda rng: f"{_date(rng)}T{_time(rng)}",
+    "duration": lambda rng: f"PT{rng.randint(1, 90)}M",
+    "email": lambda rng: f"{word(rng)}@example.com",
+    "hostname": lambda rng: f"{word(rng)}.example.com",
+    "ipv4": lambda rng: f"192.0.2.{rng.randint(1, 254)}",
+    "ipv6": _ipv6,
+    "uri": lambda rng: f"https://example.com/{word(rng)}",
+    "url": lambda rng: f"https://example.com/{word(rng)}",
+    "uri-reference": lambda rng: f"/{word(rng)}/{word(rng)}",
+    "uuid": _uuid,
+    "uuid4": _uuid,
+    "json-pointer": lambda rng: f"/{word(rng)}/{rng.randint(0, 9)}",
+    "regex": lambda rng: f"^{word(rng)}$",
+    "path": lambda rng: f"src/{word(rng)}.py",
+    "file-path": lambda rng: f"src/{word(rng)}.py",
+    "directory-path": lambda rng: f"src/{word(rng)}",
+    "json-string": lambda rng: f'"{word(rng)}"',
+}
 """What draws a string of a format, by the format's name. Other formats get words."""
 
 _WORD = string.ascii_lowercase + string.ascii_uppercase + string.digits
