@@ -13,7 +13,7 @@ from typing import Any
 
 from labtools.errors import EndpointUnreachable
 from labtools.local_engine.model_file import model_path, smollm2_file
-from labtools.local_engine.settings import SIZES, SMOLLM2, EngineSettings, check_installed, option
+from labtools.local_engine.settings import SMOLLM2, EngineSettings, check_installed, option
 from labtools.server_process import OwnedServer, announce, listen, stop_when_stdin_closes
 
 # Without a limit of the client's, an answer of random weights has no end.
@@ -101,26 +101,18 @@ def _warm_up(address: str) -> None:
         response.read()
 
 
-_MEANINGS = {
-    "size": f"parameters of random weights: {', '.join(SIZES)}; or a real model: {SMOLLM2}",
-    "threads": "cores that compute; 0: all but one",
-    "slots": "requests that are worked on at once",
-    "context": "longest prompt and answer of one slot, in tokens",
-    "batch": "prompt tokens read between two tokens of running streams",
-    "ubatch": "prompt tokens in one pass through the model",
-    "cache_mib": "memory for prefixes that have lost their slot; 0: none",
-}
-
-
 def add_command(commands: Any) -> None:
     """The command and its options."""
     parser = commands.add_parser(
         "engine", help="serve a real engine, on random weights or a small model"
     )
-    for field in fields(EngineSettings):
-        kind = int if isinstance(field.default, int) else str
-        meaning = f"{_MEANINGS[field.name]} (default: {field.default})"
-        parser.add_argument(option(field.name), type=kind, default=field.default, help=meaning)
+    for setting in fields(EngineSettings):
+        parser.add_argument(
+            option(setting.name),
+            type=type(setting.default),
+            default=setting.default,
+            help=f"{setting.metadata['meaning']} (default: %(default)s)",
+        )
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument("--port", type=int, default=8081, help="default: %(default)s; 0: any")
     parser.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
@@ -129,7 +121,7 @@ def add_command(commands: Any) -> None:
 
 def settings_of(options: argparse.Namespace) -> EngineSettings:
     """The settings among the options. Raises ConfigurationError."""
-    return EngineSettings(**{name: getattr(options, name) for name in _MEANINGS})
+    return EngineSettings(**{s.name: getattr(options, s.name) for s in fields(EngineSettings)})
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from labtools.errors import ConfigurationError, one_of, require
 
@@ -46,15 +47,6 @@ SIZES = {
     )
 }
 
-_LIMITS = {
-    "threads": (1, 1024),
-    "slots": (1, 64),
-    "context": (256, 131_072),
-    "batch": (32, 131_072),
-    "ubatch": (32, 131_072),
-    "cache_mib": (0, 1_048_576),
-}
-
 
 def _threads_to_spare() -> int:
     """All cores but one, which the client and the rest of the machine need: a computing thread
@@ -64,35 +56,41 @@ def _threads_to_spare() -> int:
     return max(1, cores - 1)
 
 
+def _setting(default: Any, meaning: str, *limits: int) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "limits": limits})
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """How the engine runs. Raises ConfigurationError for what cannot work."""
+    """How the engine runs, with what each setting means. Raises ConfigurationError.
 
-    size: str = "2M"
-    """The model's parameters: 2M, 15M or 100M of random weights, or smollm2, a real model of 135M.
-    On two cores the smallest begins to answer 1,000 tokens of prompt after some 150 ms, as fast
-    endpoints do, and the labs run in minutes."""
-    threads: int = 0
-    """Cores that compute; 0 takes all but one."""
-    slots: int = 4
-    """Requests that are worked on at once. The others queue, and each slot has its own cache."""
-    context: int = 16_384
-    """The longest prompt and answer together, in tokens, of one slot."""
-    batch: int = 2048
-    """Prompt tokens that are read between two tokens of the streams that are already running."""
-    ubatch: int = 512
-    """Prompt tokens in one pass through the model, at most `batch`."""
-    cache_mib: int = 0
-    """Memory for prefixes that have lost their slot; 0 keeps only what is in the slots."""
+    On two cores the smallest model begins to answer 1,000 tokens of prompt after some 150 ms, as
+    fast endpoints do, and the labs run in minutes.
+    """
+
+    size: str = _setting(
+        "2M", f"parameters of random weights: {', '.join(SIZES)}; or a real model: {SMOLLM2}"
+    )
+    threads: int = _setting(0, "cores that compute; 0: all but one", 1, 1024)
+    slots: int = _setting(4, "requests that are worked on at once, each with its cache", 1, 64)
+    context: int = _setting(16_384, "longest prompt and answer of a slot, in tokens", 256, 131_072)
+    batch: int = _setting(
+        2048, "prompt tokens read between two tokens of running streams", 32, 131_072
+    )
+    ubatch: int = _setting(512, "prompt tokens in one pass through the model", 32, 131_072)
+    cache_mib: int = _setting(
+        0, "memory for prefixes that have lost their slot; 0: none", 0, 1_048_576
+    )
 
     def __post_init__(self) -> None:
         if self.size not in (known := (*SIZES, SMOLLM2)):
             raise one_of("engine size", self.size, known)
         if self.threads == 0:
             object.__setattr__(self, "threads", _threads_to_spare())
-        for name, (least, most) in _LIMITS.items():
-            found = getattr(self, name)
-            require(f"The engine's {name}", found, at_least=least, at_most=most, whole=True)
+        for setting in fields(self)[1:]:
+            least, most = setting.metadata["limits"]
+            found = getattr(self, setting.name)
+            require(f"The engine's {setting.name}", found, at_least=least, at_most=most, whole=True)
         if self.ubatch > self.batch:
             raise ConfigurationError(
                 f"The engine's ubatch is {self.ubatch}, its batch {self.batch}. Allowed: a ubatch "

@@ -157,7 +157,7 @@ def check_router(route: Callable[[StepRequest], Any]) -> Verdict:
         not_yet(f"{case}; {bars}. It beats by length, but so does not routing at all.")
     not_yet(
         f"{case}; {bars}. A failed "
-        f"step costs {SECOND_PASS.seconds:g} s, far more than a routed one saves."
+        f"step costs {SECOND_PASS.total_s:g} s, far more than a routed one saves."
     )
 
 

@@ -14,7 +14,7 @@ from functools import cache
 
 from labtools.coding_agent.essay import pass_from
 from labtools.course import data
-from labtools.course.audit import PLAN, attempt
+from labtools.course.audit import PLAN, Attempt, attempt
 from labtools.errors import NothingMeasured, one_of, require
 from labtools.model.profile import LatencyProfile
 
@@ -86,16 +86,7 @@ class Confusion:
         return (self.rightly_small + self.rightly_big) / self.steps
 
 
-@dataclass(frozen=True, slots=True)
-class Redo:
-    """What it costs to do a failed step again, and whatever was built on it."""
-
-    seconds: float
-    usd: float
-
-
-_AGAIN = attempt(steps=pass_from(PLAN))
-SECOND_PASS = Redo(_AGAIN.total_s, _AGAIN.usd)
+SECOND_PASS = attempt(steps=pass_from(PLAN))
 """A failure found late: the essay's task once more from planning, on the big model."""
 
 
@@ -125,10 +116,11 @@ def score(
     steps: Iterable[LabelledStep],
     small: LatencyProfile,
     big: LatencyProfile,
-    redo: Redo,
+    redo: Attempt,
 ) -> RouterScore:
     """Send each step where `route` says and add up what that costs.
 
+    `redo` is what it takes to do a failed step again, and whatever was built on it.
     Raises NothingMeasured without steps, ConfigurationError for an answer but "small" or "big".
     """
     counts = {(choice, suffices): 0 for choice in CHOICES for suffices in (True, False)}
@@ -149,7 +141,7 @@ def score(
     )
     failed = confusion.wrongly_small / total
     return RouterScore(
-        confusion, call_s / total, failed * redo.seconds, call_usd / total, failed * redo.usd
+        confusion, call_s / total, failed * redo.total_s, call_usd / total, failed * redo.usd
     )
 
 
@@ -170,7 +162,7 @@ def by_type(small_types: Iterable[str]) -> Route:
 
 
 def best_length(
-    steps: Iterable[LabelledStep], small: LatencyProfile, big: LatencyProfile, redo: Redo
+    steps: Iterable[LabelledStep], small: LatencyProfile, big: LatencyProfile, redo: Attempt
 ) -> int:
     """The limit for `by_length` with the fewest seconds a step on these steps; 0 sends none."""
     steps = list(steps)

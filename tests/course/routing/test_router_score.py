@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labtools.course.audit import ESSAY_MODELS, MAVERICK, SCOUT
+from labtools.course.audit import ESSAY_MODELS, MAVERICK, SCOUT, Attempt
 from labtools.course.routing.router_score import (
     SECOND_PASS,
     Confusion,
-    Redo,
     always,
     best_length,
     by_length,
@@ -55,7 +54,7 @@ def test_the_seconds_are_those_of_a_run():
 
 
 def test_the_second_pass_is_the_essays():
-    assert SECOND_PASS.seconds == pytest.approx(7.5)
+    assert SECOND_PASS.total_s == pytest.approx(7.5)
     assert SECOND_PASS.usd == pytest.approx((6000 * 1.00 + 760 * 4.00) / 1e6)
 
 
@@ -73,7 +72,9 @@ def test_a_router_that_does_not_look():
 @given(st.lists(st.booleans(), min_size=len(STEPS), max_size=len(STEPS)))
 def test_every_decision_is_counted_once_and_paid_for_once(decisions):
     sent = dict(zip((step.request.text for step in STEPS), decisions, strict=True))
-    found = scored(lambda request: "small" if sent[request.text] else "big", redo=Redo(2.0, 0.5))
+    found = scored(
+        lambda request: "small" if sent[request.text] else "big", redo=Attempt(2.0, None, 8, 0.5)
+    )
     table = found.confusion
     assert table.steps == len(STEPS)
     assert table.rightly_small + table.wrongly_small == sum(decisions)
