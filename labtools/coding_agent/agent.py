@@ -189,7 +189,6 @@ class CodingAgent:
         return step
 
     async def _fix_and_test(self) -> None:
-        """Have the fix written, put into the source and tested."""
         switches = self.switches
         fixed = await self._asker.answer(
             self._asked(steps.PLAN_AND_FIX if switches.plan_and_fix else steps.GENERATE_FIX),

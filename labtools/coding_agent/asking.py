@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -94,15 +94,11 @@ def messages_for(
         text = "\n\n".join(parts)
         return [{"role": "system", "content": ROLE}, {"role": "user", "content": text}]
 
-    room = step.row.input_tokens * CHARS_PER_TOKEN
     tools = tools_for(step, cacheable=cacheable, predicted=predicted)
-    room -= _length(tools, with_filling(""))
+    room = step.row.input_tokens * CHARS_PER_TOKEN
+    room -= len(render_prompt(None, tools, with_filling("")))
     rest = handbook()[_HANDBOOK_NOTE_CHARS:]
     return with_filling(rest[: max(0, room)])
-
-
-def _length(tools: Iterable[Mapping[str, Any]], messages: Iterable[Mapping[str, Any]]) -> int:
-    return len(render_prompt(None, tools, messages))
 
 
 T = TypeVar("T")

@@ -40,7 +40,6 @@ class EssayStep:
 
     @property
     def is_call(self) -> bool:
-        """Whether the step asks a model."""
         return self.output_tokens > 0
 
 

@@ -74,17 +74,14 @@ def jailed(root: Path, disk_bytes: int, arguments: Sequence[str]) -> list[str]:
 
 def walls(home: str, disk_bytes: int) -> list[str]:
     """Bubblewrap's options for Python, the system's libraries and an empty folder with room."""
-    readable = dict.fromkeys([*_SYSTEM, sys.base_prefix, sys.prefix, *_of_the_interpreter()])
+    program = Path(sys.executable).resolve()  # links may lead out of the environment
+    folders = [*_SYSTEM, sys.base_prefix, sys.prefix, str(program.parent.parent)]
+    readable = dict.fromkeys(folders)
     options = ["--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
     for path in readable:
         options += ["--ro-bind-try", path, path]
     options += ["--proc", "/proc", "--dev", "/dev", "--size", str(disk_bytes), "--tmpfs", home]
     return [*options, "--setenv", "TMPDIR", home, "--setenv", "TEMP", home, "--chdir", home]
-
-
-def _of_the_interpreter() -> list[str]:
-    """The folder of the program itself, where links lead out of the environment."""
-    return [str(Path(sys.executable).resolve().parent.parent)]
 
 
 _ARGUMENTS = ("-q", "--tb=short", "--no-header", "--color=no", "--rootdir=.", "-c", os.devnull,

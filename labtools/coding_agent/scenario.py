@@ -69,7 +69,6 @@ class Answer(BaseModel):
 
     @property
     def tokens(self) -> int:
-        """How long the answer is."""
         return self.output_tokens or _OUTPUT_TOKENS[self.step]
 
 
@@ -87,7 +86,6 @@ class Scenario(BaseModel):
 
     @property
     def name(self) -> str:
-        """What it is called, as its folder is."""
         return self.folder.name
 
     def workspace(self) -> Workspace:

@@ -40,7 +40,6 @@ class Tool(BaseModel):
 
     @classmethod
     def schema_for_model(cls) -> dict[str, Any]:
-        """The tool as the API takes it."""
         parameters = _without_titles(cls.model_json_schema())
         description = parameters.pop("description")
         function = {"name": cls.name, "description": description, "parameters": parameters}
@@ -89,7 +88,6 @@ class Read(Tool):
     path: str
 
     def use(self, workspace: Workspace) -> str:
-        """The file's text."""
         return workspace.read(self.path)
 
 
@@ -102,7 +100,6 @@ class Edit(Tool):
     new: str
 
     def use(self, workspace: Workspace) -> str:
-        """What was changed, as a diff."""
         text = workspace.read(self.path)
         found = text.count(self.old)
         if found != 1:
@@ -125,7 +122,6 @@ class Verdict(Tool):
     go_back_to: Literal["plan", "locate_file"] = "plan"
 
     def use(self, workspace: Workspace) -> str:
-        """The reason."""
         return self.reason
 
 

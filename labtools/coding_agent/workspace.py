@@ -69,7 +69,6 @@ class Workspace:
         return found
 
     def read(self, path: str) -> str:
-        """A file's text."""
         file = self.file(path)
         size = file.stat().st_size
         if size > LARGEST_FILE_BYTES:
@@ -121,7 +120,6 @@ class Workspace:
         return {path: text for path, text in now.items() if text != self._originals[path]}
 
     def diff(self) -> str:
-        """All changes as one unified diff."""
         lines: list[str] = []
         for path, text in self.changed().items():
             before, after = self._originals[path].splitlines(), text.splitlines()

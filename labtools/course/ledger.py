@@ -59,7 +59,6 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """What follows."""
         if self.holds is None:
             return Verdict.NOT_TESTED
         if self.holds:
@@ -109,7 +108,6 @@ class Claim:
 
     @property
     def verdict_words(self) -> str:
-        """The verdict, with its condition."""
         return f"{self.verdict} {self.condition}" if self.condition else str(self.verdict)
 
     def finding(self) -> Finding:

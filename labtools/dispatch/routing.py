@@ -27,7 +27,6 @@ class Router:
                 )
 
     def model_for(self, step_type: str) -> str:
-        """The model that a step of this type is sent to."""
         return self.routes.get(step_type, self.default)
 
 
@@ -45,7 +44,6 @@ class Cascaded(Generic[A]):
 
     @property
     def model(self) -> str:
-        """The model that gave it."""
         return self.models[-1]
 
     @property

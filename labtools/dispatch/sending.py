@@ -36,7 +36,8 @@ async def fan_out(
     require("limit", limit, at_least=1, whole=True, optional=True, hint="None is no limit.")
     for index, call in enumerate(calls):
         if not callable(call):
-            _close(calls)
+            for coroutine in filter(asyncio.iscoroutine, calls):
+                coroutine.close()  # one that is never awaited warns of it
             raise ConfigurationError(
                 f"Call {index} of {len(calls)} is of type {type(call).__name__}. Pass functions "
                 "that make the call, such as `lambda: lab.call(...)`, so that it can begin later."
@@ -83,13 +84,6 @@ def fan_out_speedup(calls: int, jitter_sigma: float) -> float:
     The mean of the sum over the mean of the slowest. The calls must not slow each other down.
     """
     return calls / mean_of_slowest(calls, jitter_sigma)
-
-
-def _close(calls: Iterable[object]) -> None:
-    """Coroutines that will never be awaited would each warn of it."""
-    for call in calls:
-        if asyncio.iscoroutine(call):
-            call.close()
 
 
 _TOO_MANY_REQUESTS = 429
@@ -169,7 +163,6 @@ class Limiter:
         return max(self._not_before - now, *waits, 0.0)
 
     def _filled(self, now: float) -> Mapping[str, Bucket]:
-        """The buckets as they are now."""
         for bucket in self._buckets.values():
             bucket.refill(now)
         return self._buckets

@@ -154,7 +154,6 @@ class _Wanted:
 
     @property
     def free_budget(self) -> Budget:
-        """The budget where requests cost nothing."""
         return self.budget or Budget.unlimited()
 
 

@@ -99,7 +99,6 @@ class Lab:
 
     @property
     def clock(self) -> Literal["simulated", "wall"]:
-        """ "simulated" or "wall"."""
         return "simulated" if isinstance(self._loop, SimLoop) else "wall"
 
     @property

@@ -79,7 +79,6 @@ class Target:
         return without_credentials(self.base_url)
 
     def model_for(self, step: str) -> str:
-        """The model that a step is sent to."""
         if step in self.models:
             return self.models[step]
         if "default" not in self.models:

@@ -104,7 +104,6 @@ class EngineSettings:
 
     @property
     def model_name(self) -> str:
-        """What the engine calls its model."""
         return MODEL_NAME if self.size == SMOLLM2 else f"random-{self.size}"
 
     def as_arguments(self) -> list[str]:

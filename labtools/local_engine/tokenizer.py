@@ -53,11 +53,9 @@ class Vocabulary:
         return len(self.tokens)
 
     def number(self, token: str) -> int:
-        """The token's number."""
         return self.tokens.index(token)
 
     def kind(self, token: str) -> Kind:
-        """What the token is."""
         return SPECIAL.get(token, Kind.NORMAL)
 
 

@@ -75,9 +75,10 @@ class Arrivals:
             )
         if data:
             self.chunks.append((at, data))
-            if data.rstrip().endswith(b"]") and not self.done and self._ends():
-                self.done = True
-                if self.complete:
+            if data.rstrip().endswith(b"]") and not self.done:
+                tail = b"".join(data for _, data in self.chunks[-_TAIL:])
+                self.done = is_last((b"\n" + tail)[-_TAIL:])
+                if self.done and self.complete:
                     self.complete.set()
         return data
 
@@ -86,10 +87,6 @@ class Arrivals:
         *most, last = parts
         self.chunks += [part for part in most if part[1]]
         self.add(*last)
-
-    def _ends(self) -> bool:
-        tail = b"".join(data for _, data in self.chunks[-_TAIL:])
-        return is_last((b"\n" + tail)[-_TAIL:])
 
 
 class Inflate:
@@ -126,7 +123,6 @@ class Around(httpx2.AsyncBaseTransport):
         self._inner = inner
 
     async def aclose(self) -> None:
-        """Close the transport inside."""
         await self._inner.aclose()
 
 
@@ -138,7 +134,6 @@ class StampingTransport(Around):
     """
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Pass the request on, and give the response its arrivals."""
         time = asyncio.get_running_loop().time
         arrivals = Arrivals(time())
         connecting_at: float | None = None

@@ -173,11 +173,9 @@ class Connection(asyncio.Protocol):
             raise ValueError("bytes that nobody asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header of the response."""
         self._exchange.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Status and headers are known."""
         status, headers = self._parser.get_status_code(), self._exchange.headers
         if status < 200:  # 100 Continue and its like come before the response
             headers.clear()
@@ -203,7 +201,6 @@ class Connection(asyncio.Protocol):
                 self._exchange.wake()
 
     def on_message_complete(self) -> None:
-        """The response is whole."""
         if self._busy and self._exchange.status is not None:
             self._finish(self._progress_at)
 

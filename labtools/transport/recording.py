@@ -66,7 +66,6 @@ class Asked:
         return self.method, self.path, frozenset(self.asked.items())
 
     def differences(self, other: Asked) -> list[str]:
-        """The fields of the body that are not the same."""
         names = self.asked.keys() | other.asked.keys()
         return sorted(name for name in names if self.asked.get(name) != other.asked.get(name))
 
@@ -106,7 +105,6 @@ class Exchange(Asked):
         return kind(self.message)
 
     def pieces(self) -> list[tuple[float, bytes]]:
-        """The body as it arrived."""
         return [(offset_s, piece.encode("latin-1")) for offset_s, piece in self.body]
 
 

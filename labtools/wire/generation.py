@@ -39,7 +39,6 @@ class MockToolCall(Strict):
 
     @property
     def arguments_text(self) -> str:
-        """The arguments as they go out."""
         said = self.arguments
         return said if isinstance(said, str) else json.dumps(said)
 

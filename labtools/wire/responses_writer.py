@@ -65,7 +65,6 @@ class ResponsesWriter:
         return opening + delta.encode()
 
     def end_of_choice(self, choice: int, answer: Answer) -> bytes:
-        """What closes the last item."""
         last = b""
         if needs_empty_message(answer):
             last = self._close("completed") + self._open(Piece("content"))
@@ -77,7 +76,6 @@ class ResponsesWriter:
         return self._event(f"response.{response['status']}", response=response)
 
     def whole(self, answers: Sequence[Answer], usage: Usage) -> bytes:
-        """The response as one JSON body."""
         return json.dumps(self._complete(answers[0], usage)).encode()
 
     def _complete(self, answer: Answer, usage: Usage) -> dict[str, Any]:
@@ -159,7 +157,6 @@ class Form:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def filled(self, text: str) -> dict[str, Any]:
-        """The part with this text in it."""
         return {**self.part, "text": text}
 
 

@@ -33,7 +33,6 @@ class HeldAgainst:
 
     @property
     def error(self) -> float:
-        """The median."""
         return median(self.errors)
 
 

@@ -77,7 +77,6 @@ class Confusion:
 
     @property
     def steps(self) -> int:
-        """All of them."""
         return self.rightly_small + self.wrongly_small + self.wrongly_big + self.rightly_big
 
     @property

@@ -47,7 +47,6 @@ class Fix:
 
     @property
     def diff(self) -> str:
-        """The change, as a patch shows it."""
         before, after = (text.strip().splitlines() for text in (self.task.broken, self.code))
         lines = list(difflib.unified_diff(before, after, lineterm="", n=3))
         return "\n".join([f"--- {self.task.file}", *lines[3:]])
@@ -146,7 +145,6 @@ class SmallModelResults(BaseModel):
         return Counted(sum(j.says == "yes" for j in asked), len(asked))
 
     def verdicts(self, order: tuple[str, str] | None = None) -> Counted:
-        """How many of its verdicts were right."""
         asked = [j for j in self.verify if order in (None, j.order)]
         return Counted(sum((j.says == "yes") is j.right for j in asked), len(asked))
 

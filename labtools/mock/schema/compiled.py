@@ -92,13 +92,11 @@ class CompiledSchema:
         return None if error is None else f"{error.message:.300}"
 
     def matches(self, pattern: str, text: str) -> bool:
-        """Whether the pattern is found in the text."""
         if pattern not in self._patterns:
             self._patterns[pattern] = _validator({"pattern": pattern})
         return next(self._patterns[pattern](text), None) is None
 
     def resolve(self, reference: str) -> Schema:
-        """What a reference points at."""
         found = self.root if reference.startswith("#") else None
         pointer = unquote(reference[1:])
         for token in pointer.split("/")[1:] if pointer.startswith("/") or not pointer else ["", ""]:
@@ -168,7 +166,6 @@ class CompiledSchema:
 
 
 def _within(schema: Part, *keywords: str) -> list[Schema]:
-    """The subschemas that the keywords hold."""
     found: list[Schema] = []
     for keyword in keywords:
         value = schema.get(keyword)
