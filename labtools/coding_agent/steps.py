@@ -192,17 +192,16 @@ def case_study_table(trace: Trace) -> pandas.DataFrame:
     """The rows as a table, the essay's figures in columns beside the run's."""
     import pandas as pd
 
+    def essays(row: CaseStudyRow, field: str) -> float | None:
+        """None for what the essay does not have, be it the row or a call's figure."""
+        return getattr(row.essay, field, None) or None
+
+    own = ("step", "output_tokens", "ttft_s", "decode_s", "total_s")
     table = pd.DataFrame(
         {
-            "step": row.step,
-            "output_tokens": row.output_tokens,
-            "ttft_s": row.ttft_s,
-            "decode_s": row.decode_s,
-            "total_s": row.total_s,
-            "essay_tokens": (row.essay.output_tokens or None) if row.essay else None,
-            "essay_ttft_s": row.essay.ttft_s if row.essay and row.essay.is_call else None,
-            "essay_decode_s": row.essay.decode_s if row.essay and row.essay.is_call else None,
-            "essay_total_s": row.essay.total_s if row.essay else None,
+            **{name: getattr(row, name) for name in own},
+            "essay_tokens": essays(row, "output_tokens"),
+            **{f"essay_{name}": essays(row, name) for name in own[2:]},
         }
         for row in case_study_rows(trace)
     )

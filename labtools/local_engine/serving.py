@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import threading
-import urllib.request
 from dataclasses import fields
 from typing import Any
+
+import httpx2
 
 from labtools.errors import EndpointUnreachable
 from labtools.local_engine.model_file import model_path, smollm2_file
@@ -90,15 +90,9 @@ def _parameters(settings: EngineSettings, path: str, host: str, port: int) -> An
 def _warm_up(address: str) -> None:
     """The first request touches what later ones find ready."""
     body = {"messages": [{"role": "user", "content": "warm up"}], "max_tokens": 2}
-    request = urllib.request.Request(
-        f"{address}/v1/chat/completions",
-        json.dumps(body).encode(),
-        {"Content-Type": "application/json"},
-    )
     # Whatever proxy the environment names, this address is here.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=_WARM_UP_TIMEOUT_S) as response:
-        response.read()
+    with httpx2.Client(trust_env=False, timeout=_WARM_UP_TIMEOUT_S) as client:
+        client.post(f"{address}/v1/chat/completions", json=body).raise_for_status()
 
 
 def add_command(commands: Any) -> None:

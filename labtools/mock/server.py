@@ -46,13 +46,11 @@ def is_loopback(name: str | None) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-class LoopbackOnly:
-    """An application for those who call it by a loopback name, and for pages of such alone."""
+def loopback_only(app: ASGIApp) -> ASGIApp:
+    """The application for those who call it by a loopback name, and for pages of such alone."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = app
         if scope["type"] == "http" and (refused := _foreign(Headers(scope=scope))):
             name, value = refused
             error = ApiError(
@@ -60,10 +58,10 @@ class LoopbackOnly:
                 f"The mock answers this machine alone, and {name} is {value!r:.200}. Allowed: "
                 "localhost, 127.0.0.1, [::1]. Serve with --host 0.0.0.0 to answer others too.",
             )
-            response = Response(error.body(), error.status, media_type="application/json")
-            await response(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+            answer = Response(error.body(), error.status, media_type="application/json")
+        await answer(scope, receive, send)
+
+    return application
 
 
 def _foreign(headers: Headers) -> tuple[str, str] | None:
@@ -112,7 +110,7 @@ _LISTENERS = 1 if sys.platform == "win32" else 16
 def guarded(app: ASGIApp, *, loopback: bool = True) -> uvicorn.Config:
     """How an application is served here; on loopback it is for this machine alone."""
     return uvicorn.Config(
-        LoopbackOnly(app) if loopback else app,
+        loopback_only(app) if loopback else app,
         http=GuardedProtocol,
         log_level="critical",
         access_log=False,
@@ -130,8 +128,7 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
     Raises ConfigurationError when the address cannot be used.
     """
     listening = listen(host, port, backlog=2048)
-    app = OnTime(app)
-    config = guarded(app, loopback=is_loopback(host))
+    config = guarded(on_time(app), loopback=is_loopback(host))
     # What start-up left behind is never garbage, and a token that waits for a collection is late.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -229,23 +226,22 @@ def _write_due(stream: Due, connection: HttpToolsProtocol, written: _Written) ->
     return stream.due_at
 
 
-class OnTime:
-    """An application whose streams are written by one metronome, over uvicorn's connections."""
+def on_time(app: ASGIApp) -> ASGIApp:
+    """The application, its streams written by one metronome over uvicorn's connections."""
+    metronome = Metronome()
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._metronome = Metronome()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
         connection = scope.get("extensions", {}).get(CONNECTION)
         if connection is None:
-            return await self._app(scope, receive, send)
+            return await app(scope, receive, send)
 
         async def sending(message: Message) -> None:
             if stream := message.pop(STREAM, None):
-                message["body"] = await self._metronome.write(stream, connection["protocol"])
+                message["body"] = await metronome.write(stream, connection["protocol"])
                 message["more_body"] = not stream.over
             await send(message)
 
         scope["extensions"][STREAM] = {}
-        await self._app(scope, receive, sending)
+        await app(scope, receive, sending)
+
+    return application

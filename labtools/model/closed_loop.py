@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from labtools.errors import ConfigurationError, require
+from labtools.errors import require
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile, PrefixCache
 
 
@@ -78,32 +78,17 @@ def throughput_per_s(profile: LatencyProfile) -> float:
     return CLIENTS * call.tokens_per_s
 
 
-def placed_at(profile: LatencyProfile, tokens_per_s: float = TOKENS_PER_S) -> LatencyProfile:
-    """The profile with the batching penalty that gives it this throughput.
-
-    Raises ConfigurationError when it is slower than that even without a penalty, or when it has a
-    `max_batch` below the leaderboard's clients.
-    """
-    if profile.max_batch is not None and profile.max_batch < CLIENTS:
-        raise ConfigurationError(
-            f"{profile.name} serves {profile.max_batch} at once; the leaderboard sends {CLIENTS}."
-        )
-    e2e_s = CLIENTS * OUTPUT_TOKENS / tokens_per_s
+def _placed(profile: LatencyProfile) -> LatencyProfile:
+    """The profile with the batching penalty that gives it the leaderboard's throughput."""
+    e2e_s = CLIENTS * OUTPUT_TOKENS / TOKENS_PER_S
     step_s = (e2e_s - profile.ttft_s(INPUT_TOKENS)) / OUTPUT_TOKENS
-    slowdown = step_s / profile.step_s()
-    if slowdown < 1:
-        alone = throughput_per_s(profile.but(batch_penalty=0.0))
-        raise ConfigurationError(
-            f"{profile.name} has {alone:.0f} tokens/s without any batching penalty; it cannot be "
-            f"placed at {tokens_per_s:g}."
-        )
-    return profile.but(batch_penalty=(slowdown - 1) / (CLIENTS - 1))
+    return profile.but(batch_penalty=(step_s / profile.step_s() - 1) / (CLIENTS - 1))
 
 
 _SOURCE = "Made up for the comparison. "
 _CACHE = PrefixCache(block_tokens=128, minimum_tokens=1024)
 
-LARCH = placed_at(
+LARCH = _placed(
     LatencyProfile(
         "larch",
         source=_SOURCE + "Keeps prefixes, answers at once, compiles nothing.",
@@ -114,7 +99,7 @@ LARCH = placed_at(
         prefix_cache=_CACHE,
     )
 )
-JUNIPER = placed_at(
+JUNIPER = _placed(
     LatencyProfile(
         "juniper",
         source=_SOURCE + "Keeps no prefix: every call computes its whole prompt.",
@@ -124,7 +109,7 @@ JUNIPER = placed_at(
         decode_tokens_per_s=130,
     )
 )
-SPRUCE = placed_at(
+SPRUCE = _placed(
     LatencyProfile(
         "spruce",
         source=_SOURCE + "A gateway that costs 0.42 s a request, and schemas that double a step.",

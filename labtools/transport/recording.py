@@ -23,13 +23,12 @@ from pydantic import Field
 from labtools.errors import ConfigurationError
 from labtools.files import append_line, mend_end, read_lines
 from labtools.read_back import read_back
+from labtools.records import Seconds
 
 FORMAT = "labtools-recording/1"
 COMPLETE = "complete"
 LEFT = "left"
 """Whoever read the answer stopped before its end: a cancelled call, say."""
-
-_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +80,16 @@ class Exchange(Asked):
 
     number: int
     """Requests in the order in which they were made."""
-    ended_s: _Seconds
+    ended_s: Seconds
     ending: str
     """COMPLETE, LEFT, or the name of the httpx2 error that ended it."""
     message: str = ""
     status: Annotated[int, Field(ge=100, le=599)] | None = None
     """None where no answer began. Offsets then count from when it was asked for."""
     headers: dict[str, str] = field(default_factory=dict)
-    connect_s: _Seconds = 0.0
-    head_s: _Seconds = 0.0
-    body: list[tuple[_Seconds, str]] = field(default_factory=list)
+    connect_s: Seconds = 0.0
+    head_s: Seconds = 0.0
+    body: list[tuple[Seconds, str]] = field(default_factory=list)
     """The pieces as they arrived, each byte as the character of that number (Latin-1)."""
 
     def error(self) -> httpx2.RequestError | None:

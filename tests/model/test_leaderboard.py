@@ -3,11 +3,8 @@
 import asyncio
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from labtools import connect
-from labtools.errors import ConfigurationError
 from labtools.evaluation.session import evaluate
 from labtools.evaluation.settings import Settings
 from labtools.model.closed_loop import (
@@ -17,10 +14,8 @@ from labtools.model.closed_loop import (
     OUTPUT_TOKENS,
     PROVIDERS,
     TOKENS_PER_S,
-    placed_at,
     throughput_per_s,
 )
-from labtools.model.profile import LatencyProfile
 
 CHAINS_ONLY = Settings(
     contexts=(),
@@ -64,19 +59,3 @@ def test_for_an_agent_they_are_three_times_apart(tmp_path):
     }
     fastest = chains_s.pop(LARCH.name)
     assert all(2.8 < seconds / fastest < 3.2 for seconds in chains_s.values())
-
-
-@given(st.floats(20, 150), st.floats(0, 1), st.floats(100, 640))
-def test_any_provider_can_be_placed_where_it_can_be(decode, overhead_s, tokens_per_s):
-    profile = LatencyProfile("p", decode_tokens_per_s=decode, overhead_s=overhead_s)
-    try:
-        placed = placed_at(profile, tokens_per_s)
-    except ConfigurationError:
-        assert throughput_per_s(profile) < tokens_per_s
-    else:
-        assert throughput_per_s(placed) == pytest.approx(tokens_per_s, rel=1e-9)
-
-
-def test_a_batch_below_the_crowd_cannot_be_placed():
-    with pytest.raises(ConfigurationError, match="serves 8 at once"):
-        placed_at(LatencyProfile("p", 100, max_batch=8))

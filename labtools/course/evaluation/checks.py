@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from labtools.course.ledger import Finding
 from labtools.course.verdict import (
@@ -98,9 +97,8 @@ def check_agent_s(agent_s: Callable[..., float]) -> Verdict:
         for profile in PROVIDERS:
             found = number_from(agent_s, profile, *mix)
             truth = _agent_s(profile, *mix)
-            if not close(found, truth):
-                said = f"{agent} on {profile.name}: you say {found:.2f} s, it takes {truth:.2f} s."
-                not_yet(f"{said} {_mistake(found, profile, *mix)}".rstrip())
+            said = f"{agent} on {profile.name}: you say {found:.2f} s, it takes {truth:.2f} s."
+            expect(found, truth, said, *_mistakes(profile, *mix), otherwise="")
             seconds[profile.name] = found
         fastest = min(seconds, key=lambda name: seconds[name])
         slowest = max(seconds, key=lambda name: seconds[name])
@@ -171,29 +169,31 @@ def _agent_s(
     return first_s + (calls - 1) * later_s
 
 
-def _mistake(found: float, profile: LatencyProfile, *mix: int) -> str:
-    """What the function left out or counted too often, if that explains its answer."""
+def _mistakes(profile: LatencyProfile, *mix: int) -> list[tuple[float, str]]:
+    """What a function gives that leaves something out or counts it too often."""
     calls, input_tokens, new_tokens, output_tokens = mix
     truth = _agent_s(profile, *mix)
-    free = profile.but(structured_factor=1.0)
-    uncached = profile.but(prefix_cache=None)
-    cached = profile.but(prefix_cache=LARCH.prefix_cache)
+    cached, uncached = (profile.but(prefix_cache=c) for c in (LARCH.prefix_cache, None))
+    added_s = profile.prefill_s(input_tokens) - profile.prefill_s(new_tokens)
     compiling_s = profile.schema_compile_s
-    mistakes: dict[str, Any] = {
-        "Only decoding is counted.": calls * output_tokens / profile.decode_tokens_per_s,
-        "This provider keeps no prefix: every call reads all of its prompt.": _agent_s(
-            cached, *mix
+    return [
+        (calls * output_tokens / profile.decode_tokens_per_s, " Only decoding is counted."),
+        (
+            _agent_s(cached, *mix),
+            " This provider keeps no prefix: every call reads all of its prompt.",
         ),
-        "It keeps the prefix: from the second call on only the new tokens are read.": _agent_s(
-            uncached, *mix
+        (
+            _agent_s(uncached, *mix),
+            " It keeps the prefix: from the second call on only the new tokens are read.",
         ),
-        "The first call finds nothing in the cache.": truth
-        - (profile.prefill_s(input_tokens) - profile.prefill_s(new_tokens)),
-        "An answer that is bound to a schema decodes slower here.": _agent_s(free, *mix),
-        "The schema is new only in the first call.": truth + (calls - 1) * compiling_s,
-        "The first call has to compile the schema.": truth - compiling_s,
-    }
-    return next((said for said, seconds in mistakes.items() if close(found, seconds)), "")
+        (truth - added_s, " The first call finds nothing in the cache."),
+        (
+            _agent_s(profile.but(structured_factor=1.0), *mix),
+            " An answer that is bound to a schema decodes slower here.",
+        ),
+        (truth + (calls - 1) * compiling_s, " The schema is new only in the first call."),
+        (truth - compiling_s, " The first call has to compile the schema."),
+    ]
 
 
 # The claims, by their names in claims.toml.
