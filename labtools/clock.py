@@ -71,6 +71,13 @@ def cpu_time_s() -> float:
     return time.process_time()
 
 
+async def sleep(seconds: float) -> None:
+    """`asyncio.sleep`, which on the simulated clock takes no turn of the loop if none is due."""
+    loop = asyncio.get_running_loop()
+    if not (isinstance(loop, SimLoop) and loop.skips(seconds)):
+        await asyncio.sleep(seconds)
+
+
 def must_run_on(loop: asyncio.AbstractEventLoop) -> None:
     """Raise ClockError unless the caller runs on this loop."""
     if asyncio.get_running_loop() is not loop:
@@ -220,12 +227,13 @@ class SimLoop(asyncio.BaseEventLoop):
             )
         self._wake.clear()
 
-    def jumps_to(self, at: float) -> bool:
-        """Let time pass to an instant without a turn of the loop, if nothing happens before."""
+    def skips(self, seconds: float) -> bool:
+        """Let time pass without a turn of the loop, if nothing happens before."""
+        at_ns = self._now_ns + whole_ns(seconds)
         next_at = self._scheduled[0].when() if self._scheduled else math.inf
-        if at == math.inf or next_at <= at or self._ready or self._working_threads:
+        if seconds == math.inf or next_at <= at_ns / 1e9 or self._ready or self._working_threads:
             return False
-        self._jump_to(whole_ns(at))
+        self._jump_to(at_ns)
         return True
 
     def _jump_to(self, when_ns: int) -> None:

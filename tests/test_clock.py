@@ -6,6 +6,7 @@ import datetime
 import math
 import threading
 import time
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
@@ -154,6 +155,38 @@ def test_elapsed_seconds_are_exact_where_a_difference_of_floats_is_not(start_ns,
 
 
 # timeouts and cancelling
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=6), min_size=1, max_size=4))
+def test_a_sleep_that_takes_no_turn_is_as_one_that_does(tasks):
+    async def noted(sleep):
+        seen = []
+
+        async def sleeper(name, sleeps_s):
+            for sleep_s in sleeps_s:
+                await sleep(sleep_s)
+                seen.append((await now(), name))
+
+        await asyncio.gather(*(sleeper(name, sleeps_s) for name, sleeps_s in enumerate(tasks)))
+        return seen
+
+    assert simulate(noted(clock.sleep)) == simulate(noted(asyncio.sleep))
+
+
+def test_a_sleep_takes_no_turn_where_nothing_happens_before_its_end():
+    async def turns(*sleeps_s):
+        loop = asyncio.get_running_loop()
+        with mock.patch.object(loop, "_run_once", wraps=loop._run_once) as turn:
+            for sleep_s in sleeps_s:
+                await clock.sleep(sleep_s)
+        return turn.call_count, loop.time()
+
+    assert simulate(turns(1.5, 2.0)) == (0, 3.5)
+
+
+def test_a_sleep_that_never_ends_is_refused_here_too():
+    with pytest.raises(ClockError):
+        simulate(clock.sleep(math.inf))
 
 
 def test_asyncio_timeouts_count_simulated_seconds():

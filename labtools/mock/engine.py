@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from labtools.clock import elapsed_s
+from labtools.clock import elapsed_s, sleep
 from labtools.mock.prefix_cache import PrefixStore
 from labtools.mock.replica import Replica
 from labtools.mock.tokens_due import ARRIVED, TokenTimes, Waited, waited_until
@@ -83,7 +83,7 @@ class Engine:
         pace = _draw_pace(self.profile, rng)
         replica = self._replicas[self._replica_index(prompt, rng, cache_key)]
         if self.profile.rtt_s:
-            await asyncio.sleep(self.profile.rtt_s)
+            await sleep(self.profile.rtt_s)
         waited = await replica.acquire(choices)
         started_at = loop.time() if waited else at_server
         prefixes = replica.prefixes_for(prompt, started_at)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from labtools.clock import whole_ns
+from labtools.clock import sleep, whole_ns
 
 if TYPE_CHECKING:
     from labtools.mock.replica import Replica
@@ -55,7 +55,7 @@ class TokenTimes:
         self._stalls_after = max(1, total // 2) if stall_s else 0
         # Token n is due n - anchor steps after the anchor's instant.
         self._anchor_at, self._anchor = first_at, 1
-        self._step_s, self._version, self._held_s = 0.0, -1, held_s
+        self._step_s, self._held_s = 0.0, held_s
         self._ended: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
@@ -114,17 +114,19 @@ class TokenTimes:
 
     def _due_in_turn(self) -> Iterator[float]:
         """When each token after the first is due, by the state that the one before it meets."""
-        replica, due_at = self._replica, self.instants[0]
+        replica, version, due_at = self._replica, -1, self.instants[0]
         due_ns = round(due_at * 1e9)
         for reached in range(1, self._total):
-            if replica.version != self._version:
+            if replica.version != version:
+                version = replica.version
                 self._anchor_at, self._anchor, self._step_s, self._held_s = self._seen_from(reached)
-                self._version = replica.version
+                anchor_at, steps_before, step_s = self._anchor_at, self._anchor - 1, self._step_s
             if reached == self._stalls_after:
-                self._anchor_at += self._stall_s
-            after_s = self._anchor_at + (reached + 1 - self._anchor) * self._step_s - due_at
-            due_ns += whole_ns(max(0.0, after_s))
-            due_at = due_ns / 1e9
+                anchor_at = self._anchor_at = anchor_at + self._stall_s
+            after_s = anchor_at + (reached - steps_before) * step_s - due_at
+            if after_s > 0:
+                due_ns += whole_ns(after_s)
+                due_at = due_ns / 1e9
             yield due_at
 
     def _seen_from(self, reached: int) -> tuple[float, int, float, float]:
@@ -155,5 +157,5 @@ class TokenTimes:
 async def waited_until(at: float) -> Waited:
     """Wait until an instant. Returns since when."""
     now = asyncio.get_running_loop().time()
-    await asyncio.sleep(at - now)
+    await sleep(at - now)
     return now, math.inf

@@ -142,7 +142,7 @@ class _Exchange(httpx2.AsyncByteStream):
     async def _woken(self, at: float) -> None:
         """Wait until an instant, or until the application says something or ends."""
         loop = asyncio.get_running_loop()
-        if isinstance(loop, SimLoop) and loop.jumps_to(at):
+        if isinstance(loop, SimLoop) and loop.skips(at - loop.time()):
             return
         self._arrived = loop.create_future()
         timer = loop.call_at(at, self._wake) if at < math.inf else None
