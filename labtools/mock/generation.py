@@ -114,7 +114,9 @@ class Generation:
         """What each step puts on the wire, in order; a cut answer is left unfinished half-way."""
         sent = self.total_steps // 2 if self._is_cut else self.total_steps
         opening = self.writer.opening()
-        steps = map(b"".join, zip_longest(*map(self._steps, count(), self.answers), fillvalue=b""))
+        steps, *others = map(self._steps, count(), self.answers)
+        if others:
+            steps = map(b"".join, zip_longest(steps, *others, fillvalue=b""))
         return islice(chain([opening + next(steps, b"")], steps), sent)
 
     def _steps(self, choice: int, answer: Answer) -> Iterator[bytes]:
