@@ -52,7 +52,10 @@ async def timed_call(client: openai.AsyncOpenAI, **request: Any) -> CallRecord:
     limit_s = _limit_s(client, request)
     reads_afterwards = READS_AFTERWARDS.set(True)
     try:
-        async with asyncio.timeout(limit_s), create(**request, stream=True) as response:
+        async with (
+            asyncio.timeout(limit_s),
+            create(**_unsearched(request), stream=True) as response,
+        ):
             http = response.http_response
             stamped = http.extensions.get(EXTENSION)
             if stamped is None:
@@ -116,6 +119,7 @@ def record_of(
             error = None  # Some servers hang up, or never do, after what they have finished.
     error = error or reading.error
     usage = reading.usage
+    arrivals.counted = usage.counted
     return CallRecord(
         model=model,
         sent_at=arrivals.sent_at,
@@ -150,6 +154,22 @@ def retry_after_s(header: str | None) -> float | None:
         except (ValueError, TypeError, OverflowError):
             return None
     return seconds if 0 <= seconds < 1e9 else None
+
+
+def _unsearched(request: dict[str, Any]) -> dict[str, Any]:
+    """The request, for the same bytes in fewer steps.
+
+    The SDK searches messages for what its types would rename, which takes 0.2 ms of its 0.6; where
+    all of them are plain text there is nothing to find, and `extra_body` goes out unsearched.
+    """
+    messages = request.get("messages")
+    if not isinstance(messages, list) or not all(
+        isinstance(message, dict) and all(isinstance(value, str) for value in message.values())
+        for message in messages
+    ):
+        return request
+    body = {"messages": messages, **(request.get("extra_body") or {})}
+    return {**request, "messages": [], "extra_body": body}
 
 
 def _limit_s(client: openai.AsyncOpenAI, request: dict[str, Any]) -> float | None:

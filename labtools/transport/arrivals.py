@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx2
 
+from labtools.records import TokenCount
 from labtools.wire.sse import is_last
 
 READS_AFTERWARDS: ContextVar[bool] = ContextVar("reads_afterwards", default=False)
@@ -52,6 +53,8 @@ class Arrivals:
     """Set with `ended_at` or `done` by a transport that receives without being read from."""
     done: bool = False
     """Whether `[DONE]` has come: the answer is whole, even if the body goes on."""
+    counted: TokenCount | None = None
+    """The tokens that the answer says it took, once somebody has read it."""
     _inflate: Inflate | None = None
     _size: int = 0
 

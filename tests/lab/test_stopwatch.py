@@ -6,6 +6,7 @@ import json
 import httpx2
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessage
 
 from labtools.lab.stopwatch import timed_call
 from labtools.mock.app import create_app
@@ -350,6 +351,34 @@ def test_a_request_that_the_client_refuses_raises(sim):
         measure(sim, None, client, no_such_argument=1)
     with pytest.raises(TypeError, match="messages"):
         sim.run(timed_call(client, model="p"))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"messages": HELLO},
+        {"messages": [{"role": "system", "content": "\u00e9"}, *HELLO], "max_tokens": 5, "seed": 1},
+        {"messages": HELLO, "extra_body": {"mock": {"output_tokens": 3}, "top_k": 1}},
+        {"messages": HELLO, "extra_body": {"messages": []}},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]},
+        {"messages": [ChatCompletionMessage(role="assistant", content="hello"), *HELLO]},
+        {"messages": ()},
+    ],
+    ids=str,
+)
+def test_the_bytes_that_go_out_are_the_sdks_own(sim, request_):
+    sent = []
+
+    async def app(scope, receive, send):
+        sent.append((await receive())["body"])
+        await scripted(*tokens(2), (0, STOP), (0, DONE))(scope, receive, send)
+
+    client = sim.client(app)
+    measure(sim, app, client, **request_)
+    asked = {"model": "m", "stream": True, "stream_options": {"include_usage": True}, **request_}
+    sim.run(client.chat.completions.create(**asked))
+    *_, ours, theirs = sent
+    assert ours == theirs
 
 
 def test_a_cancelled_call_is_cancelled(sim):
