@@ -121,13 +121,10 @@ class Meter(Around):
             if arrivals.ended_at is None:
                 still_open.append((worst, arrivals))
             else:
-                self._settled += arrivals.counted or _counted_in(arrivals) or worst
+                body = b"".join(chunk for _, chunk in arrivals.chunks)
+                self._settled += arrivals.counted or usage_in(body) or worst
                 self._under_way -= worst
         self._open, self._left_open = still_open, max(_FEW, len(still_open))
-
-
-def _counted_in(arrivals: Arrivals) -> TokenCount | None:
-    return usage_in(b"".join(chunk for _, chunk in arrivals.chunks))
 
 
 def _worst_case(body: bytes) -> TokenCount:

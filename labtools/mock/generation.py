@@ -19,7 +19,7 @@ from labtools.mock.engine import Sequence as EngineSequence
 from labtools.mock.faults import Fault
 from labtools.mock.tokens_due import TokenTimes
 from labtools.transport.in_process import CANCELS, STREAM
-from labtools.wire.answer import Answer, Writer, usage_of
+from labtools.wire.answer import Answer, Usage, Writer, usage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,15 @@ class Generation:
         # Over HTTP, an answer that never began would become the server's own 500.
         await self._start(send, b"application/json")
         if not self._is_cut:
-            usage = usage_of(self.answers, sequence.input_tokens, sequence.cached_tokens)
-            body = self.writer.whole(self.answers, usage)
+            body = self.writer.whole(self.answers, self._usage(sequence))
             await send({"type": "http.response.body", "body": body})
+
+    def closing(self, sequence: EngineSequence) -> bytes:
+        """What follows the last step of a stream."""
+        return self.writer.closing(self.answers, self._usage(sequence))
+
+    def _usage(self, sequence: EngineSequence) -> Usage:
+        return usage_of(self.answers, sequence.input_tokens, sequence.cached_tokens)
 
     def _decode(self, sequence: EngineSequence) -> TokenTimes:
         """The times of all steps; of a cut answer, until the first that is not sent."""
@@ -146,11 +152,7 @@ class _Streamed:
         self.tokens = tokens
         self.over = False
         """Whether the answer was taken to its end."""
-        self._answers, self._writer, self._sequence = (
-            generation.answers,
-            generation.writer,
-            sequence,
-        )
+        self._generation, self._sequence = generation, sequence
         self._total_steps = generation.total_steps
         self._pieces = generation.pieces()
         self._taken = 0
@@ -167,9 +169,7 @@ class _Streamed:
         self._taken += len(found)
         if found and self._taken == self._total_steps:
             self.over = True
-            answers, writer, sequence = self._answers, self._writer, self._sequence
-            usage = usage_of(answers, sequence.input_tokens, sequence.cached_tokens)
-            found[-1] = found[-1][0], found[-1][1] + writer.closing(answers, usage)
+            found[-1] = found[-1][0], found[-1][1] + self._generation.closing(self._sequence)
         return found
 
 

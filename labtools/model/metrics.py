@@ -7,6 +7,7 @@ no value: a percentile of nothing is an error, not 0.0. Nothing here reads a clo
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -126,14 +127,7 @@ def samples_needed(q: float, confidence: float = 0.95) -> int:
     def enough(n: int) -> bool:
         return 1 - share**n - (1 - share) ** n >= wanted
 
-    most = 1
-    while not enough(most):
-        most *= 2
-    least = most // 2
-    while most - least > 1:
-        middle = (least + most) // 2
-        least, most = (least, middle) if enough(middle) else (middle, most)
-    return most
+    return 1 + bisect_left(range(1, 2**60), True, key=enough)
 
 
 def chance_one_exceeds(n: int, q: float) -> float:

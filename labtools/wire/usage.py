@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,29 +79,19 @@ _PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 _MOST = 10**12
-# Two, since each begins with a word that is looked for at once.
-_COUNTS = [re.compile(rb'"%s"\s*:\s*\{' % name) for name in (b"usage", b"timings")]
-_EVENT_ENDS = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_COUNTING = re.compile(r'"(?:usage|timings)"\s*:\s*\{')
 
 
 def usage_in(body: bytes) -> TokenCount | None:
     """The usage in a body of either API, streamed or whole. None if there is none."""
-    counts = [found.start() for pattern in _COUNTS if (found := pattern.search(body))]
-    if not counts:
-        return None
-    usage, text = ReportedUsage(), body.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    # Few of many events count anything; the last part is no event, or is empty.
-    body = body[max(0, body.rfind(b"\n\n", 0, min(counts))) :]
-    parts = [part + b"\n\n" for part in _EVENT_ENDS.split(body)[:-1]]
-    counting = [part for part in parts if any(pattern.search(part) for pattern in _COUNTS)]
-    texts = [e.data for e in sse.events((0.0, part) for part in counting)]
-    for data in [text] if text.startswith("{") else texts:
-        try:
-            chunk = json.loads(data)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(chunk, dict):
-            usage.take(chunk)
+    usage, whole = ReportedUsage(), body.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    events = (event.data for event in sse.events([(0.0, body)]))
+    for data in [whole] if whole.startswith("{") else events:
+        if _COUNTING.search(data):
+            with suppress(ValueError, RecursionError):
+                chunk = json.loads(data)
+                if isinstance(chunk, dict):
+                    usage.take(chunk)
     return usage.counted
 
 
