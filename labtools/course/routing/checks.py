@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labtools.coding_agent.essay import ROUTES, STEPS, EssayStep
-from labtools.course.audit import CALLS, MAVERICK, SCOUT, Changes, pass_s, sped_up
+from labtools.course.audit import CALLS, MAVERICK, SCOUT, Changes, pass_s
 from labtools.course.ledger import Finding, about
 from labtools.course.routing.router_score import (
     SECOND_PASS,
@@ -30,27 +30,22 @@ from labtools.course.verdict import (
     right,
 )
 from labtools.course.verifiers import assumed_verifiers
-from labtools.dispatch.routing import Cascaded, break_even_escalation, cascade
-from labtools.lab.connect import connect
+from labtools.dispatch.routing import break_even_escalation, cascade_s
 from labtools.model.metrics import amdahl_speedup
-from labtools.model.profile import LatencyProfile
-from labtools.records import CallRecord
 
 
 @check
 def check_gain(gain: Callable[[Sequence[EssayStep], set[str], float], float]) -> Verdict:
-    """`gain(steps, routed, factor)` is how many times faster the whole task becomes.
-
-    The task is run with and without the router; the ratio of the two is the truth.
-    """
+    """`gain(steps, routed, factor)` is how many times faster the whole task becomes."""
     for routed, factor in (({"tool_call"}, 3.0), ({"tool_call", "verify"}, 3.0), ({"plan"}, 2.0)):
-        before_s, after_s = (_task_s(routed, speed) for speed in (1.0, factor))
+        chosen = [step for step in CALLS if step.type in routed]
+        changes = Changes(routed=frozenset(step.name for step in chosen))
+        before_s, after_s = pass_s(), pass_s(changes, routed_factor=factor)
         truth = before_s / after_s
         found = number_from(gain, STEPS, routed, factor)
         ran = (
             f", but the task takes {before_s:.2f} s without the router and {after_s:.2f} s with it"
         )
-        chosen = [step for step in CALLS if step.type in routed]
         inference_s = sum(step.total_s for step in CALLS)
         chosen_s = sum(step.total_s for step in chosen)
         seconds = ". Those are seconds. Give the old time over the new one."
@@ -83,10 +78,7 @@ def check_gain(gain: Callable[[Sequence[EssayStep], set[str], float], float]) ->
 
 @check
 def check_break_even(break_even: Callable[[float, float, float], float]) -> Verdict:
-    """`break_even(small_s, check_s, big_s)` is the escalation rate at which nothing is gained.
-
-    A cascade is run at that rate, and beside it the big model alone.
-    """
+    """`break_even(small_s, check_s, big_s)` is the escalation rate at which nothing is gained."""
     for small_s, check_s, big_s in ((0.2, 0.1, 0.6), (0.3, 0.0, 1.2), (0.5, 0.7, 1.0)):
         truth = break_even_escalation(small_s, check_s, big_s)
         found = number_from(break_even, small_s, check_s, big_s)
@@ -113,10 +105,10 @@ def check_break_even(break_even: Callable[[float, float, float], float]) -> Verd
         )
         if found > 1:
             expect(found, truth, case, *mistakes, otherwise=". A rate is a share between 0 and 1.")
-        cascade_s, alone_s = _run_cascade(small_s, check_s, big_s, min(found, 1.0))
         ran = (
-            f". Of 1,000 calls at that rate a cascade makes {cascade_s:.0f} s; the big model "
-            f"alone takes {alone_s:.0f} s."
+            f". Of 1,000 calls at that rate a cascade makes "
+            f"{1000 * cascade_s(small_s, check_s, big_s, min(found, 1.0)):.0f} s; the big model "
+            f"alone takes {1000 * big_s:.0f} s."
         )
         expect(found, truth, case, *mistakes, otherwise=ran)
     return right("1 - (small + check) / big. A check by a model costs as much as a small call.")
@@ -163,59 +155,6 @@ def check_router(route: Callable[[StepRequest], Any]) -> Verdict:
 
 def _score(route: Callable[[StepRequest], Any], steps: Sequence[Any]) -> RouterScore:
     return score(route, steps, SCOUT, MAVERICK, SECOND_PASS)
-
-
-def _task_s(routed: set[str], factor: float) -> float:
-    """How long the eight calls and the tests take with these types on a faster model."""
-    profiles = {"big": MAVERICK, "small": sped_up(MAVERICK, factor)}
-
-    async def task() -> None:
-        for step in STEPS:
-            if not step.is_call:
-                await lab.tool(step.name, step.total_s)
-                continue
-            await lab.call(
-                step.name,
-                model="small" if step.type in routed else "big",
-                input_tokens=step.input_tokens,
-                output_tokens=step.output_tokens,
-            )
-
-    with connect("sim", profile=profiles) as lab:
-        return lab.run(task()).duration_s
-
-
-def _run_cascade(small_s: float, check_s: float, big_s: float, rate: float) -> tuple[float, float]:
-    """Seconds of 1,000 calls through a cascade at this rate, and through the big model alone.
-
-    The two kinds of call are run once each; the thousand are made up of them.
-    """
-    step_s = 0.001
-    profiles = {
-        name: LatencyProfile(name, decode_tokens_per_s=1 / step_s, overhead_s=seconds - step_s)
-        for name, seconds in (("small", small_s), ("big", big_s))
-    }
-
-    async def one_call(accepted: bool) -> Cascaded[CallRecord]:
-        async def ask(model: str) -> CallRecord:
-            return await lab.call("step", model=model, output_tokens=1)
-
-        async def accept(_: CallRecord) -> bool:
-            await lab.tool("check", check_s)
-            return accepted
-
-        return await cascade(("small", "big"), ask, accept)
-
-    async def alone() -> None:
-        await lab.call("step", model="big", output_tokens=1)
-
-    with connect("sim", profile=profiles) as lab:
-        taken_s, escalated_s = (
-            lab.run(one_call(accepted)).duration_s for accepted in (True, False)
-        )
-        alone_s = lab.run(alone()).duration_s
-    escalated = round(1000 * rate)
-    return (1000 - escalated) * taken_s + escalated * escalated_s, 1000 * alone_s
 
 
 # The claims, by their names in claims.toml.
