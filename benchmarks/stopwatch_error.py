@@ -23,7 +23,7 @@ import reference_server
 
 from labtools import connect
 from labtools.evaluation.load_test import LoadPlan, run_locust
-from labtools.evaluation.load_test.results import read_load
+from labtools.evaluation.load_test.command import read_load
 from labtools.lab.budget import Budget
 from labtools.records import CallRecord
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labtools.evaluation.load_test import LoadPlan, run_locust
-from labtools.evaluation.load_test.results import read_load
+from labtools.evaluation.load_test.command import read_load
 from labtools.files import read_lines
 from labtools.mock.server import ServerProcess
 from labtools.model.profile import LatencyProfile

@@ -18,8 +18,7 @@ from labtools.evaluation.load_test import (
     commands_for_machines,
     share,
 )
-from labtools.evaluation.load_test.command import run_load
-from labtools.evaluation.load_test.results import read_load
+from labtools.evaluation.load_test.command import read_load, run_load
 from labtools.evaluation.observations import Observation, Watched
 from labtools.evaluation.settings import Settings
 from labtools.files import append_line

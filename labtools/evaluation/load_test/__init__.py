@@ -1,8 +1,7 @@
 """The load probe on Locust: the same calls from as many processes and machines as it takes.
 
 Here is how much load, as data, and Locust's processes for it: started, watched, never left behind.
-`locustfile` is what Locust runs, `results` reads what its processes wrote, `command` is what a
-shell sees.
+`locustfile` is what Locust runs; `command` is what a shell sees, and reads what they wrote.
 
 Locust patches the standard library of its process (gevent). So nothing but `locustfile` may import
 it, and nothing else may import that: it runs in processes of its own.
@@ -28,7 +27,7 @@ from urllib.parse import urlsplit
 from labtools.errors import ConfigurationError, require
 from labtools.evaluation.axes import load
 from labtools.evaluation.settings import Settings
-from labtools.records import CallRecord
+from labtools.records import CallRecord, Seconds
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 INSTALL = 'pip install -e ".[load]" in the course\'s folder, or pip install "locust>=2.47,<3"'
@@ -126,6 +125,20 @@ class LoadPlan:
             "--records": records,
         }
         return ["--headless", "--only-summary", *(f"{k}={v}" for k, v in values.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The first line of a process's file: what it measured, and on which clock."""
+
+    endpoint: str
+    model: str
+    machine: str
+    epoch_s: float
+    arrivals_per_user_per_s: Seconds
+    settings: Settings
+    locust_version: str
+    labtools_version: str
 
 
 def share(total: int, part: int, parts: int) -> int:

@@ -37,8 +37,7 @@ from locust.exception import StopUser
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from labtools.clock import cpu_time_s, monotonic_s, wall_epoch_s
-from labtools.evaluation.load_test import Allowance, LoadPlan, share
-from labtools.evaluation.load_test.results import Process
+from labtools.evaluation.load_test import Allowance, LoadPlan, Process, share
 from labtools.evaluation.observations import PERIOD_S, Observation, Watched
 from labtools.evaluation.plan import AxisName, Label, input_tokens, output_limit
 from labtools.files import append_line
