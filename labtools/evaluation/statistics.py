@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 
 from labtools.model.metrics import TooFewSamples, percentile, percentile_interval, samples_needed
 from labtools.plots.canvas import Spread
+from labtools.wording import count, duration
 
 ROUNDING_S = 1e-7
 
@@ -82,6 +83,16 @@ class Difference(Part):
         """Whether there is an interval, and 0 lies outside it, by more than instants round by."""
         found = self.interval
         return found is not None and (found.low > ROUNDING_S or found.high < -ROUNDING_S)
+
+    def words(self, noun: str) -> str | None:
+        """ "700 ms more (8 rounds: 650 ms to 760 ms)"; "no more" where 0 is in the interval."""
+        if self.median is None:
+            return None
+        size = f"{duration(abs(self.median))} {'more' if self.median > 0 else 'less'}"
+        if self.interval is None:
+            return f"{size} ({count(self.pairs, noun)}; an interval needs {self.needed})"
+        ends = f"{duration(self.interval.low)} to {duration(self.interval.high)}"
+        return f"{size if self.shown else 'no more'} ({count(self.pairs, noun)}: {ends})"
 
 
 def stat(values: Iterable[float | None], failed: int = 0, *, independent: bool = True) -> Stat:

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 ANSWER_LIMIT = 256
 # What a step's messages hold besides the result: roles, ids, arguments.
 _FRAME_TOKENS = 45
-# A share of TTFT between these is neither one thing nor the other.
-EVEN_SHARES = (0.45, 0.55)
 
 
 def _blocks(settings: Settings, abilities: Abilities) -> list[Block]:
@@ -172,24 +170,16 @@ def _run(calls: Sequence[Observation]) -> ChainRun:
 
 
 def chain_total(report: Report) -> str | None:
-    """How long the chain takes, and what dominates it."""
+    """How long the chain takes, and how much of that is TTFT."""
     chain, share = report.chain, report.chain.ttft_share
     if chain.total_s is None:
         return None
     totals_s = [run.total_s for run in chain.runs if run.total_s is not None]
     ends = f"{duration(min(totals_s))} to {duration(max(totals_s))} in {len(totals_s)} runs"
-    low, high = EVEN_SHARES
-    if share is None:
-        what = "How much of that is TTFT is not known"
-    elif share > high:
-        what = f"TTFT dominates: it is {share:.0%} of that"
-    elif share < low:
-        what = f"Decode dominates: TTFT is {share:.0%} of that"
-    else:
-        what = f"TTFT and decode weigh the same: TTFT is {share:.0%} of that"
+    ttft = "how much of it is TTFT is not known" if share is None else f"{share:.0%} of it is TTFT"
     return (
         f"A chain of {count(len(chain.steps), 'step')} spends {duration(chain.total_s)} in "
-        f"inference{f', {ends}' if len(totals_s) > 1 else ''}. {what}."
+        f"inference{f' ({ends})' if len(totals_s) > 1 else ''}; {ttft}."
     )
 
 

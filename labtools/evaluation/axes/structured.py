@@ -39,7 +39,7 @@ from labtools.evaluation.plan import (
 from labtools.evaluation.settings import Settings
 from labtools.evaluation.statistics import Difference, Part, Stat, difference, median
 from labtools.model.profile import LatencyProfile
-from labtools.wording import count, duration, joined
+from labtools.wording import joined
 
 if TYPE_CHECKING:
     from labtools.evaluation.fitting import Fit
@@ -210,29 +210,26 @@ def _beyond_length(
 
 def schema_warm(report: Report) -> str | None:
     """What a schema costs once the endpoint knows it."""
-    phrases = [text for row in report.structured.against_freeform if (text := _warm_cost(row))]
-    return " ".join(phrases) or None
+    return " ".join(filter(None, map(_warm_cost, report.structured.against_freeform))) or None
+
+
+def _warm_cost(row: AgainstFreeform) -> str | None:
+    """TTFT beyond the prompt's length, and TPOT, of one form."""
+    ttft = (row.ttft_beyond_length_s or row.ttft_s).words("round")
+    if ttft is None:
+        return None
+    beyond = " beyond what its longer prompt takes" if row.ttft_beyond_length_s else ""
+    costs = [f"{ttft} of TTFT{beyond}"]
+    if tpot := row.tpot_s.words("round"):
+        costs.append(f"{tpot} a token")
+    name = "A" + PHRASES[row.form][1:]
+    return f"{name}, its schema known, takes {joined(costs)}, against freeform."
 
 
 def schema_cold(report: Report) -> str | None:
     """What a schema costs the first time."""
-    compiling = report.structured.compiling_s
-    if compiling.median is None:
-        return None
-    pairs = count(compiling.pairs, "schema")
-    if compiling.interval is None:
-        return (
-            f"A schema's first call took {duration(compiling.median)} longer to its first token "
-            f"than its second, by the median of {pairs}; an interval needs {compiling.needed}."
-        )
-    ends = f"{duration(compiling.interval.low)} to {duration(compiling.interval.high)}"
-    if not compiling.shown:
-        return f"A schema's first call shows no cost over its second ({pairs}: {ends})."
-    more = "longer" if compiling.median > 0 else "shorter"
-    return (
-        f"A schema's first call takes {duration(abs(compiling.median))} {more} to its first token "
-        f"than its second ({pairs}: {ends})."
-    )
+    cost = report.structured.compiling_s.words("schema")
+    return cost and f"A schema's first call takes {cost} to its first token than its second."
 
 
 def invalid_answers(report: Report) -> str | None:
@@ -244,34 +241,6 @@ def invalid_answers(report: Report) -> str | None:
     ]
     said = "Answers without exactly the required keys, each one a retry"
     return f"{said}: {joined(bad)}." if bad else None
-
-
-def _warm_cost(row: AgainstFreeform) -> str | None:
-    """TTFT beyond the prompt's length, and TPOT, of one form."""
-    ttft = row.ttft_beyond_length_s or row.ttft_s
-    if ttft.median is None:
-        return None
-    name = "A" + PHRASES[row.form][1:]
-    beyond = " beyond what its longer prompt takes" if row.ttft_beyond_length_s else ""
-    if ttft.interval is None:
-        return (
-            f"{name} has too few pairs with freeform to say what its schema costs: "
-            f"{ttft.pairs}, and {ttft.needed} are needed."
-        )
-    costs = []
-    if ttft.shown:
-        costs.append(f"{_more(ttft.median)} of TTFT{beyond}")
-    if row.tpot_s.shown and row.tpot_s.median is not None:
-        costs.append(f"{_more(row.tpot_s.median)} a token")
-    if not costs:
-        return (
-            f"{name}, its schema known, shows no difference from freeform in TTFT{beyond} or TPOT."
-        )
-    return f"{name}, its schema known, takes {joined(costs)} against freeform."
-
-
-def _more(seconds: float) -> str:
-    return f"{duration(abs(seconds))} {'more' if seconds > 0 else 'less'}"
 
 
 STRUCTURED = Axis(
