@@ -10,16 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from labtools.evaluation.plan import NAMES
-from labtools.plots.canvas import (
-    LabFigure,
-    Spread,
-    band,
-    banded_line,
-    canvas,
-    spread_words,
-    thousands,
-    whisker,
-)
+from labtools.plots.canvas import LabFigure, canvas, thousands
 from labtools.plots.colours import (
     DECODE,
     HIGHLIGHT,
@@ -30,6 +21,7 @@ from labtools.plots.colours import (
     WAITING,
     words_in,
 )
+from labtools.plots.intervals import Spread, band, banded_line, spread_words, whisker
 from labtools.wording import duration
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pydantic import ConfigDict
 
 from labtools.model.metrics import TooFewSamples, percentile, percentile_interval, samples_needed
-from labtools.plots.canvas import Spread
+from labtools.plots.intervals import Spread
 from labtools.wording import count, duration
 
 ROUNDING_S = 1e-7

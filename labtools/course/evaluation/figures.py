@@ -7,18 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labtools.plots.canvas import (
-    LabFigure,
-    Spread,
-    band,
-    banded_line,
-    canvas,
-    require_some,
-    spread_words,
-    thousands,
-    whisker,
-)
+from labtools.plots.canvas import LabFigure, canvas, require_some, thousands
 from labtools.plots.colours import DECODE, HIGHLIGHT, HIGHLIGHT_TEXT, INK, MUTED, TTFT, WAITING
+from labtools.plots.intervals import Spread, band, banded_line, spread_words, whisker
 from labtools.wording import duration, joined
 
 _MARKS = "osD^v"

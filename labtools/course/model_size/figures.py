@@ -9,8 +9,9 @@ from labtools.course.model_size.backends import crossover_clients
 from labtools.model.closed_loop import closed_loop
 from labtools.model.metrics import PercentileInterval, percentile, percentile_interval
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
-from labtools.plots.canvas import LabFigure, band, canvas, plain, require_some
+from labtools.plots.canvas import LabFigure, canvas, plain, require_some
 from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, REST, STYLES, TTFT, WAITING
+from labtools.plots.intervals import band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -33,7 +33,7 @@ from labtools.lab.budget import Budget
 from labtools.lab.connect import connect
 from labtools.lab.stopwatch import timed_call
 from labtools.model.metrics import percentile
-from labtools.plots.canvas import spread_words
+from labtools.plots.intervals import spread_words
 from labtools.progress import Progress
 from labtools.read_back import read_back
 from labtools.records import CallRecord
