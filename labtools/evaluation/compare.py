@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from labtools.errors import ConfigurationError
@@ -19,7 +18,7 @@ from labtools.evaluation.comparison import (
     Quantity,
     verdict,
 )
-from labtools.evaluation.observations import Measured, Observation
+from labtools.evaluation.observations import Measured, Observation, grouped, paired
 from labtools.evaluation.outcome import readable
 from labtools.evaluation.plan import AxisName
 from labtools.evaluation.report import Report, command_line, summarise
@@ -235,27 +234,19 @@ def _costs(measured: Sequence[Measured], prices: Sequence[Prices]) -> list[Fact]
     return [Fact("cost of the chain, US dollars", "usd", tuple(usd))]
 
 
-def keyed(calls: Iterable[Observation]) -> Mapping[_Key, Observation]:
-    """Calls by block, lane, label, and how many of that label the lane had before.
-
-    Where both endpoints know all forms of answer, that is the plan's own key. Where one lacks a
-    form, its rounds are shorter, and the same place holds another call.
-    """
-    seen: Counter[tuple[str, int, str]] = Counter()
-    found: dict[_Key, Observation] = {}
-    for call in sorted(calls, key=lambda call: call.key):
-        where = call.block, call.lane, call.label
-        found[*where, seen[where]] = call
-        seen[where] += 1
-    return found
-
-
 def pairs(
     first: Iterable[Observation], second: Iterable[Observation]
 ) -> list[tuple[Observation, Observation]]:
-    """The calls that both made, in the plan's order."""
-    ours, theirs = keyed(first), keyed(second)
-    return [(ours[key], theirs[key]) for key in ours if key in theirs]
+    """The calls that both made, in the plan's order.
 
-
-_Key = tuple[str, int, str, int]
+    Where both endpoints know all forms of answer, those with the plan's own key. Where one lacks a
+    form, its rounds are shorter, and the same place holds another call; the label is the same.
+    """
+    ours, theirs = (
+        grouped(
+            sorted(calls, key=lambda call: call.key),
+            lambda call: (call.block, call.lane, call.label),
+        )
+        for calls in (first, second)
+    )
+    return paired(ours, theirs)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from labtools.clock import SimLoop, cpu_time_s, elapsed_s
 from labtools.evaluation.abilities import Abilities
@@ -107,6 +107,10 @@ class Observation:
         return {**values, "record": self.record.as_dict()}
 
 
+K = TypeVar("K")
+Groups: TypeAlias = dict[K, list[Observation]]
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which endpoint was measured, by what. No keys."""
@@ -152,28 +156,34 @@ class Measured:
 
     def by(self, axis: AxisName, name: str) -> dict[float, list[Observation]]:
         """The calls of an axis by the value of this name that they were made for, least first."""
-        groups = defaultdict[float, list[Observation]](list)
-        for call in sorted(self.on(axis), key=lambda call: call.at[name]):
-            groups[call.at[name]].append(call)
-        return dict(groups)
+        return dict(sorted(grouped(self.on(axis), lambda call: call.at[name]).items()))
 
     def blocks(self, axis: AxisName, label: Label | None = None) -> dict[str, list[Observation]]:
         """The calls of an axis, or of one label on it, by their block."""
-        groups = defaultdict[str, list[Observation]](list)
-        for call in self.on(axis, label):
-            groups[call.block].append(call)
-        return dict(groups)
+        return grouped(self.on(axis, label), lambda call: call.block)
 
     def pairs(
         self, axis: AxisName, before: Label, after: Label
     ) -> list[tuple[Observation, Observation]]:
         """Within each block, the n-th call of the one label and the n-th of the other."""
-        first, second = self.blocks(axis, before), self.blocks(axis, after)
-        return [
-            pair
-            for block, calls in first.items()
-            for pair in zip(calls, second.get(block, ()), strict=False)
-        ]
+        return paired(self.blocks(axis, before), self.blocks(axis, after))
+
+
+def grouped(calls: Iterable[Observation], by: Callable[[Observation], K]) -> Groups[K]:
+    """The calls by what they have in common, each group in their order."""
+    groups = defaultdict[K, list[Observation]](list)
+    for call in calls:
+        groups[by(call)].append(call)
+    return dict(groups)
+
+
+def paired(first: Groups[K], second: Groups[K]) -> list[tuple[Observation, Observation]]:
+    """The n-th call of each group with the n-th of the same group among others."""
+    return [
+        pair
+        for group, calls in first.items()
+        for pair in zip(calls, second.get(group, ()), strict=False)
+    ]
 
 
 PERIOD_S = 0.010
