@@ -13,7 +13,7 @@ from typing import Any
 
 from labtools.errors import BudgetExceeded, ConfigurationError
 from labtools.evaluation import axes
-from labtools.evaluation.candidates import USUAL, Candidate, candidates_of, refusals_name
+from labtools.evaluation.candidates import USUAL, candidates_of
 from labtools.evaluation.load_test.command import add_load_command
 from labtools.evaluation.plan import Estimate, estimate
 from labtools.evaluation.reporting import (
@@ -27,8 +27,6 @@ from labtools.evaluation.results_folder import ResultsFolder
 from labtools.evaluation.session import held, measure
 from labtools.evaluation.settings import SETTING_NAMES, SIZES, Settings, as_typed, from_typed, size
 from labtools.lab.budget import Budget
-from labtools.lab.connect import connect
-from labtools.lab.lab import Lab
 from labtools.model.profile import Prices
 from labtools.wording import count, four_digits, joined
 
@@ -129,7 +127,7 @@ def _measure(options: argparse.Namespace) -> None:
         labs = {}
         for candidate in candidates:
             left = _left(budget, out / candidate.name)
-            labs[candidate.name] = open_labs.enter_context(_connected(candidate, left))
+            labs[candidate.name] = open_labs.enter_context(candidate.connect(left))
         sessions = open_labs.enter_context(held(labs, out, settings))
         print(announcement)
         try:
@@ -161,17 +159,6 @@ def _limit_reached(budget: Budget, folders: Sequence[ResultsFolder]) -> BudgetEx
         f"runs into its folder together. {'; '.join(spent)}. To go on from there, give the same "
         "command with a higher limit."
     )
-
-
-def _connected(candidate: Candidate, budget: Budget) -> Lab:
-    with refusals_name(candidate.key_from):
-        return connect(
-            candidate.base_url,
-            profile=candidate.model,
-            model=candidate.model,
-            api_key=candidate.api_key,
-            budget=budget,
-        )
 
 
 def _report(options: argparse.Namespace) -> None:

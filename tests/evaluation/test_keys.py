@@ -9,7 +9,8 @@ import pytest
 
 from labtools.cli import main
 from labtools.errors import KeyRefused
-from labtools.evaluation.candidates import refusals_name
+from labtools.evaluation.candidates import Candidate
+from labtools.lab.budget import Budget
 
 COMMANDS = (("evaluate", "--size", "quick"), ("evaluate", "load"))
 
@@ -78,8 +79,14 @@ def test_a_refused_key_is_looked_for_where_it_came_from(command, endpoint, tmp_p
     assert keys == ["Bearer sk-a-wrong-key", "Bearer sk-of-another-endpoint"]
 
 
-def test_who_refused_is_what_the_error_holds_not_what_its_text_seems_to_say():
+def test_who_refused_is_what_the_error_holds_not_what_its_text_seems_to_say(monkeypatch):
     address = "http://there.example/one refused the key/v1"
-    with pytest.raises(KeyRefused) as refused, refusals_name("ACME_KEY"):
+
+    def refusing(*_, **__):
         raise KeyRefused(address, "the key.")
+
+    monkeypatch.setenv("ACME_KEY", "sk-a-wrong-key")
+    monkeypatch.setattr("labtools.evaluation.candidates.connect", refusing)
+    with pytest.raises(KeyRefused) as refused:
+        Candidate("a", address, "m", "ACME_KEY").connect(Budget())
     assert str(refused.value).startswith(f"{address} refused the key in ACME_KEY, which")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import labtools.evaluation.load_test
 from labtools.cli import main
 from labtools.errors import ConfigurationError, NothingMeasured
+from labtools.evaluation.candidates import Candidate
 from labtools.evaluation.load_test import (
     Allowance,
     LoadPlan,
@@ -100,7 +101,6 @@ def test_the_commands_options_are_the_plans_fields(monkeypatch):
     main([*run, "--users=3", "--request-rate=2.5", "--run-time=7", "--slo-s=0.5", "--seed=4"])
     changed = {"users": 3, "request_rate_per_s": 2.5, "run_time_s": 7, "slo_s": 0.5, "seed": 4}
     assert {name: asked[name] for name in changed} == changed
-    del asked["api_key"]
     assert LoadPlan(URL, "m", **asked) == LoadPlan(URL, "m", **changed)
 
 
@@ -116,7 +116,7 @@ def test_the_commands_for_machines_are_locusts_own(monkeypatch):
 def test_without_locust_the_command_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "locust", None)
     with pytest.raises(ConfigurationError, match=r"not installed: pip install .*\[load\]"):
-        run_load("acme", URL, "m", tmp_path)
+        run_load(Candidate("acme", URL, "m"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -131,7 +131,7 @@ def test_a_mock_that_has_ended_is_offered_to_no_other_machine(over, tmp_path, mo
     server = ServerProcess({"fast": named_profile("fast")})
     try:
         url = "mock" if over == "mock" else server.base_url
-        run_load("acme", url, "fast", tmp_path, progress=False)
+        run_load(Candidate("acme", url, "fast"), tmp_path, progress=False)
     finally:
         server.stop()
     said = capsys.readouterr().out

@@ -218,7 +218,7 @@ def _warm_cost(row: AgainstFreeform) -> str | None:
     ttft = (row.ttft_beyond_length_s or row.ttft_s).words("round")
     if ttft is None:
         return None
-    beyond = " beyond what its longer prompt takes" if row.ttft_beyond_length_s else ""
+    beyond = " beyond its longer prompt" if row.ttft_beyond_length_s else ""
     costs = [f"{ttft} of TTFT{beyond}"]
     if tpot := row.tpot_s.words("round"):
         costs.append(f"{tpot} a token")

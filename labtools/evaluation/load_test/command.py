@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from labtools.clock import monotonic_s, unix_time_s
-from labtools.errors import ConfigurationError, NothingMeasured
+from labtools.errors import NothingMeasured
 from labtools.evaluation.abilities import find_abilities
 from labtools.evaluation.axes.load import Load, closed_loop, open_loop
-from labtools.evaluation.candidates import USUAL, key_in, refusals_name, require_folder_name
+from labtools.evaluation.candidates import USUAL, Candidate
 from labtools.evaluation.load_test import (
     LoadPlan,
     Process,
@@ -30,7 +30,6 @@ from labtools.evaluation.plan import Call
 from labtools.evaluation.results_folder import read_call, read_kinds, read_overhead
 from labtools.files import unusable_line
 from labtools.lab.budget import Budget
-from labtools.lab.connect import connect
 from labtools.lab.stopwatch import timed_call
 from labtools.model.metrics import percentile
 from labtools.plots.intervals import spread_words
@@ -85,46 +84,29 @@ def _load(options: argparse.Namespace) -> None:
     if options.read:
         print(read_load(Path(options.read), options.run_label, slo_s=options.slo_s))
         return
-    for name in ("base_url", "model", "name"):
-        if not (getattr(options, name) or "").strip():
-            raise ConfigurationError(
-                f"--{name.replace('_', '-')} is missing or empty. For example: evaluate load "
-                "--base-url https://api.example.com/v1 --model NAME --name acme --users 32."
-            )
+    given = (options.name or "", options.base_url or "", options.model or "")
     numbers = {field.name: getattr(options, field.name) for field in _NUMBERS}
-    api_key = key_in(options.key_from)
-    endpoint = options.name, options.base_url, options.model, Path(options.out)
-    with refusals_name(options.key_from):
-        run_load(*endpoint, api_key=api_key, **numbers)
+    run_load(Candidate(*given, options.key_from), Path(options.out), **numbers)
 
 
 def run_load(
-    name: str,
-    base_url: str,
-    model: str,
-    out: Path,
-    *,
-    api_key: str | None = None,
-    progress: bool = True,
-    **numbers: Any,
+    candidate: Candidate, out: Path, *, progress: bool = True, **numbers: Any
 ) -> LoadResults:
     """Load one endpoint into OUT/NAME, print what came of it, and return it.
 
-    `base_url` is an address or "mock", whose models are the named profiles. `numbers` are the rest
-    of `LoadPlan`. Interrupted, it prints what ended until then, and raises KeyboardInterrupt on.
+    `numbers` are the rest of `LoadPlan`. Interrupted, it prints what ended until then, and raises
+    KeyboardInterrupt on.
 
     Raises ConfigurationError for what cannot run (no Locust, no address), EndpointUnusable for an
     endpoint that does not stream, BudgetExceeded when the budget does not hold the first calls,
     NothingMeasured when no call ended.
     """
     require_locust()
-    is_mock = base_url == "mock"
+    is_mock, model = candidate.base_url == "mock", candidate.model
     # Refused before anything is sent; where the mock is going to be, nobody knows yet.
-    plan = LoadPlan("http://mock" if is_mock else base_url, model, **numbers)
-    first = Budget(plan.max_requests, plan.max_tokens)
-    folder = out / name
-    require_folder_name(name)
-    with connect(base_url, profile=model, model=model, api_key=api_key, budget=first) as lab:
+    plan = LoadPlan("http://mock" if is_mock else candidate.base_url, model, **numbers)
+    folder = out / candidate.name
+    with candidate.connect(Budget(plan.max_requests, plan.max_tokens)) as lab:
 
         async def send(call: Call) -> CallRecord:
             return await timed_call(lab.client, model=model, **call.request)
