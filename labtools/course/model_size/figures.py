@@ -136,9 +136,7 @@ def schema_cost(calls: Mapping[str, tuple[float, float, float]]) -> LabFigure:
         )
 
 
-def percentiles_of_calls(
-    latencies_s: Mapping[str, Sequence[float]], confidence: float = 0.95
-) -> LabFigure:
+def percentiles_of_calls(latencies_s: Mapping[str, Sequence[float]]) -> LabFigure:
     """Every call as a dot, with p50 and p95 and the interval of each, where the sample has one."""
     require_some(latencies_s, "sample")
     longest_s = max(max(sample) for sample in latencies_s.values())
@@ -151,7 +149,7 @@ def percentiles_of_calls(
             for q, colour, side in ((0.5, INK, "right"), (0.95, HIGHLIGHT, "left")):
                 value, label = percentile(sample, q), f"p{q * 100:.0f}"
                 axes.plot([value], [-row], "o", color=colour, markersize=6)
-                interval = percentile_interval(sample, q, confidence)
+                interval = percentile_interval(sample, q)
                 if isinstance(interval, PercentileInterval):
                     ends = (interval.low, interval.high)
                     band(axes, -row, ends, colour, across=True)
@@ -172,5 +170,5 @@ def percentiles_of_calls(
         return drawing.done(
             f"p50 and p95 of {calls} calls each: {'; '.join(told)}.",
             f"{calls} calls each, a tick for every one. The band around p50 holds the true median "
-            f"with at least {confidence:.0%} confidence. A p95 without a band has no interval.",
+            "with at least 95% confidence. A p95 without a band has no interval.",
         )

@@ -147,22 +147,22 @@ def amdahl(factor: float, share_low: float, share_high: float) -> LabFigure:
         )
 
 
-def chance_of_a_slow_call(marked: Sequence[int], q: float = 0.95) -> LabFigure:
-    """The chance that at least one of n calls is slower than its q-quantile."""
+def chance_of_a_slow_call(marked: Sequence[int]) -> LabFigure:
+    """The chance that at least one of n calls is slower than its p95."""
     calls = range(1, round(max(marked) * 1.15) + 1)
     with canvas() as drawing:
         axes = drawing.axes
-        axes.plot(calls, [chance_one_exceeds(n, q) for n in calls], color=DECODE, linewidth=2)
+        axes.plot(calls, [chance_one_exceeds(n, 0.95) for n in calls], color=DECODE, linewidth=2)
         for n in marked:
-            chance = chance_one_exceeds(n, q)
+            chance = chance_one_exceeds(n, 0.95)
             axes.plot([n], [chance], "o", color=INK, markersize=5)
             drawing.note(n, chance, f"{n} calls: {chance:.0%}", 6, -14)
         axes.set(ylim=(0, 1), xlim=(0, calls[-1]))
         percent(axes.yaxis)
-        axes.set(xlabel="calls in the run", ylabel=f"runs with a call above p{q * 100:.0f}")
-        told = ", ".join(f"{chance_one_exceeds(n, q):.0%} with {n} calls" for n in marked)
+        axes.set(xlabel="calls in the run", ylabel="runs with a call above p95")
+        told = ", ".join(f"{chance_one_exceeds(n, 0.95):.0%} with {n} calls" for n in marked)
         return drawing.done(
-            f"The chance that a run meets a call slower than its p{q * 100:.0f}: {told}.",
+            f"The chance that a run meets a call slower than its p95: {told}.",
             "How likely a run meets at least one call above the p95, if calls are independent.",
         )
 

@@ -259,12 +259,9 @@ def prefix_lifetime(report: Report) -> str | None:
     later, repeat = rows.get(Label.AFTER_PAUSE), rows.get(Label.REPEAT)
     if later is None or repeat is None or repeat.verdict != "saves":
         return None
-    pause = duration(report.prefix.pause_s)
-    if later.verdict == "saves":
-        return f"A prefix left alone for {pause} is still there; longer pauses were not tried."
-    if later.verdict == "saves nothing":
-        return f"A prefix left alone for {pause} is gone."
-    return f"Whether a prefix outlasts a pause of {pause} is not clear."
+    kept = {"saves": "is still there; longer pauses were not tried", "saves nothing": "is gone"}
+    what = kept.get(later.verdict, "may be there or not: these calls cannot tell")
+    return f"A prefix left alone for {duration(report.prefix.pause_s)} {what}."
 
 
 def prefix_disagreement(report: Report) -> str | None:

@@ -14,7 +14,6 @@ import json
 import math
 import os
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from labtools.errors import ConfigurationError, require
 from labtools.evaluation.axes import load
 from labtools.evaluation.settings import Settings
 from labtools.records import CallRecord, Seconds
+from labtools.server_process import listen
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 INSTALL = 'pip install -e ".[load]" in the course\'s folder, or pip install "locust>=2.47,<3"'
@@ -196,7 +196,8 @@ def run_locust(
     require_locust()
     roles = {"Locust": plan.options(folder / f"load-{run}")}
     if plan.workers:
-        port = _free_port()
+        with listen("127.0.0.1", 0) as found:
+            port = found.getsockname()[1]
         master = [
             "--master",
             "--master-bind-host=127.0.0.1",
@@ -281,9 +282,3 @@ def commands_for_machines(plan: LoadPlan, folder: Path) -> str:
         f"Then copy their {folder}/load-machines-*.jsonl to {folder} here, and:\n"
         f"  python -m labtools evaluate load --read {folder} --run-label machines"
     )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
