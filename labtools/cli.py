@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from packaging.requirements import Requirement
 
 from labtools.clock import wall_epoch_s
-from labtools.errors import ConfigurationError, LabtoolsError
+from labtools.errors import LabtoolsError
 from labtools.evaluation import command as evaluate_command
 from labtools.lab.connect import connect
 from labtools.local_engine import serving as engine_command
@@ -128,13 +128,7 @@ def _draw(profiles: list[LatencyProfile], prefix: str) -> None:
         ("speed", speed_by_concurrency(profiles)),
     ):
         path = f"{prefix}-{name}.svg"
-        try:
-            figure.save(path)
-        except OSError as error:
-            raise ConfigurationError(
-                f"Cannot write {path}: {error}. --draw takes how the files' names begin, in a "
-                "folder that exists."
-            ) from None
+        figure.save(path)
         print(f"\n{path}: {figure.alt}")
 
 

@@ -96,16 +96,23 @@ def mend_end(path: str | Path) -> None:
 
 
 def write_whole(path: str | Path, text: str) -> Path:
-    """Write a file: all of it or nothing, whenever the process is killed. Raises OSError."""
-    path = Path(path)
-    target = path.resolve()  # what a link points to is replaced, not the link
-    if target.exists() and not target.is_file():  # a pipe, a terminal; for a folder it fails
-        target.write_text(text, encoding="utf-8")
-        return path
+    """Write a file: all of it or nothing, whenever the process is killed.
+
+    Raises ConfigurationError when it cannot be written.
+    """
+    target = Path(path).resolve()  # what a link points to is replaced, not the link
     draft = target.with_name(f"{target.name}.draft")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(target)
+        if target.exists() and not target.is_file():  # a pipe, a terminal; for a folder it fails
+            target.write_text(text, encoding="utf-8")
+        else:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(target)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot write {path}: {error.strerror}. Name a file in a folder that exists."
+        ) from None
     finally:
-        draft.unlink(missing_ok=True)
-    return path
+        with contextlib.suppress(OSError):
+            draft.unlink()
+    return Path(path)

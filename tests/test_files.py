@@ -90,7 +90,7 @@ def test_what_is_not_there_cannot_be_read(path):
 def test_a_file_is_the_old_one_until_it_is_the_new_one(path, at_most):
     write_whole(path, "old")
     at_most(2)
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(ConfigurationError, match="File too large"):
         write_whole(path, "a newer one")
     at_most(resource.getrlimit(resource.RLIMIT_FSIZE)[1])
     assert path.read_text() == "old"
@@ -105,5 +105,6 @@ def test_what_a_link_points_to_is_written_and_so_is_a_device(path):
     assert link.is_symlink()
     assert path.read_text() == "through the link"
     write_whole("/dev/null", "nothing")
-    with pytest.raises(OSError, match="directory"):
-        write_whole(path.parent, "x")
+    for nowhere in (path.parent, path / "under a file", path.parent / "no folder" / "x"):
+        with pytest.raises(ConfigurationError, match="irectory"):
+            write_whole(nowhere, "x")

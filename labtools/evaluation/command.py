@@ -28,7 +28,7 @@ from labtools.evaluation.session import held, measure
 from labtools.evaluation.settings import SETTING_NAMES, SIZES, Settings, as_typed, from_typed, size
 from labtools.lab.budget import Budget
 from labtools.model.profile import Prices
-from labtools.wording import count, four_digits, joined
+from labtools.wording import count, four_digits
 
 # A real tokenizer counts differently from the estimate, and an interrupted block is paid twice.
 HEADROOM = 1.5
@@ -196,17 +196,13 @@ def _fit(options: argparse.Namespace) -> None:
         for p in found.parameters
     ]
     print("\n".join(line.rstrip() for line in aligned(rows)))
-    cached_from: dict[str, list[str]] = {}
     for chain in found.held_out:
-        told = (
+        print(
             f"Not fitted to: {count(chain.chains, 'chain')}, {chain.predicted_s:.3f} s predicted, "
             f"{chain.measured_s:.3f} s measured. A step is off by {chain.median_step_error:.1%} at "
-            f"the median, {chain.worst_step_error:.1%} at worst"
+            f"the median, {chain.worst_step_error:.1%} at worst (cached tokens as the "
+            f"{chain.cached_from} has them)."
         )
-        cached_from.setdefault(told, []).append(f"the {chain.cached_from}")
-    for told, sources in cached_from.items():
-        have = "have" if len(sources) > 1 else "has"
-        print(f"{told} (cached tokens as {joined(sources)} {have} them).")
     print(f"{path}, for `python -m labtools serve --profiles {path}`")
 
 

@@ -37,10 +37,10 @@ def write_report(folder: str | Path, prices: Prices | None = None) -> Report:
     measured = results.read()
     found = fit(measured)
     report = summarise(measured, found, prices)
-    _write(results.path / "report.json", to_json(report))
-    _write(results.path / "report.html", page(report))
+    write_whole(results.path / "report.json", to_json(report))
+    write_whole(results.path / "report.html", page(report))
     if found.profile:
-        _write(results.path / "profile.json", found.profile_json())
+        write_whole(results.path / "profile.json", found.profile_json())
     return report
 
 
@@ -48,7 +48,7 @@ def write_profile(folder: str | Path) -> tuple[Fit, Path]:
     """Fit the latency model, and write profile.json. Raises NothingMeasured when it cannot."""
     results = ResultsFolder(folder)
     found = fit(results.read())
-    return found, _write(results.path / "profile.json", found.profile_json())
+    return found, write_whole(results.path / "profile.json", found.profile_json())
 
 
 def write_comparison(
@@ -69,16 +69,9 @@ def write_comparison(
         seen[path] = folder
     found = compare(*(ResultsFolder(folder).read() for folder in folders), prices=prices)
     prefix = Path(prefix)
-    _write(prefix.with_name(f"{prefix.name}.json"), to_json(found))
-    _write(prefix.with_name(f"{prefix.name}.html"), comparison_page(found))
+    write_whole(prefix.with_name(f"{prefix.name}.json"), to_json(found))
+    write_whole(prefix.with_name(f"{prefix.name}.html"), comparison_page(found))
     return found
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        return write_whole(path, text)
-    except OSError as error:
-        raise ConfigurationError(f"Cannot write {path}: {error.strerror}.") from None
 
 
 def page(report: Report) -> str:

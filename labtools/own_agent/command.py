@@ -99,10 +99,7 @@ def _trace(options: argparse.Namespace) -> None:
         (options.perfetto, trace.save_chrome_trace, "at https://ui.perfetto.dev"),
     ):
         if out:
-            try:
-                write(out)
-            except OSError as error:
-                raise ConfigurationError(f"Cannot write {out}: {error}.") from None
+            write(out)
             if not options.json:
                 print(f"{out}: open it {where}")
     if levers and not found.holds:
