@@ -60,7 +60,7 @@ def test_the_report_says_so_and_calls_nothing_a_ttft(form):
     report = summarise(made := measured(*a_chain(*steps), *calls))
     said = {one.rule: one.text for one in report.verdict}
     assert said["in_one_piece"].startswith("5 streams came in one piece")
-    assert "How much of that is TTFT is not known" in said["chain_total"]
+    assert "how much of it is TTFT is not known" in said["chain_total"]
     assert "dominates" not in said["chain_total"]
     assert {row.ttft_s.p50 for row in report.contexts.rows} == {None}
     assert report.chain.total_s == pytest.approx(0.9)
