@@ -80,10 +80,10 @@ async def sleep(seconds: float) -> None:
 
 def must_run_on(loop: asyncio.AbstractEventLoop) -> None:
     """Raise ClockError unless the caller runs on this loop."""
-    if asyncio.get_running_loop() is not loop:
+    if asyncio._get_running_loop() is not loop:
         raise ClockError(
-            "This client belongs to a lab with a clock of its own. Put the code in a "
-            "coroutine and run it with lab.run(...)."
+            "This lab has a clock of its own. Put the code in a coroutine and run it with "
+            "lab.run(...)."
         )
 
 

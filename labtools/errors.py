@@ -17,7 +17,9 @@ A message says what was wrong, what was found, what is allowed and what to do ne
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from numbers import Integral, Real
+from typing import cast
 
 
 class LabtoolsError(Exception):
@@ -69,6 +71,12 @@ def one_of(what: str, found: object, allowed: Iterable[str]) -> ConfigurationErr
     return ConfigurationError(f"Unknown {what}: {found!r}. Allowed: {', '.join(sorted(allowed))}.")
 
 
+def require_one_of(what: str, found: object, allowed: Collection[str]) -> None:
+    """Raises ConfigurationError for a name that is not among the allowed ones."""
+    if found not in allowed:
+        raise one_of(what, found, allowed)
+
+
 def require(
     name: str,
     value: object,
@@ -88,15 +96,16 @@ def require(
     """
     if value is None and optional:
         return
+    number = cast(float, value)  # a numpy number is one too
     if (
-        isinstance(value, int if whole else (int, float))
+        isinstance(value, Integral if whole else Real)
         and not isinstance(value, bool)
-        and (at_least is None or value >= at_least)
-        and (above is None or value > above)
-        and (at_most is None or value <= at_most)
-        and (below is None or value < below)
-        and not math.isnan(value)
-        and not (finite and math.isinf(value))
+        and (at_least is None or number >= at_least)
+        and (above is None or number > above)
+        and (at_most is None or number <= at_most)
+        and (below is None or number < below)
+        and not math.isnan(number)
+        and not (finite and math.isinf(number))
     ):
         return
     noun = "a whole number" if whole else "a finite number" if finite else "a number"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labtools.errors import one_of
+from labtools.errors import require_one_of
 
 SOURCE = "General Compute, Your AI Agent Is Only as Good as Its Inference Speed, 2026"
 
@@ -61,7 +61,6 @@ CASE_STUDY_SHARE = sum(s.total_s for s in STEPS if s.is_call) / sum(s.total_s fo
 
 def pass_from(name: str) -> tuple[EssayStep, ...]:
     """The steps from `name` to the end: what a second attempt repeats."""
-    for index, step in enumerate(STEPS):
-        if step.name == name:
-            return STEPS[index:]
-    raise one_of("step", name, (step.name for step in STEPS))
+    names = [step.name for step in STEPS]
+    require_one_of("step", name, names)
+    return STEPS[names.index(name) :]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from labtools.coding_agent.steps import STEPS
 from labtools.coding_agent.tools import IN_CODE
-from labtools.errors import one_of, require
+from labtools.errors import require, require_one_of
 from labtools.model.profile import Prices
 from labtools.records import CallRecord
 
@@ -45,11 +45,9 @@ class Switches:
 
     def __post_init__(self) -> None:
         for name in self.routing:
-            if name not in (known := [step.name for step in STEPS]):
-                raise one_of("step in routing", name, known)
+            require_one_of("step in routing", name, [step.name for step in STEPS])
         for name in self.harness:
-            if name not in IN_CODE:
-                raise one_of("step in harness", name, IN_CODE)
+            require_one_of("step in harness", name, IN_CODE)
         require("plan_tokens", self.plan_tokens, at_least=1, whole=True, optional=True)
 
 

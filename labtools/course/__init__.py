@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from labtools.errors import one_of
+from labtools.errors import require_one_of
 
 CHAPTERS = (
     "multiplier",
@@ -38,8 +38,7 @@ def data(name: str) -> Any:
 
 def number_of(chapter: str) -> int:
     """The chapter's number in the book, and its lab's. Raises ConfigurationError."""
-    if chapter not in CHAPTERS:
-        raise one_of("chapter", chapter, CHAPTERS)
+    require_one_of("chapter", chapter, CHAPTERS)
     return 1 + CHAPTERS.index(chapter)
 
 
@@ -51,6 +50,5 @@ def recordings() -> dict[str, Path]:
 def recorded(name: str) -> str:
     """The endpoint that plays a recording again, for `connect`. Raises ConfigurationError."""
     found = recordings()
-    if name not in found:
-        raise one_of("recording", name, found)
+    require_one_of("recording", name, found)
     return f"replay:{found[name]}"

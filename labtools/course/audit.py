@@ -17,7 +17,7 @@ from itertools import combinations
 from labtools.coding_agent.essay import STEPS, EssayStep, pass_from
 from labtools.coding_agent.steps import STEPS as AGENTS_STEPS
 from labtools.coding_agent.tools import IN_CODE
-from labtools.errors import one_of, require
+from labtools.errors import require, require_one_of
 from labtools.model.named_profiles import FAST
 from labtools.model.profile import LatencyProfile, Prices
 
@@ -98,8 +98,7 @@ class Changes:
         require("fix_tokens", self.fix_tokens, at_least=1)
         for names, known in ((self.routed | self.left_out, CALL_NAMES), (self.merged, MERGED)):
             for name in names:
-                if name not in known:
-                    raise one_of("call" if known is CALL_NAMES else "merge", name, known)
+                require_one_of("call" if known is CALL_NAMES else "merge", name, known)
 
 
 @dataclass(frozen=True, slots=True)

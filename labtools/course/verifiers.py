@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from labtools.course import data
-from labtools.errors import one_of, require
+from labtools.errors import require, require_one_of
 from labtools.read_back import read_back
 
 
@@ -36,8 +36,7 @@ class Verifier:
         With the same draw, a verifier that catches more accepts no wrong fix that another
         rejects, so two of them can be compared on the same draws.
         """
-        if fix != "right" and fix not in self.catch_rates:
-            raise one_of("kind of fix", fix, ("right", *self.catch_rates))
+        require_one_of("kind of fix", fix, ("right", *self.catch_rates))
         rejects = self.false_alarm_rate if fix == "right" else self.catch_rates[fix]
         return draw >= rejects
 

@@ -9,14 +9,13 @@ import ssl
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
-from numbers import Real
 from typing import Any, Literal, TypeVar
 
 import httpx2
 import openai
 
-from labtools.clock import SimLoop
-from labtools.errors import ClockError, ConfigurationError, EndpointUnreachable, KeyRefused
+from labtools.clock import SimLoop, must_run_on
+from labtools.errors import ClockError, ConfigurationError, EndpointUnreachable, KeyRefused, require
 from labtools.lab.budget import Budget, Meter
 from labtools.lab.stopwatch import timed_call
 from labtools.lab.target import Target
@@ -163,7 +162,7 @@ class Lab:
 
         A call that fails returns a record with an `error`. Raises BudgetExceeded.
         """
-        self._check_clock()
+        must_run_on(self._loop)
         self._calls += 1
         if messages is None:
             rng = random.Random(f"{self._target.seed}/{self._calls}")
@@ -180,9 +179,8 @@ class Lab:
 
     async def tool(self, step: str, seconds: float) -> None:
         """The agent's own work between calls, modelled as a wait; a step of the trace."""
-        self._check_clock()
-        if not isinstance(seconds, Real) or not seconds >= 0:
-            raise ConfigurationError(f"A tool takes 0 seconds or more; found {seconds!r}.")
+        must_run_on(self._loop)
+        require("A tool's seconds", seconds, at_least=0, finite=False)
         with self._recorder.span(step, "tool"):
             await asyncio.sleep(seconds)
 
@@ -193,7 +191,7 @@ class Lab:
         then charged `modelled_s`; on the wall clock it is charged what it took. Returns what it
         returns. What it raises is raised, and is the step's error.
         """
-        self._check_clock()
+        must_run_on(self._loop)
         with self._recorder.span(step, "tool"):
             result = await asyncio.to_thread(function)
             if isinstance(self._loop, SimLoop):
@@ -202,7 +200,7 @@ class Lab:
 
     def group(self, step: str) -> AbstractContextManager[SpanInProgress]:
         """`with lab.group("gather"):` holds the steps inside it together in the trace."""
-        self._check_clock()
+        must_run_on(self._loop)
         return self._recorder.span(step, "group")
 
     def model_for(self, step: str) -> str:
@@ -237,17 +235,6 @@ class Lab:
         except (openai.APIConnectionError, TimeoutError) as error:
             said = _why_unreachable(self._target.address, error)
             raise EndpointUnreachable(self._redacted(said)) from None
-
-    def _check_clock(self) -> None:
-        try:
-            here = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            here = False
-        if not here:
-            raise ClockError(
-                "This lab has a clock of its own. Put the code in a coroutine and run it with "
-                "lab.run(...)."
-            )
 
     def _with_length(self, request: dict[str, Any], output_tokens: int) -> dict[str, Any]:
         if not self.on_mock:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from labtools.errors import ConfigurationError, one_of
+from labtools.errors import ConfigurationError, one_of, require_one_of
 from labtools.local_engine.settings import MODEL_NAME
 from labtools.model.named_profiles import named_profile
 from labtools.model.profile import LatencyProfile
@@ -121,8 +121,7 @@ def models_of(
         )
     if profiles is not None:
         for name in models.values():
-            if name not in profiles:
-                raise one_of("model", name, profiles)
+            require_one_of("model", name, profiles)
     return models
 
 

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from labtools.errors import ConfigurationError, one_of, require
+from labtools.errors import ConfigurationError, require, require_one_of
 
 # The labs do without the engine, so what it needs is an extra.
 TO_INSTALL = 'run `make engine`, or `pip install -e ".[engine]"`'
@@ -83,8 +83,7 @@ class EngineSettings:
     )
 
     def __post_init__(self) -> None:
-        if self.size not in (known := (*SIZES, SMOLLM2)):
-            raise one_of("engine size", self.size, known)
+        require_one_of("engine size", self.size, (*SIZES, SMOLLM2))
         if self.threads == 0:
             object.__setattr__(self, "threads", _threads_to_spare())
         for setting in fields(self)[1:]:

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from labtools.errors import ConfigurationError, UnusableSchema, one_of
+from labtools.errors import ConfigurationError, UnusableSchema, require_one_of
 from labtools.mock.answers import answer, with_prediction
 from labtools.mock.dialect_writer import DialectWriter, kept_alive
 from labtools.mock.dialects import DIALECTS, Dialect
@@ -69,8 +69,8 @@ def create_app(
     """
     if not profiles:
         raise ConfigurationError("An endpoint needs at least one profile to serve.")
-    if dialect is not None and dialect not in DIALECTS:
-        raise one_of("dialect", dialect, DIALECTS)
+    if dialect is not None:
+        require_one_of("dialect", dialect, DIALECTS)
     spoken = DIALECTS[dialect] if dialect else None
     endpoint = Endpoint(profiles, seed, faults or FaultPlan(), api_key, epoch_s, spoken)
     app = Starlette(

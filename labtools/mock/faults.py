@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labtools.errors import ConfigurationError, one_of, require
+from labtools.errors import ConfigurationError, require, require_one_of
 from labtools.wire.api_error import ApiError
 
 KINDS = {
@@ -31,8 +31,7 @@ class Fault:
     seconds: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise one_of("fault", self.kind, KINDS)
+        require_one_of("fault", self.kind, KINDS)
         require("A fault's seconds", self.seconds, at_least=0)
 
     def refusal(self) -> ApiError | None:

@@ -20,7 +20,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from labtools.errors import ConfigurationError, one_of
+from labtools.errors import ConfigurationError, require_one_of
 from labtools.model.closed_loop import PROVIDERS
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile, PrefixCache
 from labtools.read_back import read_back
@@ -136,8 +136,7 @@ def named_profile(name: str) -> LatencyProfile:
     ConfigurationError that lists the known ones.
     """
     known = NAMED | {provider.name: provider for provider in PROVIDERS}
-    if name not in known:
-        raise one_of("profile", name, known)
+    require_one_of("profile", name, known)
     return known[name]
 
 

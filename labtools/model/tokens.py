@@ -11,10 +11,9 @@ import json
 import random
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from numbers import Integral
 from typing import Any
 
-from labtools.errors import ConfigurationError
+from labtools.errors import require
 
 CHARS_PER_TOKEN = 4
 
@@ -80,16 +79,16 @@ def prompt_of(
     A real tokenizer counts about as many: the filler is words that most of them count as one
     token. Its first words differ from prompt to prompt, so no cache can know it.
     """
-    if not isinstance(input_tokens, Integral) or input_tokens > LONGEST_TOKENS:
-        raise ConfigurationError(
-            f"input_tokens must be a whole number up to {LONGEST_TOKENS:,}; found {input_tokens!r}."
-        )
     message = {"role": "user", "content": _INSTRUCTION}
     frame = count_tokens(render_prompt(None, tools, [message]))
-    if input_tokens < frame:
-        raise ConfigurationError(
-            f"A prompt of {input_tokens} tokens is too short; the frame alone takes {frame}."
-        )
+    require(
+        "input_tokens",
+        input_tokens,
+        at_least=frame,
+        at_most=LONGEST_TOKENS,
+        whole=True,
+        hint=f"The frame alone takes {frame}.",
+    )
     text = filler(input_tokens - frame, rng)
     return [{**message, "content": text + _INSTRUCTION}]
 

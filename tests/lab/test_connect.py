@@ -53,13 +53,19 @@ def test_a_budget_of_something_else_than_numbers_is_refused(limits: Any) -> None
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), "1", None])
 def test_a_tool_takes_a_number_of_seconds(seconds: Any) -> None:
-    with connect() as lab, pytest.raises(ConfigurationError, match="0 seconds or more; found"):
+    with (
+        connect() as lab,
+        pytest.raises(ConfigurationError, match="A tool's seconds is"),
+    ):
         lab.run(lab.tool("t", seconds))
 
 
 @pytest.mark.parametrize("tokens", ["ten", None, 1000.5, 10**9])
 def test_a_prompt_has_a_whole_number_of_tokens(tokens: Any) -> None:
-    with connect() as lab, pytest.raises(ConfigurationError, match="whole number up to 10,000,000"):
+    with (
+        connect() as lab,
+        pytest.raises(ConfigurationError, match="to 10,000,000"),
+    ):
         lab.run(lab.call(input_tokens=tokens))
 
 

@@ -71,5 +71,5 @@ def test_prompts_differ_from_the_first_words_on():
 
 
 def test_a_prompt_too_short_for_its_frame_says_how_long_the_frame_is():
-    with pytest.raises(ConfigurationError, match=r"5 tokens is too short; the frame.*\d+"):
+    with pytest.raises(ConfigurationError, match=r"input_tokens is 5\..*The frame alone takes \d+"):
         prompt_of(5, random.Random(0))

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from labtools.course.model_size.figures import log_log
-from labtools.errors import ConfigurationError, NothingMeasured, one_of
+from labtools.errors import ConfigurationError, NothingMeasured, require_one_of
 from labtools.model.profile import LatencyProfile
 from labtools.plots.canvas import Canvas, LabFigure, canvas
 from labtools.plots.colours import DECODE, INK, MUTED, TTFT, WAITING
@@ -69,8 +69,7 @@ class GpuResults(BaseModel):
 
     def of(self, shape: str, what: str, **labels: int) -> list[Point]:
         """The points of a shape and a kind with these labels."""
-        if shape not in self.shapes:
-            raise one_of("shape", shape, self.shapes)
+        require_one_of("shape", shape, self.shapes)
         return [
             point
             for point in self.points

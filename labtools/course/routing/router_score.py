@@ -15,7 +15,7 @@ from functools import cache
 from labtools.coding_agent.essay import pass_from
 from labtools.course import data
 from labtools.course.audit import PLAN, Attempt, attempt
-from labtools.errors import NothingMeasured, one_of, require
+from labtools.errors import NothingMeasured, require, require_one_of
 from labtools.model.profile import LatencyProfile
 
 
@@ -126,8 +126,7 @@ def score(
     call_s = call_usd = 0.0
     for step in steps:
         choice = route(step.request)
-        if choice not in CHOICES:
-            raise one_of("choice of the router", choice, CHOICES)
+        require_one_of("choice of the router", choice, CHOICES)
         counts[choice, step.small_suffices] += 1
         model = small if choice == "small" else big
         call_s += model.e2e_latency_s(step.output_tokens, step.request.input_tokens)
