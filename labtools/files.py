@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labtools.errors import ConfigurationError
+from labtools.read_back import NOT_JSON, from_json
 
 
 def append_line(path: str | Path, values: Mapping[str, Any]) -> None:
@@ -57,12 +58,11 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError):
+        values = from_json(line)
+        if values is NOT_JSON:
             if number == len(lines):
                 return  # torn: nothing was written behind it
-            raise unusable_line(path, number, "it is not JSON") from None
+            raise unusable_line(path, number, "it is not JSON")
         if not isinstance(values, dict):
             shown = line[:40].decode("utf-8", "replace")
             raise unusable_line(path, number, f"it is {shown}, no JSON object")
@@ -86,9 +86,7 @@ def mend_end(path: str | Path) -> None:
     whole = content.rfind(b"\n") + 1
     if whole == len(content):
         return
-    try:
-        json.loads(content[whole:])
-    except (ValueError, RecursionError):
+    if from_json(content[whole:]) is NOT_JSON:
         os.truncate(path, whole)
     else:
         with path.open("ab") as file:

@@ -19,6 +19,15 @@ from labtools.errors import ConfigurationError
 Json = dict[str, Any]
 T = TypeVar("T")
 _MOST_TOKENS = 10**12  # as the records allow
+NOT_JSON = object()
+
+
+def from_json(text: str | bytes) -> Any:
+    """What a text says as JSON; NOT_JSON for one that is none, or nests too deeply."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return NOT_JSON
 
 
 class Fault(NamedTuple):

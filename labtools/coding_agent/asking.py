@@ -13,7 +13,6 @@ wrong with it, as the result of its tool call, and another attempt.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +26,7 @@ from labtools.coding_agent.workspace import ToolError, Workspace
 from labtools.errors import ConfigurationError
 from labtools.model.profile import Prices
 from labtools.model.tokens import CHARS_PER_TOKEN, render_prompt
+from labtools.read_back import NOT_JSON, from_json
 from labtools.records import CallRecord, ToolCall, tokens_of
 
 if TYPE_CHECKING:
@@ -251,27 +251,14 @@ def _sent_back(record: CallRecord, problem: str) -> list[dict[str, Any]]:
             {"role": "assistant", "content": record.content},
             {"role": "user", "content": problem},
         ]
-    calls = [
-        {
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": _json_or_nothing(call.arguments)},
-        }
-        for call in record.tool_calls
-    ]
-    results = [
-        {"role": "tool", "tool_call_id": call.id, "content": problem} for call in record.tool_calls
-    ]
+    calls, results = [], []
+    for call in record.tool_calls:
+        # Some endpoints refuse a conversation whose own earlier arguments are not JSON.
+        arguments = "{}" if from_json(call.arguments) is NOT_JSON else call.arguments
+        function = {"name": call.name, "arguments": arguments}
+        calls.append({"id": call.id, "type": "function", "function": function})
+        results.append({"role": "tool", "tool_call_id": call.id, "content": problem})
     return [{"role": "assistant", "content": None, "tool_calls": calls}, *results]
-
-
-def _json_or_nothing(arguments: str) -> str:
-    """Some endpoints refuse a conversation whose own earlier arguments are not JSON."""
-    try:
-        json.loads(arguments)
-    except (ValueError, RecursionError):
-        return "{}"
-    return arguments
 
 
 def refuse(why: str) -> NoReturn:

@@ -19,6 +19,7 @@ from typing import Any
 import httpx2
 
 from labtools.model.tokens import count_tokens
+from labtools.read_back import from_json
 from labtools.records import CallRecord, ToolCall
 from labtools.transport.arrivals import Around, at_once
 from labtools.wire.api_error import ApiError
@@ -53,12 +54,9 @@ class EngineTransport(Around):
 
 def rewritten(raw: bytes) -> bytes:
     """A request's body as the engine takes it. Raises ApiError for a wrong `mock` object."""
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        return raw  # The engine says what is wrong with it.
+    body = from_json(raw)
     if not isinstance(body, dict):
-        return raw
+        return raw  # The engine says what is wrong with it.
     mock = _mock_options(body.pop("mock", None) or {})
     tokens = _length(mock)
     if isinstance(body.get("tool_choice"), dict):

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from labtools.errors import ConfigurationError
 from labtools.files import append_line, mend_end, read_lines
-from labtools.read_back import read_back
+from labtools.read_back import from_json, read_back
 from labtools.records import Seconds
 
 FORMAT = "labtools-recording/1"
@@ -108,12 +108,7 @@ class Exchange(Asked):
 
 
 def _fields(body: bytes) -> dict[str, Any]:
-    if not body:
-        return {}
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        fields = None
+    fields = from_json(body) if body else {}
     return fields if isinstance(fields, dict) else {"body": body.hex()}
 
 

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from labtools.read_back import NOT_JSON, from_json
 from labtools.records import ToolCall
 
 
@@ -31,11 +32,7 @@ class _Call:
     @property
     def whole(self) -> bool:
         """Whether the arguments are complete JSON."""
-        try:
-            json.loads(self.arguments)
-        except (ValueError, RecursionError):
-            return False
-        return True
+        return from_json(self.arguments) is not NOT_JSON
 
 
 @dataclass(slots=True)
