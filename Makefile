@@ -11,7 +11,7 @@ TEST  := $(BIN)/pytest -q -p no:nbval
 MARKED = $$(grep -rl --include=*.py pytest.mark.$(1) tests)
 LABS  := $(wildcard labs/*.ipynb) templates/lab.ipynb
 CHECK := format lint types stored
-UNIT  := quick slow idle timed
+UNIT  := untimed idle timed
 # Each of these targets in turn, whatever became of the one before; at the end, which of them failed.
 ALL_OF = @failed=; for part in $(1); do \
     $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
@@ -74,11 +74,8 @@ stored: $(SETUP)
 unit: $(SETUP) ## unit tests; those that measure on the wall clock come last, with the machine to themselves
 	$(call ALL_OF,$(UNIT))
 
-quick: $(SETUP)
-	@$(TEST) -n auto --ignore tests/site -m "not slow and not compat"
-
-slow: $(SETUP)
-	@$(TEST) -n 4 --dist worksteal -m "slow and not timed" $(call MARKED,slow)
+untimed: $(SETUP)
+	@$(TEST) -n 4 --dist worksteal --ignore tests/site -m "not timed and not compat"
 
 idle: $(SETUP)
 	@$(TEST) -n 5 -m idle $(call MARKED,idle)
@@ -118,6 +115,9 @@ lock: $(SETUP) ## pin what the requirements need in turn (needs uv)
 clean: ## remove everything that these targets made
 	@rm -rf .venv _build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+# Each worker and each command that a test starts would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A title is text. Through the environment, neither make nor the shell reads a program in it.
 unexport TITLE

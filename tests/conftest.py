@@ -20,6 +20,7 @@ from labtools.clock import SimLoop
 from labtools.loop_thread import cancel_leftovers
 from labtools.mock.app import create_app
 from labtools.model.profile import LatencyProfile
+from labtools.plots.canvas import Canvas, LabFigure
 from labtools.transport.in_process import InProcessTransport
 
 # On a busy machine an example may take longer than hypothesis allows by default. After a change to
@@ -101,6 +102,16 @@ def no_endpoint_of_the_readers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The unit tests never reach for the endpoint that somebody has set up for their labs."""
     for name in ("LABTOOLS_ENDPOINT", "LABTOOLS_MODEL", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures that say what they show and are not drawn, for tests that look at no drawing."""
+
+    def said(_: Canvas, alt: str, caption: str = "") -> LabFigure:
+        return LabFigure("", "", alt, caption)
+
+    monkeypatch.setattr(Canvas, "done", said)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from labtools import connect, platform
 from labtools.clock import SimLoop, outside_loops
 from labtools.errors import ClockError, ConfigurationError, Deadlock
 from labtools.loop_thread import LoopThread
+from labtools.plots.canvas import canvas
+from labtools.plots.colours import TTFT
 
 
 def test_here_is_no_page() -> None:
@@ -98,6 +100,12 @@ class TestInAPage:
         assert said == ["cleaned up"]
         assert thread.loop.time() == 2
         thread.loop.close()
+
+    def test_a_figure_is_drawn(self) -> None:
+        with canvas() as drawing:
+            drawing.bar(0, (1.0, TTFT, "waited"), end="1 s")
+            figure = drawing.done("Of one second, one is waited.")
+        assert all("waited" in svg for svg in (figure.svg, figure.narrow_svg))
 
     def test_a_deadlock_comes_without_a_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("labtools.clock.THREAD_GRACE_S", float("inf"))

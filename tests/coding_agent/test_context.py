@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labtools.coding_agent.asking import handbook, handbook_note, messages_for, tools_for
@@ -31,6 +31,7 @@ def prompt(step: Step, notes: dict[str, str], cacheable: bool) -> str:
 
 @pytest.mark.parametrize("cacheable", [True, False])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+@settings(max_examples=15)  # of each step in each layout
 @given(lengths=st.lists(st.integers(0, 300), min_size=len(NOTES), max_size=len(NOTES)))
 def test_a_prompt_is_filled_to_its_exact_length(
     step: Step, cacheable: bool, lengths: list[int]

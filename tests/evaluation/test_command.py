@@ -10,7 +10,8 @@ from labtools.cli import main
 from labtools.evaluation.results_folder import ResultsFolder
 from labtools.model.named_profiles import load_profiles, named_profile
 
-FEW = ("--size", "quick", "--structured-calls", "3", "--chain-steps", "4", "--pause-s", "1")
+FEW = ("--size", "quick", "--context-calls", "2", "--open-loop-calls", "3", "--prefix-rounds", "2")
+FEW += ("--structured-calls", "3", "--cold-schemas", "2", "--chain-steps", "4", "--pause-s", "1")
 
 
 def evaluate(*arguments):
@@ -82,7 +83,7 @@ def test_it_says_what_it_will_send_and_a_dry_run_sends_nothing(tmp_path, capsys)
 
 
 @pytest.mark.parametrize("provider", ["larch", "juniper", "spruce"])
-def test_a_provider_of_the_course_is_measured_by_its_name(tmp_path, provider):
+def test_a_provider_of_the_course_is_measured_by_its_name(tmp_path, undrawn, provider):
     evaluate(*endpoint("acme", provider), *FEW, "--out", tmp_path)
     assert ResultsFolder(tmp_path / "acme").identity().model == provider
 
@@ -167,7 +168,9 @@ def test_a_folder_that_another_run_is_writing_is_refused_and_nothing_else_is_sai
     assert capsys.readouterr().out == ""
 
 
-def test_stopped_by_its_budget_it_reports_what_it_has_and_goes_on_with_more(tmp_path, capsys):
+def test_stopped_by_its_budget_it_reports_what_it_has_and_goes_on_with_more(
+    tmp_path, capsys, undrawn
+):
     plan = (*endpoint("acme"), *FEW, "--out", tmp_path)
     # The plan fits by its own estimate; then part of it has been spent before.
     evaluate(*plan)
@@ -187,7 +190,9 @@ def test_stopped_by_its_budget_it_reports_what_it_has_and_goes_on_with_more(tmp_
 
 
 @pytest.mark.parametrize("limit", ["--max-requests", "--max-tokens"])
-def test_at_a_limit_this_commands_options_are_named_again_and_again(tmp_path, capsys, limit):
+def test_at_a_limit_this_commands_options_are_named_again_and_again(
+    tmp_path, capsys, undrawn, limit
+):
     plan = (*endpoint("acme"), *FEW, "--structured-calls", "0", "--out", tmp_path)
     evaluate(*plan)
     folder = ResultsFolder(tmp_path / "acme")

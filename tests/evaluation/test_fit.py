@@ -441,7 +441,7 @@ profiles = st.builds(
 
 
 # An example takes a third of a second; to shrink one would take minutes.
-@settings(max_examples=12, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=8, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(profiles)
 @example(LatencyProfile("drawn", decode_tokens_per_s=5, batch_penalty=1.0, max_batch=5))
 # Its first token takes no time at all, so a cached prompt leaves neither time nor noise.

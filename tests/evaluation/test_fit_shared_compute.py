@@ -90,7 +90,7 @@ def test_each_term_is_recovered_and_the_others_are_absent(tmp_path, truth):
         assert found.parameter("prefix_cache.ttl_s").status == "not_identifiable"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_with_jitter_all_terms_stray_by_one_factor_and_little(tmp_path, seed):
     truth = ENGINE.but(jitter_sigma=0.05)
     plan = PLAN.but(seed=seed, context_calls=8, interference_runs=4, calls_per_client=6)
@@ -108,7 +108,8 @@ def test_with_jitter_all_terms_stray_by_one_factor_and_little(tmp_path, seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_jitter_alone_bends_nothing(tmp_path, seed):
-    found = the_fit(tmp_path, PLAIN.but(jitter_sigma=0.2), size("default").but(seed=seed))
+    plan = size("default").but(seed=seed, concurrency=(1,), structured_calls=20, cold_schemas=0)
+    found = the_fit(tmp_path, PLAIN.but(jitter_sigma=0.2), plan)
     for name in ("attention_pairs_per_s", "decode_context_tokens_per_s", "prefill_chunk_tokens"):
         assert found.parameter(name).status == "absent", name
 

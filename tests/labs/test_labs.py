@@ -38,7 +38,7 @@ def test_an_untouched_exercise_is_not_yet_right(lab):
 
 
 @each_lab
-def test_every_solution_passes_its_check_in_a_page_too(lab, page):
+def test_every_solution_passes_its_check_in_a_page_too(lab, page, undrawn):
     # nbval runs the lab where there are threads. Here it has none, and its recording plays as well.
     found = solved_verdicts(lab)
     assert len(found) == len(solutions(lab))
