@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import suppress
@@ -22,6 +23,9 @@ from labtools.mock.app import create_app
 from labtools.model.profile import LatencyProfile
 from labtools.plots.canvas import Canvas, LabFigure
 from labtools.transport.in_process import InProcessTransport
+
+# Two seconds of grammars that nbformat's jsonschema compiles, for formats that no test asks for.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 # On a busy machine an example may take longer than hypothesis allows by default. After a change to
 # what a law is about: pytest --hypothesis-profile=thorough.

@@ -60,7 +60,7 @@ def test_side_by_side_streams_agree_on_both_clocks(streams):
     async def stream(number):
         # In turn: to read many requests that come at once takes a machine its time.
         await asyncio.sleep(0.02 * number)
-        await lab.call(output_tokens=100)
+        await lab.call(output_tokens=200)
 
     async def side_by_side():
         await asyncio.gather(*map(stream, range(streams)))

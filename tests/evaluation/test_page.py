@@ -68,6 +68,16 @@ def everything(tmp_path_factory):
         return evaluate({"acme": lab}, folder, SMALL, progress=False)["acme"]
 
 
+@pytest.fixture(scope="module")
+def report(everything):
+    return summarise(everything, fit(everything))
+
+
+@pytest.fixture(scope="module")
+def report_page(report):
+    return page(report)
+
+
 def hostile():
     """Everything that comes from outside is markup."""
     failing = seen("context", "context/600/9", "cold", a_failure(message=HOSTILE), input_tokens=600)
@@ -78,27 +88,24 @@ def hostile():
     return replace(found, identity=identity)
 
 
-def test_the_verdict_comes_first_and_whole(everything):
-    report = summarise(everything, fit(everything))
-    seen_page = Seen(page(report))
+def test_the_verdict_comes_first_and_whole(report, report_page):
+    seen_page = Seen(report_page)
     for sentence in report.verdict:
         assert " ".join(sentence.text.split()) in seen_page.text
     assert seen_page.text.index("Verdict") < seen_page.text.index("TTFT by context")
     assert report.repeat in seen_page.text
 
 
-def test_every_figure_has_words(everything):
-    shown = Seen(page(summarise(everything)))
+def test_every_figure_has_words(report_page):
+    shown = Seen(report_page)
     alts = [value for tag, name, value in shown.attributes if (tag, name) == ("img", "alt")]
     assert len(alts) == 6
     assert all(re.search(r"\d", alt) for alt in alts)
 
 
 @pytest.mark.parametrize("made", ["report", "comparison"])
-def test_it_needs_no_other_file_no_host_and_no_script(everything, made):
-    text = page(summarise(everything)) if made == "report" else (
-        comparison_page(compare(everything, everything))
-    )  # fmt: skip
+def test_it_needs_no_other_file_no_host_and_no_script(everything, report_page, made):
+    text = report_page if made == "report" else comparison_page(compare(everything, everything))
     shown = Seen(text)
     assert not {"script", "iframe", "object"} & set(shown.tags)
     sources = [v for _, name, v in shown.attributes if name in ("src", "srcset", "href", "action")]
