@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from labtools.evaluation.observations import Endpoint
 from labtools.evaluation.plan import AxisName
-from labtools.evaluation.report import Endpoint, Sentence
+from labtools.evaluation.report import Sentence
 from labtools.evaluation.statistics import Difference, Part, Stat
 from labtools.wording import duration, joined, signed_share
 

@@ -18,6 +18,7 @@ from labtools.clock import SimLoop, cpu_time_s, elapsed_s
 from labtools.evaluation.abilities import Abilities
 from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.settings import Settings
+from labtools.evaluation.statistics import Part
 from labtools.records import CallRecord, Count, Seconds, TokenCount, tokens_of
 
 
@@ -112,16 +113,22 @@ Groups: TypeAlias = dict[K, list[Observation]]
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Which endpoint was measured, by what. No keys."""
+class Endpoint(Part):
+    """Which endpoint was measured, and with what."""
 
     name: str
     endpoint: str
     model: str
     clock: str
     """"simulated" or "wall"."""
-    settings: Settings
     labtools_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity(Endpoint):
+    """An endpoint, and what it is sent. No keys."""
+
+    settings: Settings
 
 
 @dataclass(frozen=True, slots=True)

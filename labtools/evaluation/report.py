@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from labtools.evaluation import outcome
@@ -23,7 +23,7 @@ from labtools.evaluation.axes.structured import Structured
 from labtools.evaluation.fitting import Fit
 from labtools.evaluation.fitting import fit as fitted
 from labtools.evaluation.fitting.result import Parameter, Prediction
-from labtools.evaluation.observations import Identity, Measured, Observation
+from labtools.evaluation.observations import Endpoint, Identity, Measured, Observation
 from labtools.evaluation.outcome import Completeness, Failure, Lack, Overhead, Spent
 from labtools.evaluation.settings import SETTING_NAMES, SIZES, Settings, as_typed, differing
 from labtools.evaluation.statistics import Part, Stat, stat
@@ -34,18 +34,6 @@ from labtools.wording import count, joined, signed_share
 Format = Literal["labtools-evaluation-report/1"]
 FORMAT: Format = "labtools-evaluation-report/1"
 Source = Literal["usage", "chunks", "both", "nothing"]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint(Part):
-    """Which endpoint was measured, and with what."""
-
-    name: str
-    endpoint: str
-    model: str
-    clock: str
-    """"simulated" or "wall"."""
-    labtools_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +169,11 @@ def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None 
     identity = measured.identity
     model = fit or fitted(measured)
     by_axis = {name: part for axis in AXES for name, part in axis.summary(measured, model).items()}
+    said = {each.name: outcome.readable(getattr(identity, each.name)) for each in fields(Endpoint)}
     overhead, overhead_reason = outcome.overhead(measured)
     report = Report(
         format=FORMAT,
-        endpoint=Endpoint(
-            name=outcome.readable(identity.name),
-            endpoint=outcome.readable(identity.endpoint),
-            model=outcome.readable(identity.model),
-            clock=identity.clock,
-            labtools_version=identity.labtools_version,
-        ),
+        endpoint=Endpoint(**said),
         settings=identity.settings,
         repeat=outcome.readable(command_line(identity), longest=2_000),
         abilities=_readable(measured.abilities),

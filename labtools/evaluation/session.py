@@ -130,7 +130,7 @@ class Session:
     def identity(self) -> Identity:
         """What is measured here, and by what."""
         where = (self.name, self._lab.endpoint, self._model, self._lab.clock)
-        return Identity(*where, self.settings, version("labtools"))
+        return Identity(*where, version("labtools"), self.settings)
 
     def prepare(self) -> None:
         """Find out what the endpoint can do, unless that is known, and warm it up for the rest."""

@@ -53,7 +53,7 @@ def at_context(tokens, *ttfts_s, **more):
 
 
 def measured(*observations, settings=BARE, abilities=ALL, clock="wall", name="acme", **more):
-    identity = Identity(name, "https://acme.test/v1", "m-1", clock, settings, "0.1.0")
+    identity = Identity(name, "https://acme.test/v1", "m-1", clock, "0.1.0", settings)
     kept = tuple(sorted(observations, key=lambda one: one.key))
     values = {
         "finished": frozenset(one.block for one in kept),

@@ -206,7 +206,7 @@ def read_load(folder: Path, run: str, users: int | None = None, slo_s: float = 2
     )
     settings = head.settings.but(slo_s=slo_s)
     identity = Identity(
-        folder.name, head.endpoint, head.model, "wall", settings, head.labtools_version
+        folder.name, head.endpoint, head.model, "wall", head.labtools_version, settings
     )
     made = tuple(call.record for call in counted)
     measured = Measured(identity, None, counted, tuple(overheads), made=made)
