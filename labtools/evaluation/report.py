@@ -81,7 +81,7 @@ class Report(Part):
     overhead_reason: str | None
     """Why no overhead is given."""
     lacks: tuple[Lack, ...]
-    fit: Fitted | None
+    fit: Fitted
     verdict: tuple[Sentence, ...] = ()
     in_one_piece: int = 0
     """Calls whose stream came all at once. When their first token came is not known."""
@@ -132,7 +132,7 @@ def too_few(report: Report) -> str | None:
 
 def prediction(report: Report) -> str | None:
     """How well the fitted profile predicts chains that it has not seen."""
-    if report.fit is None or not report.fit.held_out:
+    if not report.fit.held_out:
         return None
     found = report.fit.held_out[0]
     return (
@@ -163,12 +163,12 @@ RULES: Mapping[str, Callable[[Report], str | None]] = {
 def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None = None) -> Report:
     """The report of one endpoint's evaluation, whole or interrupted.
 
-    `fit` is the latency model fitted to it, and stands in the report; what the report says of
-    prompts follows from it in any case. `prices` turn its tokens into dollars.
+    `fit` is the latency model fitted to it; left out, it is fitted here. `prices` turn its tokens
+    into dollars.
     """
     identity = measured.identity
-    model = fit or fitted(measured)
-    by_axis = {name: part for axis in AXES for name, part in axis.summary(measured, model).items()}
+    fit = fit or fitted(measured)
+    by_axis = {name: part for axis in AXES for name, part in axis.summary(measured, fit).items()}
     said = {each.name: outcome.readable(getattr(identity, each.name)) for each in fields(Endpoint)}
     overhead, overhead_reason = outcome.overhead(measured)
     report = Report(
@@ -185,7 +185,7 @@ def summarise(measured: Measured, fit: Fit | None = None, prices: Prices | None 
         overhead=overhead,
         overhead_reason=overhead_reason,
         lacks=outcome.lacks(measured.abilities),
-        fit=Fitted(fit.parameters, fit.held_out) if fit else None,
+        fit=Fitted(fit.parameters, fit.held_out),
         in_one_piece=sum(call.in_one_piece for call in measured.observations),
         without_finish_reason=sum(
             not (call.failed or call.record.finish_reason) for call in measured.observations

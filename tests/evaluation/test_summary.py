@@ -171,7 +171,7 @@ def test_where_attention_bends_ttft_the_report_says_what_its_own_fit_says(tmp_pa
         saved / truth.compute_s(0, plan.prefix_tokens), rel=0.01
     )
     assert (repeat.verdict, repeat.disagreement) == ("saves", None)
-    assert summarise(results).contexts == found  # whether or not the fit is asked for
+    assert summarise(results).contexts == found  # whoever fits it
     text = page(report)
     assert "The slope reads 35,000 prompt tokens a second at a short prompt" in text
     assert "200,000,000 pairs of tokens a second" in text
