@@ -163,6 +163,7 @@ def environment() -> Environment:
         ),
         "label": NAMES.__getitem__,
     }
+    made.globals["formats"] = made.filters  # for macros that take one
     return made
 
 
