@@ -37,7 +37,7 @@ def fit(measured: Measured) -> Fit:
     draft = fit_lone_calls(measured)
     for then in (fit_prefix_cache, fit_compile, fit_chunk, fit_queue, fit_per_slot):
         draft = then(draft, measured)
-    parameters = (*draft.parameters, _context_limit(measured), *_UNPROBED)
+    parameters = (*draft.parameters.values(), _context_limit(measured), *_UNPROBED)
     if math.isinf(draft.profile.decode_tokens_per_s):
         return Fit(None, parameters)
     profile = replace(draft.profile, source=_source(measured, parameters))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -59,13 +59,13 @@ class Draft:
     noise: Noise
     one_pace: bool = False
     """Whether a call's prefill and decode are slow together."""
-    parameters: tuple[Parameter, ...] = ()
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     pace: Paces = NO_JITTER
 
     def but(self, *parameters: Parameter, **changes: Any) -> Draft:
-        """With fields of the profile changed, and what was found of them added."""
-        profile = self.profile.but(**changes)
-        return replace(self, profile=profile, parameters=(*self.parameters, *parameters))
+        """With fields of the profile changed, and what was found of them."""
+        found = {**self.parameters, **{parameter.name: parameter for parameter in parameters}}
+        return replace(self, profile=self.profile.but(**changes), parameters=found)
 
     def pace_of_prefill(self, call: TimedCall, work_s: float) -> float:
         """What a prefill of `work_s` says of the same call's decode."""
@@ -113,13 +113,14 @@ def fit_lone_calls(measured: Measured) -> Draft:
         return unknown.get(name) or found.parameter(name, how, pace, is_rate=is_rate)
 
     terms_before = map(parameter, (OVERHEAD, PREFILL, ATTENTION, DECODE, CONTEXT))
-    parameters = (rtt, *terms_before, factor, parameter(REUSE), *jitter)
-    profile = _with(draft.profile, {term: s * pace.slower for term, s in seconds.items()}).but(
+    slower = {term: s * pace.slower for term, s in seconds.items()}
+    draft = replace(draft, profile=_with(draft.profile, slower), pace=pace)
+    return draft.but(
+        *(rtt, *terms_before, factor, *jitter, parameter(REUSE)),
         jitter_sigma=pace.sigma,
         tail_probability=pace.tail_probability,
         tail_factor=math.exp(pace.tail_shift),
     )
-    return replace(draft, profile=profile, parameters=parameters, pace=pace)
 
 
 def _round_trip(round_trips_s: Sequence[float], noise: Noise) -> Parameter:

@@ -48,23 +48,13 @@ class _Pair:
 
 
 def fit_prefix_cache(draft: Draft, measured: Measured) -> Draft:
-    """With the cache's sizes, beside the reuse rate that the lone calls gave."""
-    found = draft.parameters
-    [at] = [place for place, parameter in enumerate(found) if parameter.name == REUSE]
-    parts, cache = _sizes(draft, measured, found[at])
-    draft = draft.but(prefix_cache=cache)
-    return replace(draft, parameters=(*found[:at], *parts, *found[at + 1 :]))
-
-
-def _sizes(
-    draft: Draft, measured: Measured, reuse: Parameter
-) -> tuple[list[Parameter], PrefixCache | None]:
-    """By what `cached_tokens` says, and where it is silent, by TTFT."""
+    """With the cache's sizes: by what `cached_tokens` says, and where it is silent, by TTFT."""
     names = (BLOCK, MINIMUM, TTL, CAPACITY, REUSE)
     repeats = _pairs(measured, Label.COLD, Label.REPEAT)
     if len(repeats) < _LEAST_PAIRS:
         needed = f"{_LEAST_PAIRS} prompts sent twice"
-        return [not_probed(name, needed) for name in (CACHE, *names)], None
+        missing = (not_probed(name, needed) for name in (CACHE, *names))
+        return draft.but(*missing, prefix_cache=None)
     calls = timed_calls(measured, AxisName.PREFIX)
     counts = [call.cached_tokens for call in calls if call.cached_tokens]
     if counts:
@@ -86,20 +76,20 @@ def _sizes(
     else:
         effect = _by_ttft(draft, repeats)
         if effect.status != "measured":
-            return [effect, *(replace(effect, name=name, value=None) for name in names)], None
+            same = (replace(effect, name=name, value=None) for name in names)
+            return draft.but(effect, *same, prefix_cache=None)
         cache = PrefixCache()
         unseen = "No counts are reported, so what a reused token takes looks like one computed."
-        reuse = Parameter(REUSE, None, "not_identifiable", unseen)
         defaults = {BLOCK: cache.block_tokens, MINIMUM: cache.minimum_tokens}
         silent = "No counts are reported; the profile takes {}, this model's default."
-        parts = [effect]
+        parts = [effect, Parameter(REUSE, None, "not_identifiable", unseen)]
         for name, default in defaults.items():
             parts.append(Parameter(name, None, "not_identifiable", silent.format(default)))
     paused = _pairs(measured, Label.BEFORE_PAUSE, Label.AFTER_PAUSE)
     ttl, ttl_s = _ttl(repeats, paused, cache.ttl_s, reported=bool(counts))
     unused = f"Not measured; the profile takes {cache.capacity_tokens:,}, this model's default."
     capacity = Parameter(CAPACITY, None, "not_probed", unused)
-    return [*parts, ttl, capacity, reuse], replace(cache, ttl_s=ttl_s)
+    return draft.but(*parts, ttl, capacity, prefix_cache=replace(cache, ttl_s=ttl_s))
 
 
 def _pairs(measured: Measured, before: Label, after: Label) -> list[_Pair]:
@@ -187,11 +177,7 @@ def fit_per_slot(draft: Draft, measured: Measured) -> Draft:
     default_s = PrefixCache().ttl_s
     how = f"A prefix is lost with its slot, whatever its age; the profile takes {default_s:g} s."
     ttl = Parameter(TTL, None, "not_identifiable", how)
-    parameters = tuple(
-        ttl if parameter.name == TTL else parameter for parameter in draft.parameters
-    )
-    cache = replace(cache, per_slot=True, ttl_s=default_s)
-    return replace(draft, parameters=parameters).but(found, prefix_cache=cache)
+    return draft.but(found, ttl, prefix_cache=replace(cache, per_slot=True, ttl_s=default_s))
 
 
 def _per_slot(draft: Draft, calls: Sequence[TimedCall]) -> Parameter:
