@@ -25,7 +25,7 @@ from labtools.plots.intervals import Spread, band, banded_line, spread_words, wh
 from labtools.wording import duration
 
 if TYPE_CHECKING:
-    from matplotlib.lines import Line2D
+    from matplotlib.artist import Artist
 
     from labtools.evaluation.comparison import Against, Comparison
     from labtools.evaluation.report import Report
@@ -205,28 +205,29 @@ def times_as_long(found: Comparison) -> LabFigure | None:
         return None
     gap = 0.7 / len(names)
     with canvas(height_in=1.5 + 0.3 * len(rows) * max(1.0, 0.6 * len(names))) as drawing:
-        axes = drawing.axes
+        axes, edges = drawing.axes, [-1.0, 1.0]
+        handles: list[Artist] = []
         axes.axvline(0, color=MUTED, linewidth=1)
-        edges = [-1.0, 1.0]
-        for row, spreads in enumerate(rows.values()):
-            for place, spread in enumerate(spreads):
+        for place, name in enumerate(names):
+            colour, mark = (DECODE, TTFT, HIGHLIGHT)[place % 3], "osD^v"[place % 5]
+            short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+            handles += axes.plot([], [], f"-{mark}", color=colour, label=short)
+            for row, spread in enumerate(spreads[place] for spreads in rows.values()):
                 if spread is None:
                     continue
                 y = -row - (place - (len(names) - 1) / 2) * gap
-                colour, mark = _look(place)
-                value, ends = _doublings(spread[0]), spread[1] and [*map(_doublings, spread[1])]
-                if ends:
-                    axes.plot(ends, [y, y], color=colour, linewidth=2)
+                value, *ends = map(_doublings, (spread[0], *(spread[1] or ())))
+                axes.plot(ends, [y] * len(ends), color=colour, linewidth=2)
                 face = colour if ends else "none"
                 axes.plot([value], [y], mark, color=colour, mfc=face, markersize=6)
-                edges += [value, *(ends or ())]
+                edges += [value, *ends]
         low, high = math.floor(min(edges)), math.ceil(max(edges))
         axes.set_xlim(low - 0.15, high + 0.15)
         ticks = range(low, high + 1)
         axes.set_xticks(ticks, [f"{2**n}×" if n >= 0 else f"1/{2**-n}" for n in ticks])
         drawing.rows(list(rows))
         axes.set(ylim=(-len(rows) + 0.4, 0.6), xlabel="multiple of the first (log scale)")
-        drawing.legend(_name_marks(names))
+        drawing.legend(handles)
         told = "; ".join(
             f"{row}: "
             + ", ".join(
@@ -262,23 +263,8 @@ def _multiples(against: Against) -> Spread | None:
     return None if against.relative is None else (1 + against.relative, ends)
 
 
-def _look(place: int) -> tuple[str, str]:
-    return (DECODE, TTFT, HIGHLIGHT)[place % 3], "osD^v"[place % 5]
-
-
 def _doublings(multiple: float) -> float:
     return math.log2(min(max(multiple, 0.05), 20.0))
-
-
-def _name_marks(names: Sequence[str]) -> list[Line2D]:
-    from matplotlib.lines import Line2D
-
-    looks = [_look(place) for place in range(len(names))]
-    labels = [n if len(n) <= LONGEST_NAME else f"{n[: LONGEST_NAME - 1]}…" for n in names]
-    return [
-        Line2D([], [], color=colour, marker=mark, label=label)
-        for (colour, mark), label in zip(looks, labels, strict=True)
-    ]
 
 
 def _multiple(spread: Spread | None) -> str:
