@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,24 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
             shown = line[:40].decode("utf-8", "replace")
             raise unusable_line(path, number, f"it is {shown}, no JSON object")
         yield number, values
+
+
+def values_in(path: str | Path) -> Any:
+    """What a TOML file, whose name ends in .toml, or a JSON file holds.
+
+    Raises ConfigurationError for a file that cannot be read or is neither.
+    """
+    path = Path(path)
+    kind, parse = ("TOML", tomllib.loads) if path.suffix == ".toml" else ("JSON", json.loads)
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read {path}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"Cannot read {path}: it is no {kind}: {error}. Allowed: a TOML file, whose name ends "
+            "in .toml, or a JSON file."
+        ) from None
 
 
 def unusable_line(path: str | Path, number: int, why: object) -> ConfigurationError:

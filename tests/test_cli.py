@@ -80,8 +80,8 @@ def test_serve_takes_profiles_from_a_file(run, served, tmp_path):
     ("arguments", "said"),
     [
         (["--profile", "warp"], "Unknown profile: 'warp'. Allowed: "),
-        (["--profiles", "/nowhere.toml"], "Cannot read profiles from /nowhere.toml"),
-        (["--profiles", __file__], f"Cannot read profiles from {__file__}: it is no JSON: "),
+        (["--profiles", "/nowhere.toml"], "Cannot read /nowhere.toml"),
+        (["--profiles", __file__], f"Cannot read {__file__}: it is no JSON: "),
         (["--port", "70000"], "Cannot listen on 127.0.0.1:70000"),
         (["--host", "192.0.2.1", "--port", "0"], "Cannot listen on 192.0.2.1:0"),
     ],

@@ -13,7 +13,6 @@ however long the text: the mock spreads it over that many.
 from __future__ import annotations
 
 import shutil
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from labtools.coding_agent.pytest_run import Tested, TestReport, run_tests
 from labtools.coding_agent.settings import Limits, Switches
 from labtools.coding_agent.workspace import Workspace
 from labtools.errors import ConfigurationError, one_of
+from labtools.files import values_in
 from labtools.lab.trace import Trace
 from labtools.model.profile import Prices
 from labtools.read_back import read_back
@@ -143,11 +143,7 @@ def load_scenario(name: str | Path) -> Scenario:
     if not isinstance(name, Path) and name not in scenario_names():
         raise one_of("scenario", name, scenario_names())
     path = folder / "scenario.toml"
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"Cannot read the scenario {path}: {error}.") from None
-    return read_back(Scenario, {"folder": folder, **values}, str(path))
+    return read_back(Scenario, {"folder": folder, **values_in(path)}, str(path))
 
 
 def _call(answer: Answer) -> dict[str, Any]:

@@ -6,12 +6,11 @@ follow it, and a test holds it to `_toc.yml`.
 
 from __future__ import annotations
 
-import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from labtools.errors import require_one_of
+from labtools.files import values_in
 
 CHAPTERS = (
     "multiplier",
@@ -32,8 +31,7 @@ FOLDER = Path(__file__).parent
 
 def data(name: str) -> Any:
     """What a chapter's file of JSON or TOML holds, such as "routing/fixes.toml"."""
-    text = (FOLDER / name).read_text(encoding="utf-8")
-    return tomllib.loads(text) if name.endswith(".toml") else json.loads(text)
+    return values_in(FOLDER / name)
 
 
 def number_of(chapter: str) -> int:

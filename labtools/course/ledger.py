@@ -9,7 +9,6 @@ raises where the two differ, so nobody can state one that the numbers contradict
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Any
 
 from labtools.course import CHAPTERS, FOLDER
 from labtools.errors import ConfigurationError
+from labtools.files import values_in
 from labtools.read_back import read_back
 
 Figure = int | float | str
@@ -142,8 +142,7 @@ def claims() -> Mapping[str, Claim]:
     found: dict[str, Claim] = {}
     for chapter in CHAPTERS:
         file = FOLDER / chapter / "claims.toml"
-        tables = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        for id_, table in tables.items():
+        for id_, table in (values_in(file) if file.exists() else {}).items():
             if id_ in found:
                 raise ConfigurationError(f"Two claims have the id {id_!r}. Ids must differ.")
             module = import_module(f"{__package__}.{chapter}.checks")

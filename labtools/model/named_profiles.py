@@ -12,15 +12,14 @@ oci-llama-3.3-70b at 64 clients from 0.05 to 0.12 s; Oracle saw 0.40 s.)
 
 from __future__ import annotations
 
-import json
 import textwrap
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from labtools.errors import ConfigurationError, require_one_of
+from labtools.files import values_in
 from labtools.model.closed_loop import PROVIDERS
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile, PrefixCache
 from labtools.read_back import read_back
@@ -146,17 +145,7 @@ def load_profiles(path: str | Path) -> dict[str, LatencyProfile]:
     The fields are those of LatencyProfile; `prefix_cache`, `rate_limits` and `prices` are tables.
     Raises ConfigurationError that names the file and the wrong field.
     """
-    path = Path(path)
-    kind, parse = ("TOML", tomllib.loads) if path.suffix == ".toml" else ("JSON", json.loads)
-    try:
-        tables = parse(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"Cannot read profiles from {path}: {error}.") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(
-            f"Cannot read profiles from {path}: it is no {kind}: {error}. Allowed: a TOML file, "
-            "whose name ends in .toml, or a JSON file."
-        ) from None
+    tables = values_in(path)
     if not isinstance(tables, dict) or not tables:
         raise ConfigurationError(f"{path} holds no profiles: it needs a table for each, by name.")
     found = {}

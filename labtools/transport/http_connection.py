@@ -213,9 +213,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, at: float, error: httpx2.RequestError | None = None) -> None:
         self._busy = False
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+        self._watch()
         self._exchange.end(at, error)
         if error or not self._keep_alive or self._transport.get_write_buffer_size():
             self._transport.abort()

@@ -43,23 +43,20 @@ def check_calls_needed(calls_needed: Callable[[float], int]) -> Verdict:
     for q in (0.95, 0.5, 0.9, 0.99):
         found = number_from(calls_needed, q)
         expected = samples_needed(q)
-        if found == expected:
-            continue
-        case = f"p{100 * q:g}: you say {found:g} calls"
-        if found == 50:
-            reached = _reached(50, q)
-            not_yet(f"{case}, whose extremes enclose it with {reached:.1%}, not 95%.")
-        if close(found, math.log(0.05) / math.log(q)):
-            not_yet(f"{case}. Calls are whole: round up, then see whether it is enough.")
-        if found == math.ceil(math.log(0.05) / math.log(q)):
-            not_yet(f"{case}. Count both ends: all calls may also lie above it.")
-        if close(found, 1 / (1 - q)):
-            not_yet(f"{case}. So many hold one call above it on average, often none.")
-        if found == expected - 1:
-            not_yet(f"{case}. One too few: they reach {_reached(int(found), q):.2%}.")
-        if found > expected:
-            not_yet(f"{case}. Fewer are enough: stop at the first number that reaches 95%.")
-        not_yet(f"{case}. They enclose it with {_reached(int(found), q):.1%}, not 95%.")
+        above = math.log(0.05) / math.log(q)  # how many until one lies above, with 95%
+        expect(
+            found,
+            expected,
+            f"p{100 * q:g}: you say {found:g} calls",
+            (50, f", whose extremes enclose it with {_reached(50, q):.1%}, not 95%."),
+            (above, ". Calls are whole: round up, then see whether it is enough."),
+            (math.ceil(above), ". Count both ends: all calls may also lie above it."),
+            (1 / (1 - q), ". So many hold one call above it on average, often none."),
+            (expected - 1, f". One too few: they reach {_reached(int(found), q):.2%}."),
+            otherwise=". Fewer are enough: stop at the first number that reaches 95%."
+            if found > expected
+            else f". They enclose it with {_reached(int(found), q):.1%}, not 95%.",
+        )
     return right(
         f"{samples_needed(0.5)} calls for p50, {samples_needed(0.95)} for p95, "
         f"{samples_needed(0.99)} for p99. To tell two endpoints apart takes more."
