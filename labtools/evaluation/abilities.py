@@ -257,20 +257,17 @@ def _found(record: CallRecord) -> str:
 
 def is_valid(record: CallRecord, form: Label, function: Mapping[str, Any]) -> bool:
     """Whether the answer is the call, or the JSON object, that `function` describes."""
-    if record.error:
-        return False
+    texts = [record.content]
     if form == Label.TOOL_CALL:
-        return any(
-            call.name == function["name"] and has_keys(call.arguments, function)
-            for call in record.tool_calls
-        )
-    return has_keys(record.content, function)
+        texts = [call.arguments for call in record.tool_calls if call.name == function["name"]]
+    keys = set(function["parameters"]["required"])
+    return record.error is None and any(_keys(text) == keys for text in texts)
 
 
-def has_keys(text: str, function: Mapping[str, Any]) -> bool:
-    """Whether the text is an object with the keys that the schema requires, and no others."""
+def _keys(text: str) -> set[str] | None:
+    """Those of the JSON object; None of what is none."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and value.keys() == set(function["parameters"]["required"])
+        return None
+    return set(value) if isinstance(value, dict) else None

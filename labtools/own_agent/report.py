@@ -25,6 +25,7 @@ from labtools.wording import count, joined
 Format = Literal["labtools-trace-report/1"]
 FORMAT: Format = "labtools-trace-report/1"
 
+_OF_CALL = ("ttft_s", "input_tokens", "cached_tokens", "output_tokens")
 _SHOWN = 8
 _WORDS = {
     "call": "answers whose first token nobody logged",
@@ -139,7 +140,6 @@ def report(
 
 
 def _step(span: Span, zero: float, on_path_s: float, slack_s: float) -> Step:
-    call = span.call
     return Step(
         span.id,
         span.name,
@@ -150,11 +150,8 @@ def _step(span: Span, zero: float, on_path_s: float, slack_s: float) -> Step:
         slack_s,
         span.waits_for,
         span.derived,
-        call.ttft_s if call else None,
-        call.input_tokens if call else None,
-        call.cached_tokens if call else None,
-        call.output_tokens if call else None,
-        span.error,
+        **{name: getattr(span.call, name, None) for name in _OF_CALL},
+        error=span.error,
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from labtools.course.model_size.backends import crossover_clients
+from labtools.evaluation.statistics import stat
 from labtools.model.closed_loop import closed_loop
-from labtools.model.metrics import PercentileInterval, percentile, percentile_interval
 from labtools.model.profile import DEFAULT_INPUT_TOKENS, LatencyProfile
 from labtools.plots.canvas import LabFigure, canvas, plain, require_some
 from labtools.plots.colours import DECODE, HIGHLIGHT, INK, MUTED, REST, STYLES, TTFT, WAITING
@@ -146,18 +146,16 @@ def percentiles_of_calls(latencies_s: Mapping[str, Sequence[float]]) -> LabFigur
         for row, (name, sample) in enumerate(latencies_s.items()):
             axes.plot(sample, [-row - 0.22] * len(sample), "|", color=MUTED, markersize=6)
             words = []
-            for q, colour, side in ((0.5, INK, "right"), (0.95, HIGHLIGHT, "left")):
-                value, label = percentile(sample, q), f"p{q * 100:.0f}"
+            found = stat(sample)
+            looks = (("p50", found.p50, INK, "right"), ("p95", found.p95, HIGHLIGHT, "left"))
+            for label, percentile, colour, side in looks:
+                assert percentile  # the sample is not empty
+                value, ends = percentile.spread
                 axes.plot([value], [-row], "o", color=colour, markersize=6)
-                interval = percentile_interval(sample, q)
-                if isinstance(interval, PercentileInterval):
-                    ends = (interval.low, interval.high)
-                    band(axes, -row, ends, colour, across=True)
-                    words.append(f"{label} {value:.2f} s ({ends[0]:.2f} to {ends[1]:.2f})")
-                else:
-                    words.append(
-                        f"{label} {value:.2f} s (no interval: {interval.needed} calls needed)"
-                    )
+                band(axes, -row, ends, colour, across=True)
+                needed = f"no interval: {percentile.needed} calls needed"
+                said = f"{ends[0]:.2f} to {ends[1]:.2f}" if ends else needed
+                words.append(f"{label} {value:.2f} s ({said})")
                 drawing.note(value, -row, label, 0, 6, ha=side, fontsize=10)
             told.append(f"{name}: {', '.join(words)}")
         drawing.rows(list(latencies_s))
