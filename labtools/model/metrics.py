@@ -16,6 +16,8 @@ from typing import Literal
 
 from labtools.errors import ConfigurationError, NothingMeasured, require
 
+Z95 = 1.96  # standard deviations of a normal distribution, on either side
+
 
 def percentile(values: Iterable[float], q: float) -> float:
     """The nearest-rank percentile: the smallest value that at least a share `q` lies at or below.
@@ -115,6 +117,14 @@ def interval_coverage(n: int, q: float, low_rank: int, high_rank: int) -> float:
             f"Allowed: 1 <= low_rank <= high_rank <= {n}."
         )
     return math.fsum(_binomial(n, float(_share(q, "q")))[low_rank:high_rank])
+
+
+def share_interval(share: float, of: int) -> tuple[float, float]:
+    """Wilson's 95% interval for a share that was counted of so many."""
+    middle = (share + Z95**2 / (2 * of)) / (1 + Z95**2 / of)
+    spread = share * (1 - share) / of + (Z95 / (2 * of)) ** 2
+    reach = Z95 * math.sqrt(spread) / (1 + Z95**2 / of)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def samples_needed(q: float, confidence: float = 0.95) -> int:

@@ -9,7 +9,6 @@ benchmarks/small_model.py, which has the model judge them.
 from __future__ import annotations
 
 import difflib
-import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from labtools.course import data
 from labtools.course.verifiers import Verifier
 from labtools.errors import NothingMeasured
+from labtools.model.metrics import share_interval
 
 
 class Task(BaseModel):
@@ -70,7 +70,6 @@ def fixes() -> tuple[Fix, ...]:
 
 ORDERS = (("yes", "no"), ("no", "yes"))
 """In which the question offers its two answers."""
-_Z = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +89,7 @@ class Counted:
     @property
     def interval(self) -> tuple[float, float]:
         """Where the true share lies, with 95% confidence."""
-        middle = (self.share + _Z**2 / (2 * self.of)) / (1 + _Z**2 / self.of)
-        spread = self.share * (1 - self.share) / self.of + (_Z / (2 * self.of)) ** 2
-        reach = _Z * math.sqrt(spread) / (1 + _Z**2 / self.of)
-        return max(0.0, middle - reach), min(1.0, middle + reach)
+        return share_interval(self.share, self.of)
 
 
 class Judgement(BaseModel):

@@ -34,6 +34,7 @@ from labtools.evaluation.fitting.terms import Term, fit_terms
 from labtools.evaluation.observations import Measured
 from labtools.evaluation.plan import AxisName, Label
 from labtools.evaluation.statistics import interval
+from labtools.model.metrics import Z95
 from labtools.model.profile import LatencyProfile, PrefixCache
 
 OVERHEAD, REUSE = "overhead_s", "prefix_cache.reuse_tokens_per_s"
@@ -45,7 +46,7 @@ _LEAST_CALLS = 3
 _SHARED_BELOW = 0.7
 # One in three hundred terms without effect is that many standard errors from 0.
 _CERTAIN = 3.0
-_LIKELY = 1.96
+_LIKELY = Z95
 # Lengths closer than this are one: a tokenizer's counts differ by a few tokens.
 _APART = 1.2
 

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labtools.evaluation.fitting.result import Parameter, not_probed
+from labtools.model.metrics import Z95, share_interval
 
-# Of the normal distribution: its standard deviation in median absolute deviations, and how many
-# standard deviations enclose 95% of it.
+# Of the normal distribution: its standard deviation in median absolute deviations.
 _SIGMA_PER_MAD = 1.4826
-Z95 = 1.96
 # Residuals beyond this many standard deviations lose weight.
 WILD = 3.5
 
@@ -160,14 +159,10 @@ def fit_jitter(logarithms: Sequence[float], floor: float) -> tuple[Paces, list[P
 
 def _tail(found: Paces, count: int) -> list[Parameter]:
     share, how = found.tail_probability, f"Paces of {count} lone calls as two lognormals, by EM."
-    # Wilson's interval for a share.
-    middle = (share + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
-    half = Z95 * math.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
-    half /= 1 + Z95**2 / count
     error = Z95 * found.sigma / math.sqrt(share * count)
     factor, low, high = (math.exp(found.tail_shift + e) for e in (0.0, -error, error))
     return [
-        Parameter(PROBABILITY, share, "measured", how, max(0.0, middle - half), middle + half),
+        Parameter(PROBABILITY, share, "measured", how, *share_interval(share, count)),
         Parameter(FACTOR, factor, "measured", how, low, high),
     ]
 
