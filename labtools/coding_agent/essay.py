@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from labtools.errors import require_one_of
 
-SOURCE = "General Compute, Your AI Agent Is Only as Good as Its Inference Speed, 2026"
-
 ROUTES = {
     "plan": "llama4-maverick",
     "tool_call": "llama4-scout",

@@ -169,21 +169,6 @@ def amdahl_speedup(
     )
 
 
-def goodput_per_s(e2e_latencies_s: Iterable[float | None], slo_s: float, wall_s: float) -> float:
-    """Calls per second that met their objective: finished, and within `slo_s` end to end.
-
-    None stands for a call that failed: it counts as a miss. `wall_s` is the length of the run
-    that the calls were sent in. Undefined (`NothingMeasured`) when no call was sent.
-    """
-    for name, value in (("slo_s", slo_s), ("wall_s", wall_s)):
-        require(name, value, above=0, finite=False)
-    latencies_s = list(e2e_latencies_s)
-    if not latencies_s:
-        raise NothingMeasured("Goodput of no calls. Pass one entry a call, None for a failed one.")
-    finished_s = _numbers(latency_s for latency_s in latencies_s if latency_s is not None)
-    return sum(latency_s <= slo_s for latency_s in finished_s) / wall_s
-
-
 def _numbers(values: Iterable[float]) -> list[float]:
     numbers = list(values)
     for index, value in enumerate(numbers):

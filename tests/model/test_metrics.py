@@ -15,7 +15,6 @@ from labtools.model.metrics import (
     TooFewSamples,
     amdahl_speedup,
     chance_one_exceeds,
-    goodput_per_s,
     interval_coverage,
     percentile,
     percentile_interval,
@@ -261,37 +260,3 @@ def test_both_sides_tell_of_the_same_two_runs(part_s, rest_s, factor):
 def test_speedups_that_mean_nothing_are_refused(arguments, message):
     with pytest.raises(ConfigurationError, match=message):
         amdahl_speedup(*arguments)
-
-
-# goodput_per_s
-
-
-def test_a_failed_call_is_a_miss_and_the_objective_itself_is_met():
-    assert goodput_per_s([0.5, 1.0, 1.5, None], slo_s=1.0, wall_s=4.0) == 0.5
-    assert goodput_per_s([None, None], slo_s=1.0, wall_s=4.0) == 0
-
-
-@given(st.lists(st.none() | latencies, min_size=1), latencies.filter(bool))
-def test_goodput_and_misses_add_up_to_the_request_rate(e2e_latencies_s, slo_s):
-    misses = sum(value is None or value > slo_s for value in e2e_latencies_s)
-    goodput = goodput_per_s(e2e_latencies_s, slo_s, wall_s=2.0)
-    assert goodput + misses / 2.0 == pytest.approx(len(e2e_latencies_s) / 2.0)
-
-
-def test_goodput_of_no_calls_is_an_error():
-    with pytest.raises(NothingMeasured, match="no calls"):
-        goodput_per_s([], slo_s=1.0, wall_s=1.0)
-
-
-@pytest.mark.parametrize(
-    ("values", "slo_s", "wall_s", "message"),
-    [
-        ([1.0], 0, 1, "slo_s is 0"),
-        ([1.0], 1, 0, "wall_s is 0"),
-        ([1.0], 1, math.nan, "wall_s is nan"),
-        ([None, math.nan], 1, 1, "is nan"),
-    ],
-)
-def test_goodput_that_means_nothing_is_refused(values, slo_s, wall_s, message):
-    with pytest.raises(ConfigurationError, match=message):
-        goodput_per_s(values, slo_s, wall_s)
