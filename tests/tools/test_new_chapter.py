@@ -117,9 +117,9 @@ def in_the_copy(book: Path, program: str, *arguments: str) -> subprocess.Complet
     there = {str(path.relative_to(book)) for path in (book / "labtools").rglob("*.py")}
     for path in (ROOT / "labtools").rglob("*"):
         name = str(path.relative_to(ROOT))
-        if path.is_file() and path.suffix != ".pyc" and name not in there:
+        if path.is_file() and name not in there:
             (book / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, book / name)
+            shutil.copy2(path, book / name)  # as old as it was, so that its bytecode is still good
     command = [str(Path(sys.executable).with_name(program)), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(book)}
     return subprocess.run(
