@@ -88,7 +88,7 @@ nbval: $(SETUP) ## run the labs and compare with their stored outputs
 
 site: book ## check the built pages in a headless Chromium
 	@$(BIN)/python tools/live/make.py || { test $$? -eq 3 && echo "The labs in the page are not tested."; }
-	@$(TEST) -n auto --dist loadgroup -rs tests/site
+	@$(TEST) -n auto --dist worksteal -rs tests/site
 
 links: $(SETUP) ## see whether the links to other sites are alive (needs the internet)
 	@$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links -q

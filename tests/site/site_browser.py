@@ -6,18 +6,30 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 WIDTHS = {390: 844, 1280: 900}  # with their heights; the narrow one first
 SCHEMES = ("light", "dark")
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# The page's modules have run to their end, and what looks at its layout has seen it.
+SETTLED = """async () => {
+    const modules = [...document.querySelectorAll("script[type=module][src]")];
+    await Promise.allSettled(modules.map(({src}) => import(src)));
+    await document.fonts.ready;
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+}"""
+
+RECEIVED_BYTES = """() => ["navigation", "resource"]
+    .flatMap(kind => performance.getEntriesByType(kind))
+    .reduce((sum, {encodedBodySize}) => sum + encodedBodySize, 0)"""
 
 # Elements that stick out of the window and are not in a box of their own that scrolls.
 OVERFLOWING = """() => {
@@ -58,14 +70,20 @@ UNREADABLE_FIGURES = """async leastPx => {
         if (!encoded) return (await fetch(address)).text();
         return new TextDecoder().decode(Uint8Array.from(atob(encoded), c => c.charCodeAt(0)));
     };
-    for (const image of document.querySelectorAll("figure.lab-figure :is(img, svg)")) {
-        const shownPx = image.getBoundingClientRect().width;
-        if (!shownPx || !image.checkVisibility()) continue;  // folded away
-        const holder = document.body.appendChild(document.createElement("div"));
+    const figures = [...document.querySelectorAll("figure.lab-figure :is(img, svg)")]
+        .map(image => ({image, shownPx: image.getBoundingClientRect().width}))
+        .filter(({image, shownPx}) => shownPx && image.checkVisibility());  // not folded away
+    const holders = document.createElement("div");  // all at once: the page is laid out once
+    for (const figure of figures) {
+        const {image} = figure, holder = holders.appendChild(document.createElement("div"));
         holder.className = "diagram";  // what styles a drawing that is in the page
         const source = image.currentSrc ? await text(image.currentSrc) : image.outerHTML;
         holder.innerHTML = source.slice(source.indexOf("<svg"));
-        const svg = holder.querySelector("svg"), frame = svg.getBoundingClientRect();
+        figure.svg = holder.querySelector("svg");
+    }
+    document.body.append(holders);
+    for (const {image, shownPx, svg} of figures) {
+        const frame = svg.getBoundingClientRect();
         const words = [...svg.querySelectorAll("text")].map(text => ({
             text: text.textContent.trim(), box: text.getBoundingClientRect(),
             px: parseFloat(getComputedStyle(text).fontSize) * shownPx / svg.viewBox.baseVal.width,
@@ -86,8 +104,8 @@ UNREADABLE_FIGURES = """async leastPx => {
                 if (width > 2 && height > 5) say("overlap", one, other);
             }
         });
-        holder.remove();
     }
+    holders.remove();
     return faults;
 }"""
 LEAST_TEXT_PX = 11.9  # 9 points
@@ -104,8 +122,37 @@ AXE_OPTIONS = {"preload": False, "resultTypes": ["violations"]}
 GRAVE = {"serious", "critical"}
 # What a scheme can change. The rest of a page is the same in both, and looked at in the light.
 COLOUR_RULES = {"runOnly": ["color-contrast", "link-in-text-block"]}
-# The colours of code are the same at every width, and most of what axe takes its time for.
-CODE = {"exclude": [["div.highlight pre"]]}
+
+# The rules on colours take most of axe's time. They ask the same of every token of code, so they
+# get the first few elements of each look: what it is, its colours, and what lies under it. At
+# another width or in another scheme they get those whose look is new. How many, is returned.
+FEW_OF_EACH_LOOK = """few => {
+    const under = new Map([[document.documentElement, ""]]), looks = new Map();
+    const before = window.looksBefore ??= new Set();
+    for (const element of document.querySelectorAll("body, body *")) {
+        const style = getComputedStyle(element), parent = element.parentElement;
+        const own = `${style.backgroundColor} ${style.backgroundImage} ${style.opacity}`;
+        const clear = own === "rgba(0, 0, 0, 0) none 1";
+        under.set(element, under.get(parent) + (clear ? "" : own));
+        element.removeAttribute("data-looked-at");
+        const words = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+        if (!words && !element.matches("a, button, input, select, textarea")) continue;
+        if (!element.checkVisibility({checkVisibilityCSS: true})) continue;
+        const look = [
+            element.tagName, element.className, style.color, style.fontSize, style.fontWeight,
+            style.textDecorationLine, getComputedStyle(parent).color, under.get(element),
+        ].join();
+        looks.set(look, (looks.get(look) ?? 0) + 1);
+        if (!before.has(look) && looks.get(look) <= few) element.setAttribute("data-looked-at", "");
+    }
+    for (const look of looks.keys()) before.add(look);
+    axe.configure({rules: [
+        {id: "color-contrast", selector: "[data-looked-at]"},
+        {id: "link-in-text-block", selector: "a[href][data-looked-at]"},
+    ]});
+    return document.querySelectorAll("[data-looked-at]").length;
+}"""
+FEW = 3
 
 Result = TypeVar("Result")
 
@@ -147,18 +194,14 @@ class SiteBrowser:
         self._browser = browser
         self._site = site
         self._thread = thread
-        self._search_tab: Page | None = None  # one for all queries: what it has loaded stays
+        self._tabs: dict[tuple[str, bool], Page] = {}  # by scheme, and whether scripts run
 
     def visit(self, page: str, *, scheme: str, javascript: bool = True) -> Visit:
-        """Open `page` with an empty cache, as narrow as a phone, and look at it; then widen it."""
+        """Open `page` with nothing cached, as narrow as a phone, and look at it; then widen it."""
         seen = Visit()
 
         def look(tab: Page) -> Visit:
-            _watch(tab, self._site, seen)
-            requests: list[Request] = []
-            tab.on("requestfinished", lambda request: requests.append(request))
-            tab.goto(f"{self._site}/{page}", wait_until="networkidle")
-            seen.received_bytes = sum(done.sizes()["responseBodySize"] for done in list(requests))
+            seen.received_bytes = tab.evaluate(RECEIVED_BYTES)
             seen.scheme = tab.evaluate("() => document.documentElement.dataset.theme ?? ''")
             for width, height in WIDTHS.items():
                 tab.set_viewport_size({"width": width, "height": height})
@@ -168,41 +211,36 @@ class SiteBrowser:
                     "images without a name or a picture": tab.evaluate(UNNAMED_IMAGES),
                 }
                 if javascript:
-                    found["accessibility"] = _grave_violations(tab, width, scheme)
+                    found["accessibility"] = grave_violations(tab, scheme)
                 if javascript and scheme == "light":  # a figure is the same in the dark
                     found["unreadable figures"] = tab.evaluate(UNREADABLE_FIGURES, LEAST_TEXT_PX)
                 seen.by_width |= {f"{fault}, {width} px": found[fault] for fault in found}
             seen.visible_text = tab.evaluate(VISIBLE_TEXT)
             return seen
 
-        return self._in_tab(look, width=min(WIDTHS), scheme=scheme, javascript=javascript)
+        return self._opened(
+            page, look, width=min(WIDTHS), scheme=scheme, javascript=javascript, seen=seen
+        )
 
     def shoot(self, page: str, file: Path, *, width: int, scheme: str) -> None:
         """A picture of the whole page."""
 
         def look(tab: Page) -> None:
-            tab.goto(f"{self._site}/{page}", wait_until="networkidle")
             _settle(tab)
             tab.screenshot(path=file, full_page=True, animations="disabled")
 
-        self._in_tab(look, width=width, scheme=scheme, javascript=True)
+        self._opened(page, look, width=width, scheme=scheme)
 
     def found_by_search(self, query: str) -> list[str]:
         """Where the results lead that the site's own search lists for `query`, best first."""
 
-        def look() -> list[str]:
-            if self._search_tab is None:
-                context = self._browser.new_context()
-                _cut_off(context, self._site)
-                self._search_tab = context.new_page()
-            tab = self._search_tab
-            tab.goto(f"{self._site}/search.html?q={quote(query)}")
+        def look(tab: Page) -> list[str]:
             tab.wait_for_selector("#search-results p.search-summary")
             tab.wait_for_function("() => !document.querySelector('#search-progress')?.innerText")
-            results = tab.locator("#search-results ul.search > li > a").all()
-            return [result.get_attribute("href") or "" for result in results]
+            results = tab.locator("#search-results ul.search > li > a")
+            return list(results.evaluate_all("all => all.map(link => link.getAttribute('href'))"))
 
-        return self._thread.submit(look).result()
+        return self.on_page(f"search.html?q={quote(query)}", look)
 
     def on_page(
         self,
@@ -211,35 +249,57 @@ class SiteBrowser:
         *,
         width: int = 1280,
         javascript: bool = True,
+        alone: bool = False,
     ) -> Result:
-        """What `look` returns for the tab that has opened `page`."""
+        """What `look` returns for the tab that has opened `page`.
 
-        def opened(tab: Page) -> Result:
-            tab.goto(f"{self._site}/{page}", wait_until="networkidle")
-            return look(tab)
+        The tab is one that others have used and will use; `alone` takes one of its own, for a look
+        that changes more than the page.
+        """
+        return self._opened(page, look, width=width, javascript=javascript, alone=alone)
 
-        return self._in_tab(opened, width=width, scheme="light", javascript=javascript)
-
-    def _in_tab(
-        self, look: Callable[[Page], Result], *, width: int, scheme: str, javascript: bool
+    def _opened(
+        self,
+        page: str,
+        look: Callable[[Page], Result],
+        *,
+        width: int,
+        scheme: str = "light",
+        javascript: bool = True,
+        alone: bool = False,
+        seen: Visit | None = None,
     ) -> Result:
         def run() -> Result:
-            context = self._browser.new_context(
-                viewport={"width": width, "height": WIDTHS[width]},
-                color_scheme="dark" if scheme == "dark" else "light",
-                java_script_enabled=javascript,
-            )
-            try:
-                _cut_off(context, self._site)
-                context.add_init_script(
-                    f"localStorage.setItem('mode', '{scheme}');"
-                    f"localStorage.setItem('theme', '{scheme}');"
-                )
-                return look(context.new_page())
-            finally:
-                context.close()
+            kept = not alone and self._tabs.pop((scheme, javascript), None)
+            tab = kept or self._new_tab(scheme, javascript, forgets=not alone)
+            if kept:
+                tab.goto("about:blank")  # an address that differs after its # would load nothing
+            tab.set_viewport_size({"width": width, "height": WIDTHS[width]})
+            with _watched(tab, self._site, seen) if seen else nullcontext():
+                tab.goto(f"{self._site}/{page}")
+                if javascript:
+                    tab.evaluate(SETTLED)
+                result = look(tab)
+            if alone:
+                tab.context.close()
+            else:
+                self._tabs[scheme, javascript] = tab  # only after a look that went well
+            return result
 
         return self._thread.submit(run).result()
+
+    def _new_tab(self, scheme: str, javascript: bool, *, forgets: bool) -> Page:
+        """With storage of its own; one that `forgets` has none from one page to the next."""
+        context = self._browser.new_context(
+            color_scheme="dark" if scheme == "dark" else "light", java_script_enabled=javascript
+        )
+        forget = "localStorage.clear(); sessionStorage.clear();" if forgets else ""
+        context.add_init_script(
+            f"if (location.protocol === 'http:') {{ {forget}"
+            f"localStorage.setItem('mode', '{scheme}');"
+            f"localStorage.setItem('theme', '{scheme}'); }}"
+        )
+        return context.new_page()
 
 
 def _settle(tab: Page) -> None:
@@ -253,27 +313,29 @@ def _settle(tab: Page) -> None:
             break
 
 
-def _grave_violations(tab: Page, width: int, scheme: str) -> list[str]:
+def grave_violations(tab: Page, scheme: str, within: str = "html") -> list[str]:
     """What axe finds serious or critical on the page as it stands."""
-    context = CODE if width < max(WIDTHS) else None
+    if not tab.evaluate("() => 'axe' in window"):
+        tab.evaluate(Axe().axe_script)
     options = AXE_OPTIONS if scheme == "light" else {**AXE_OPTIONS, **COLOUR_RULES}
+    if not tab.evaluate(FEW_OF_EACH_LOOK, FEW) and scheme == "dark":
+        return []
+    run = "async given => (await axe.run(...given)).violations"
+    violations = tab.evaluate(run, [within, options])
     return [
         f"{found['id']} ({found['impact']}): {node['html'][:160]} {node['failureSummary']}"
-        for found in Axe().run(tab, context, options).response["violations"]
+        for found in violations
         if found["impact"] in GRAVE
         for node in found["nodes"]
     ]
 
 
-def _cut_off(context: BrowserContext, site: str) -> None:
-    """Let nothing but the site through."""
-    context.route(
-        lambda url: not url.startswith(f"{site}/"), lambda route: route.abort("addressunreachable")
-    )
-
-
-def _watch(tab: Page, site: str, seen: Visit) -> None:
-    """Record in `seen` what the page asks for, receives and complains about."""
+@contextmanager
+def _watched(tab: Page, site: str, seen: Visit) -> Iterator[None]:
+    """Record in `seen` what the page asks for and complains about; nothing comes from a cache."""
+    devtools = tab.context.new_cdp_session(tab)
+    devtools.send("Network.enable")
+    devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
 
     def asked(url: str) -> None:
         if not url.startswith((f"{site}/", "data:", "blob:")):
@@ -287,12 +349,22 @@ def _watch(tab: Page, site: str, seen: Visit) -> None:
         if message.type in ("error", "warning"):
             seen.console_errors.append(f"{message.text} ({message.location.get('url')})")
 
-    tab.on("request", lambda request: asked(request.url))
-    tab.on("websocket", lambda socket: asked(socket.url))
-    tab.on("response", answered)
-    tab.on("requestfailed", lambda request: seen.failed_requests.append(request.url))
-    tab.on("console", said)
-    tab.on("pageerror", lambda error: seen.console_errors.append(str(error)))
+    listeners: dict[str, Callable[[Any], None]] = {
+        "request": lambda request: asked(request.url),
+        "websocket": lambda socket: asked(socket.url),
+        "response": answered,
+        "requestfailed": lambda request: seen.failed_requests.append(request.url),
+        "console": said,
+        "pageerror": lambda error: seen.console_errors.append(str(error)),
+    }
+    for event, listener in listeners.items():
+        tab.on(event, listener)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        for event, listener in listeners.items():
+            tab.remove_listener(event, listener)
+        devtools.detach()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from built_book import BOOK
 from firefox import firefox, firefox_path
 from playwright.sync_api import BrowserContext, Page, expect
 from serve import address, book_server
-from site_browser import AXE_OPTIONS, GRAVE, OVERFLOWING, SCHEMES, WIDTHS, Axe, SiteBrowser
+from site_browser import OVERFLOWING, SCHEMES, WIDTHS, SiteBrowser, grave_violations
 
 pytestmark = pytest.mark.site
 LABS = sorted(path.stem for path in BOOK.glob("labs/*.html")) or ["multiplier"]
@@ -87,13 +87,8 @@ class LivePage:
             for scheme in SCHEMES:
                 self.tab.evaluate("to => { document.documentElement.dataset.theme = to }", scheme)
                 self.tab.wait_for_timeout(500)  # colours change slowly
-                violations = Axe().run(self.tab, "article", AXE_OPTIONS).response["violations"]
-                found += [
-                    f"{one['id']}, {width} px, {scheme}: {node['html'][:160]}"
-                    for one in violations
-                    if one["impact"] in GRAVE
-                    for node in one["nodes"]
-                ]
+                faults = grave_violations(self.tab, scheme, within="article")
+                found += [f"{width} px, {scheme}: {fault}" for fault in faults]
         return found
 
 
@@ -147,7 +142,7 @@ def test_a_lab_runs_whole_from_this_site_alone_and_shows_what_is_stored(
         assert tab.locator(".cell_output .output.text_html figure.lab-figure").count() > 0
         return dict(tab.evaluate("window.outputs"))
 
-    outputs = browser.on_page(f"labs/{lab}.html", look)
+    outputs = browser.on_page(f"labs/{lab}.html", look, alone=True)
     here = {name: told(outputs.get(name, [])) for name in stored(lab)}
     assert here == stored(lab)
 
@@ -168,7 +163,7 @@ def test_a_reader_edits_stops_and_comes_back(browser: SiteBrowser) -> None:
         assert page.grave_faults() == []
         come_back(page)
 
-    browser.on_page("labs/multiplier.html", look)
+    browser.on_page("labs/multiplier.html", look, alone=True)
 
 
 def without_jspi(context: BrowserContext) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from report_pictures import FOLDER, SHOWN, rehearse
 from serve import address, book_server
 from site_browser import SCHEMES, SiteBrowser, chromium_path, site_browser
 
-pytestmark = [pytest.mark.site, pytest.mark.xdist_group("reports")]  # one rehearsal for all
+pytestmark = pytest.mark.site
 PAGES = ("larch/report.html", "comparison.html")
 LARGEST_BYTES = 1_000_000
 PICTURE_BYTES = 80_000
@@ -39,15 +40,14 @@ def browser(reports: Path) -> Iterator[SiteBrowser]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("page", PAGES)
-def test_a_report_fits_reads_and_asks_nobody(browser: SiteBrowser, page: str, scheme: str) -> None:
-    seen = browser.visit(page, scheme=scheme)
-    assert seen.faults == {}
-    assert 0 < seen.received_bytes < LARGEST_BYTES
+def test_reports_fit_read_and_ask_nobody(browser: SiteBrowser) -> None:
+    for page, scheme in product(PAGES, SCHEMES):  # in one test: one rehearsal for all
+        seen = browser.visit(page, scheme=scheme)
+        assert seen.faults == {}, (page, scheme)
+        assert 0 < seen.received_bytes < LARGEST_BYTES
 
 
-def test_the_chapter_shows_pictures_of_it_that_are_small(reports: Path) -> None:
+def test_the_chapter_shows_pictures_of_it_that_are_small() -> None:
     chapter = (FOLDER.parents[1] / "chapters" / "evaluation.md").read_text(encoding="utf-8")
     shown = BeautifulSoup(chapter, "html.parser").select("figure.screenshot :is(img, source)")
     names = {str(image.get("src") or image["srcset"]).rpartition("/")[2] for image in shown}

@@ -4,46 +4,29 @@ from __future__ import annotations
 
 import pytest
 from built_book import glossary_terms, internal_references, pages
-from site_browser import SCHEMES, SiteBrowser, Visit
+from site_browser import SCHEMES, SiteBrowser
 
 PAGE_WEIGHT_BYTES = 1_000_000
 
 pytestmark = pytest.mark.site
-# All tests of a page run in one process, which opens the page once for them.
-every_page = pytest.mark.parametrize(
-    "page",
-    [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in pages() or ["index.html"]],
-)
-_visits: dict[tuple[str, str], Visit] = {}
+every_page = pytest.mark.parametrize("page", pages() or ["index.html"])
 
 
-def visit(browser: SiteBrowser, page: str, scheme: str) -> Visit:
-    """What there was to see on the page; a page is opened once for each scheme."""
-    if (page, scheme) not in _visits:
-        _visits[page, scheme] = browser.visit(page, scheme=scheme)
-    return _visits[page, scheme]
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
 @every_page
-def test_page_is_whole_fits_and_has_no_grave_accessibility_fault(
-    browser: SiteBrowser, page: str, scheme: str
+def test_page_is_whole_fits_and_reads_well_in_each_scheme_and_without_javascript(
+    browser: SiteBrowser, page: str
 ) -> None:
-    seen = visit(browser, page, scheme)
-    assert seen.faults == {}
-    assert seen.scheme == scheme
-    assert 0 < seen.received_bytes < PAGE_WEIGHT_BYTES
-
-
-@every_page
-def test_page_reads_the_same_without_javascript(browser: SiteBrowser, page: str) -> None:
-    if page == "search.html":
-        pytest.skip("a search runs in the browser")
+    seen = {scheme: browser.visit(page, scheme=scheme) for scheme in SCHEMES}
+    assert {scheme: visit.faults for scheme, visit in seen.items()} == {s: {} for s in SCHEMES}
+    assert [visit.scheme for visit in seen.values()] == list(SCHEMES)
+    assert all(0 < visit.received_bytes < PAGE_WEIGHT_BYTES for visit in seen.values())
+    if page == "search.html":  # a search runs in the browser
+        return
     plain = browser.visit(page, scheme="light", javascript=False)
-    scripted = visit(browser, page, "light")
-    assert plain.visible_text
+    told = set(plain.visible_text)
+    assert told
     assert [fault for fault, places in plain.by_width.items() if places] == []
-    assert [text for text in scripted.visible_text if text not in plain.visible_text] == []
+    assert [text for text in seen["light"].visible_text if text not in told] == []
 
 
 @every_page

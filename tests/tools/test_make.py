@@ -16,7 +16,7 @@ case "$(basename "$0") $*" in {failing}) exit 3;; esac
 """
 CHECK = ["ruff format", "ruff check", "mypy", "store_outputs.py --check"]
 UNIT = ["not timed and not compat", "-m idle", "timed and not idle"]
-PARTS = [*CHECK, *UNIT, "--nbval", "jupyter-book build", "loadgroup"]
+PARTS = [*CHECK, *UNIT, "--nbval", "jupyter-book build", "worksteal -rs"]
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
