@@ -57,7 +57,6 @@ MATERIAL = ROOT / "coding_agent" / "scenarios"
 # was planned at 22,500 lines in about 150 modules with all of this phase's features.
 MOST_LINES = 30_165
 MOST_MODULES = 183
-MOST_MODULES = 183
 
 
 @cache
