@@ -30,7 +30,8 @@ def make(folder: Path, target: str, failing: str) -> subprocess.CompletedProcess
     for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     (folder / ".venv" / "set-up").touch()
-    return subprocess.run(["make", target], cwd=folder, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", target]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 def ran(folder: Path, parts: list[str]) -> list[str]:
