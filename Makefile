@@ -9,6 +9,8 @@ SETUP := .venv/set-up
 BOOK  := $(BIN)/jupyter-book build . --all -W -n --keep-going -q
 TEST  := $(BIN)/pytest -q -p no:nbval
 MARKED = $$(grep -rl --include=*.py pytest.mark.$(1) tests)
+# Some tests wait on the wall clock: four at once, even on two cores.
+WORKERS = $$(cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 4 ? cores : 4)))
 LABS  := $(wildcard labs/*.ipynb) templates/lab.ipynb
 CHECK := format lint types stored
 UNIT  := untimed idle timed
@@ -75,7 +77,7 @@ unit: $(SETUP) ## unit tests; those that measure on the wall clock come last, wi
 	$(call ALL_OF,$(UNIT))
 
 untimed: $(SETUP)
-	@$(TEST) -n 4 --dist worksteal --ignore tests/site -m "not timed and not compat"
+	@$(TEST) -n $(WORKERS) --dist worksteal --ignore tests/site -m "not timed and not compat"
 
 idle: $(SETUP)
 	@$(TEST) -n 5 -m idle $(call MARKED,idle)
