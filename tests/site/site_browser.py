@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 WIDTHS = {390: 844, 1280: 900}  # with their heights; the narrow one first
 SCHEMES = ("light", "dark")
@@ -242,6 +242,14 @@ class SiteBrowser:
 
         return self.on_page(f"search.html?q={quote(query)}", look)
 
+    def found_first(self, query: str) -> str | None:
+        """Where the first of them leads; the others are not waited for."""
+        first = "#search-results ul.search > li > a"
+        return self.on_page(
+            f"search.html?q={quote(query)}",
+            lambda tab: tab.locator(first).first.get_attribute("href"),
+        )
+
     def on_page(
         self,
         page: str,
@@ -270,10 +278,9 @@ class SiteBrowser:
         seen: Visit | None = None,
     ) -> Result:
         def run() -> Result:
-            kept = not alone and self._tabs.pop((scheme, javascript), None)
-            tab = kept or self._new_tab(scheme, javascript, forgets=not alone)
-            if kept:
-                tab.goto("about:blank")  # an address that differs after its # would load nothing
+            tab = None if alone else self._tabs.pop((scheme, javascript), None)
+            tab = tab or self._new_tab(scheme, javascript, forgets=not alone)
+            tab.goto("about:blank")  # an address that differs after its # would load nothing
             tab.set_viewport_size({"width": width, "height": WIDTHS[width]})
             with _watched(tab, self._site, seen) if seen else nullcontext():
                 tab.goto(f"{self._site}/{page}")
@@ -337,6 +344,16 @@ def _watched(tab: Page, site: str, seen: Visit) -> Iterator[None]:
     devtools.send("Network.enable")
     devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
 
+    begun = set()  # what the page before has left unfinished fails when it is gone
+
+    def begins(request: Request) -> None:
+        begun.add(request)
+        asked(request.url)
+
+    def failed(request: Request) -> None:
+        if request in begun:
+            seen.failed_requests.append(request.url)
+
     def asked(url: str) -> None:
         if not url.startswith((f"{site}/", "data:", "blob:")):
             seen.foreign_requests.append(url)
@@ -350,10 +367,10 @@ def _watched(tab: Page, site: str, seen: Visit) -> Iterator[None]:
             seen.console_errors.append(f"{message.text} ({message.location.get('url')})")
 
     listeners: dict[str, Callable[[Any], None]] = {
-        "request": lambda request: asked(request.url),
+        "request": begins,
         "websocket": lambda socket: asked(socket.url),
         "response": answered,
-        "requestfailed": lambda request: seen.failed_requests.append(request.url),
+        "requestfailed": failed,
         "console": said,
         "pageerror": lambda error: seen.console_errors.append(str(error)),
     }

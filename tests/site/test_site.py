@@ -40,4 +40,4 @@ def test_internal_links_and_anchors_are_alive(book: None, page: str) -> None:
 def test_search_finds_every_term_of_the_glossary_first(
     browser: SiteBrowser, term: str, place: str
 ) -> None:
-    assert browser.found_by_search(term)[0] == place
+    assert browser.found_first(term) == place
