@@ -7,7 +7,6 @@ no value: a percentile of nothing is an error, not 0.0. Nothing here reads a clo
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -137,7 +136,15 @@ def samples_needed(q: float, confidence: float = 0.95) -> int:
     def enough(n: int) -> bool:
         return 1 - share**n - (1 - share) ** n >= wanted
 
-    return 1 + bisect_left(range(1, 2**60), True, key=enough)
+    # By hand: `bisect` counts in machine words, which have 32 bits in a page.
+    most = 1
+    while not enough(most):
+        most *= 2
+    least = most // 2
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (least, middle) if enough(middle) else (middle, most)
+    return most
 
 
 def chance_one_exceeds(n: int, q: float) -> float:
