@@ -95,7 +95,8 @@ class LoopThread:
             while not done.wait(_LOOK_UP_S):
                 left_s -= _LOOK_UP_S if task.done() else 0.0
                 if left_s <= 0:
-                    raised.append(self._give_up())
+                    raised.append(self._give_up())  # first: a loop that stops raises as well
+                    self.loop.call_soon_threadsafe(self.loop.stop)
                     done.wait(UNWIND_S)
                     break
         except KeyboardInterrupt:
@@ -109,7 +110,6 @@ class LoopThread:
         names = ", ".join(
             sorted({_name(task) for task in self._given_up} - {_end_leftovers.__name__})
         )
-        self.loop.call_soon_threadsafe(self.loop.stop)
         return ClockError(
             f"The run is over, but {LEAVE_S:g} s later not all that it left behind has ended: "
             f"{names}. A task that is cancelled must end, and so must what is awaited in a "

@@ -246,6 +246,34 @@ def test_a_task_that_swallows_its_cancellation_does_not_hang_the_run(thread, mon
     assert usable(thread)
 
 
+def test_a_loop_that_stops_at_once_does_not_hide_what_it_left_behind(thread, monkeypatch):
+    monkeypatch.setattr(loop_thread, "LEAVE_S", 0.05)
+    call_soon = thread.loop.call_soon_threadsafe
+
+    def stop_before_it_returns(*args):
+        call_soon(*args)
+        for worker in threading.enumerate():
+            if worker.name == "labtools-loop":
+                worker.join(10)
+
+    monkeypatch.setattr(thread.loop, "call_soon_threadsafe", stop_before_it_returns)
+
+    async def stubborn():
+        while not stubborn.may_end:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+
+    async def leave_behind():
+        leave_behind.task = asyncio.create_task(stubborn())
+        await asyncio.sleep(0)
+
+    stubborn.may_end = False
+    with pytest.raises(ClockError, match=r"stubborn\."):
+        thread.run(leave_behind())
+    stubborn.may_end = True
+    assert usable(thread)
+
+
 def test_what_the_run_raised_comes_before_what_it_left_behind(thread, monkeypatch):
     monkeypatch.setattr(loop_thread, "LEAVE_S", 0.05)
 
