@@ -34,6 +34,13 @@ async def give(value):
     return value
 
 
+async def stubborn(may_end, wait):
+    """Swallows its cancellation, until it may end."""
+    while not may_end.is_set():
+        with suppress(asyncio.CancelledError):
+            await wait()
+
+
 def usable(thread):
     return thread.run(give("usable")) == "usable"
 
@@ -228,26 +235,22 @@ def test_a_dropped_generators_finally_may_take_its_time(sim_thread):
 @pytest.mark.parametrize("wait_s", [0, 0.01])
 def test_a_task_that_swallows_its_cancellation_does_not_hang_the_run(thread, monkeypatch, wait_s):
     monkeypatch.setattr(loop_thread, "LEAVE_S", 0.05)
-
-    async def stubborn():
-        while not stubborn.may_end:
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(wait_s)
+    may_end = threading.Event()
 
     async def leave_behind():
-        leave_behind.task = asyncio.create_task(stubborn())
+        leave_behind.task = asyncio.create_task(stubborn(may_end, lambda: asyncio.sleep(wait_s)))
         return await give("done")
 
-    stubborn.may_end = False
     with pytest.raises(ClockError, match=r"not all that it left behind has ended: .*stubborn\."):
         thread.run(leave_behind())
     assert usable(thread)  # and does not wait for it again
-    stubborn.may_end = True
+    may_end.set()
     assert usable(thread)
 
 
 def test_a_loop_that_stops_at_once_does_not_hide_what_it_left_behind(thread, monkeypatch):
     monkeypatch.setattr(loop_thread, "LEAVE_S", 0.05)
+    may_end = threading.Event()
     call_soon = thread.loop.call_soon_threadsafe
 
     def stop_before_it_returns(*args):
@@ -258,39 +261,28 @@ def test_a_loop_that_stops_at_once_does_not_hide_what_it_left_behind(thread, mon
 
     monkeypatch.setattr(thread.loop, "call_soon_threadsafe", stop_before_it_returns)
 
-    async def stubborn():
-        while not stubborn.may_end:
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(0)
-
     async def leave_behind():
-        leave_behind.task = asyncio.create_task(stubborn())
+        leave_behind.task = asyncio.create_task(stubborn(may_end, lambda: asyncio.sleep(0)))
         await asyncio.sleep(0)
 
-    stubborn.may_end = False
     with pytest.raises(ClockError, match=r"stubborn\."):
         thread.run(leave_behind())
-    stubborn.may_end = True
+    may_end.set()
     assert usable(thread)
 
 
 def test_what_the_run_raised_comes_before_what_it_left_behind(thread, monkeypatch):
     monkeypatch.setattr(loop_thread, "LEAVE_S", 0.05)
-
-    async def stubborn():
-        while not stubborn.may_end:
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(0.01)
+    may_end = threading.Event()
 
     async def fail():
-        fail.task = asyncio.create_task(stubborn())
+        fail.task = asyncio.create_task(stubborn(may_end, lambda: asyncio.sleep(0.01)))
         await asyncio.sleep(0)
         raise ValueError("by the coroutine")
 
-    stubborn.may_end = False
     with pytest.raises(ValueError, match="by the coroutine"):
         thread.run(fail())
-    stubborn.may_end = True
+    may_end.set()
     assert usable(thread)
 
 
@@ -314,16 +306,11 @@ def test_a_coroutine_that_hangs_and_will_not_be_cancelled_is_still_only_a_deadlo
     sim_thread, monkeypatch
 ):
     monkeypatch.setattr(clock, "THREAD_GRACE_S", 0.01)
+    may_end = threading.Event()
 
-    async def stubborn():
-        while not stubborn.may_end:
-            with suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-
-    stubborn.may_end = False
     with pytest.raises(Deadlock):
-        sim_thread.run(stubborn())
-    stubborn.may_end = True
+        sim_thread.run(stubborn(may_end, lambda: asyncio.Event().wait()))
+    may_end.set()
     assert usable(sim_thread)
 
 
