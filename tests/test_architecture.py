@@ -55,7 +55,7 @@ MATERIAL = ROOT / "coding_agent" / "scenarios"
 
 # The size of the package, which only a commit that says why may raise. It is to come down: it
 # was planned at 22,500 lines in about 150 modules with all of this phase's features.
-MOST_LINES = 30_172
+MOST_LINES = 30_156
 MOST_MODULES = 183
 
 

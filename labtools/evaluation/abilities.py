@@ -9,7 +9,6 @@ asked is not known.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from labtools.evaluation.plan import (
     response_format,
     tools,
 )
+from labtools.read_back import from_json
 from labtools.records import CallError, CallRecord
 
 LIMITS = ("max_completion_tokens", "max_tokens")
@@ -266,8 +266,5 @@ def is_valid(record: CallRecord, form: Label, function: Mapping[str, Any]) -> bo
 
 def _keys(text: str) -> set[str] | None:
     """Those of the JSON object; None of what is none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    value = from_json(text)
     return set(value) if isinstance(value, dict) else None

@@ -5,11 +5,10 @@ Of chat completions, responses and Anthropic's messages, streamed or whole.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
-from labtools.read_back import Json, dig, objects, text, tokens
+from labtools.read_back import Json, dig, from_json, objects, text, tokens
 from labtools.records import CallError, CallRecord, ToolCall
 from labtools.wire import sse
 from labtools.wire.usage import ReportedUsage
@@ -52,10 +51,7 @@ def read_answer(chunks: Iterable[tuple[float, bytes]]) -> Answer:
     """Read a body, given as (instant, bytes) in order of arrival."""
     chunks, answer = list(chunks), Answer()
     body = b"".join(piece for _, piece in chunks)
-    try:
-        whole = json.loads(body)
-    except (ValueError, RecursionError):
-        whole = None
+    whole = from_json(body)
     if isinstance(whole, dict):
         _whole(answer, whole)
         return answer
@@ -63,10 +59,7 @@ def read_answer(chunks: Iterable[tuple[float, bytes]]) -> Answer:
         if event.data == "[DONE]":
             answer.ended = True
             continue
-        try:
-            values = json.loads(event.data)
-        except (ValueError, RecursionError):
-            continue
+        values = from_json(event.data)
         if isinstance(values, dict) and _event(answer, values):
             answer.chunks_at.append(event.at)
     return answer

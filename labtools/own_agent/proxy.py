@@ -6,7 +6,6 @@ What it reads of a call it reads after the call has ended, so that it is in nobo
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -23,6 +22,7 @@ from labtools.files import append_line
 from labtools.lab.trace import FORMAT
 from labtools.own_agent.answers import Answer, read_answer
 from labtools.own_agent.prompt_blocks import Prompt, digest, prompt_of
+from labtools.read_back import from_json
 from labtools.records import CallError, Span, Wait
 from labtools.transport.arrivals import EXTENSION, Arrivals
 from labtools.wire.api_error import ApiError
@@ -84,11 +84,7 @@ class Ledger:
     def _write(
         self, passing: Passing, arrivals: Arrivals, ended_at: float, error: CallError | None
     ) -> None:
-        try:
-            values = json.loads(passing.body)
-        except (ValueError, RecursionError):
-            values = None
-        prompt = prompt_of(values, self._key)
+        prompt = prompt_of(from_json(passing.body), self._key)
         failed = error is not None and error.kind == "status"
         answer = Answer() if failed else read_answer(arrivals.chunks)
         call = answer.record(prompt.model, arrivals.sent_at, ended_at, error)

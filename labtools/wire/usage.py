@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from labtools.read_back import from_json
 from labtools.records import TokenCount
 from labtools.wire import sse
 
@@ -88,10 +87,9 @@ def usage_in(body: bytes) -> TokenCount | None:
     events = (event.data for event in sse.events([(0.0, body)]))
     for data in [whole] if whole.startswith("{") else events:
         if _COUNTING.search(data):
-            with suppress(ValueError, RecursionError):
-                chunk = json.loads(data)
-                if isinstance(chunk, dict):
-                    usage.take(chunk)
+            chunk = from_json(data)
+            if isinstance(chunk, dict):
+                usage.take(chunk)
     return usage.counted
 
 
